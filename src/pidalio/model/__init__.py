@@ -1,0 +1,45 @@
+"""Words of the mesh, shared by every layer: values without behaviour beyond their own meaning.
+
+Everything here is frozen, hashable and platform-independent.
+Adapters produce these values, rules read them; nothing here knows files, networks or Envoy.
+"""
+
+from pidalio.model.hostname import host_matches, host_sort_key, host_subset_of, is_wildcard
+from pidalio.model.labels import Labels, labels_of, selects
+from pidalio.model.proxy import Proxy, ProxyType
+from pidalio.model.report import ObjectRef, Origin, Place, Report, Severity
+from pidalio.model.service import (
+    Endpoint,
+    Health,
+    Locality,
+    Port,
+    Protocol,
+    Resolution,
+    Service,
+    Workload,
+)
+
+__all__ = [
+    "Endpoint",
+    "Health",
+    "Labels",
+    "Locality",
+    "ObjectRef",
+    "Origin",
+    "Place",
+    "Port",
+    "Protocol",
+    "Proxy",
+    "ProxyType",
+    "Report",
+    "Resolution",
+    "Service",
+    "Severity",
+    "Workload",
+    "host_matches",
+    "host_sort_key",
+    "host_subset_of",
+    "is_wildcard",
+    "labels_of",
+    "selects",
+]

@@ -1,0 +1,72 @@
+"""What is told to users about their objects, and where in their files it lies.
+
+A `Place` is never part of a compiled value: `Origin` is, for it changes only when meaning does.
+The edge joins the two (`store` keeps field path → place beside each object).
+"""
+
+import enum
+
+import msgspec
+
+
+class Severity(enum.IntEnum):
+    """How much a report matters: an ERROR keeps the object's last accepted version live."""
+
+    INFO = 0
+    WARNING = 1
+    ERROR = 2
+
+
+class ObjectRef(msgspec.Struct, frozen=True, order=True, gc=False):
+    """Name one object that users wrote."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+
+
+class Place(msgspec.Struct, frozen=True, order=True, gc=False):
+    """Point at a line of a file; `line` counts from 1."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+class Origin(msgspec.Struct, frozen=True, order=True):
+    """Name the part of an object that a compiled value stems from: stable under moves and comments.
+
+    `path` is the field path inside the spec (`http[2].match[0]`); empty means the object as a whole.
+    """
+
+    object: ObjectRef
+    path: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.object} {self.path}" if self.path else str(self.object)
+
+
+class Report(msgspec.Struct, frozen=True, order=True):
+    """Tell a user one thing about one object: `message` says what is wrong and what to do.
+
+    `code` is stable and documented; `path` is a field path from the object's root (`spec.http[0].route`).
+    """
+
+    severity: Severity
+    code: str
+    message: str
+    object: ObjectRef | None = None
+    path: str = ""
+    place: Place | None = None
+
+    def line(self) -> str:
+        """Return `file:line: code: message`, the form in which every tool of Pidalio prints it."""
+        where = f"{self.place}: " if self.place else ""
+        what = f"{self.object}: " if self.object else ""
+        field = f"{self.path}: " if self.path else ""
+        return f"{where}{self.code}: {what}{field}{self.message}"

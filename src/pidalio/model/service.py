@@ -1,0 +1,143 @@
+"""Services, their ports, and the instances behind them: what every platform is mapped to."""
+
+import enum
+
+import msgspec
+
+from pidalio.model.labels import Labels
+from pidalio.model.report import ObjectRef
+
+
+class Protocol(enum.Enum):
+    """What is spoken on a port; UNSUPPORTED means undeclared, to be sniffed."""
+
+    HTTP = "HTTP"
+    HTTP2 = "HTTP2"
+    GRPC = "GRPC"
+    GRPC_WEB = "GRPC-WEB"
+    HTTPS = "HTTPS"
+    TLS = "TLS"
+    TCP = "TCP"
+    UDP = "UDP"
+    MONGO = "MONGO"
+    REDIS = "REDIS"
+    MYSQL = "MYSQL"
+    UNSUPPORTED = "UNSUPPORTED"
+
+    @property
+    def is_http(self) -> bool:
+        """Tell whether requests can be routed one by one without TLS."""
+        return self in _HTTP
+
+    @property
+    def is_http2(self) -> bool:
+        """Tell whether the upstream is spoken to in HTTP/2."""
+        return self in (Protocol.HTTP2, Protocol.GRPC)
+
+
+_HTTP = frozenset({Protocol.HTTP, Protocol.HTTP2, Protocol.GRPC, Protocol.GRPC_WEB})
+
+
+class Resolution(enum.Enum):
+    """How the instances of a service are found (Istio's ServiceEntry.resolution, and the registry's own)."""
+
+    STATIC = "STATIC"
+    DNS = "DNS"
+    DNS_ROUND_ROBIN = "DNS_ROUND_ROBIN"
+    NONE = "NONE"
+    DYNAMIC_DNS = "DYNAMIC_DNS"
+
+
+class Health(enum.Enum):
+    """What is known of an instance; DRAINING takes no new requests and finishes the old ones."""
+
+    UNKNOWN = "UNKNOWN"
+    HEALTHY = "HEALTHY"
+    UNHEALTHY = "UNHEALTHY"
+    DRAINING = "DRAINING"
+
+
+class Locality(msgspec.Struct, frozen=True, order=True, gc=False):
+    """Say where an instance runs; empty parts are unknown."""
+
+    region: str = ""
+    zone: str = ""
+    subzone: str = ""
+
+    def __str__(self) -> str:
+        return "/".join((self.region, self.zone, self.subzone)).rstrip("/")
+
+
+class Port(msgspec.Struct, frozen=True, order=True):
+    """A port that callers use: `number`; instances listen on `target_port` (0: the same number)."""
+
+    number: int
+    name: str
+    protocol: Protocol
+    target_port: int = 0
+    target_port_name: str = ""
+
+
+class Service(msgspec.Struct, frozen=True):
+    """A named destination.
+
+    `hostname` is fully qualified and lower-case, or a wildcard (ServiceEntry).
+    `selector` picks `Workload`s of the same namespace when the platform gives no endpoints itself.
+    `addresses` are virtual addresses; `created` is an RFC 3339 stamp, empty for "as old as all others".
+    `registry` is `Kubernetes`, `ServiceEntry`, or the platform's name; it settles ties (Kubernetes first).
+    """
+
+    hostname: str
+    namespace: str
+    ports: tuple[Port, ...]
+    registry: str
+    object: ObjectRef
+    addresses: tuple[str, ...] = ()
+    resolution: Resolution = Resolution.STATIC
+    external: bool = False
+    headless: bool = False
+    export_to: tuple[str, ...] = ()
+    selector: Labels | None = None
+    created: str = ""
+    subject_alt_names: tuple[str, ...] = ()
+
+    def port(self, number: int) -> Port | None:
+        """Return the port numbered `number`, or None."""
+        return next((port for port in self.ports if port.number == number), None)
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """One instance's address for one service port.
+
+    `address` is an IP, a DNS name (resolution DNS) or `unix:///path` (then `port` is 0);
+    `service_port` is the number that callers use, `weight` a relative load share (0 means 1).
+    """
+
+    address: str
+    port: int
+    service_port: int
+    labels: Labels = ()
+    weight: int = 0
+    locality: Locality = Locality()
+    health: Health = Health.HEALTHY
+    workload: str = ""
+    network: str = ""
+
+
+class Workload(msgspec.Struct, frozen=True):
+    """One running instance with its labels; selected by services of its namespace.
+
+    `ports` maps a port's name to the number this instance uses instead of the service's target port.
+    """
+
+    name: str
+    namespace: str
+    address: str
+    labels: Labels
+    ports: tuple[tuple[str, int], ...] = ()
+    weight: int = 0
+    locality: Locality = Locality()
+    health: Health = Health.HEALTHY
+    service_account: str = ""
+    network: str = ""
+    object: ObjectRef | None = None
