@@ -34,7 +34,7 @@ class UsageError(PidalioError):
     """Arguments or settings are wrong; nothing was tried."""
 
 
-class Refused(PidalioError):  # noqa: N818 - a state, as in HTTP's 4xx
+class Refused(PidalioError):
     """The request was understood and not accepted; asking again changes nothing."""
 
 
@@ -54,7 +54,7 @@ class NotFound(Refused):
     """No such object, proxy or revision."""
 
 
-class Unavailable(PidalioError):  # noqa: N818 - a state, as in HTTP's 503
+class Unavailable(PidalioError):
     """Nothing was changed; asking again later may succeed."""
 
 

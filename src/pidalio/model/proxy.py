@@ -24,6 +24,7 @@ class Proxy(msgspec.Struct, frozen=True):
     `app_address` is where the application listens (`127.0.0.1` unless the agent says otherwise) and
     `app_ports` maps a target port to the port on which the application really listens.
     `gateway_ports` maps a Gateway's port to the one that is bound instead (below 1024 without root).
+    `access_log` is the file that its listeners write to, empty for none.
     """
 
     type: ProxyType
@@ -37,6 +38,7 @@ class Proxy(msgspec.Struct, frozen=True):
     app_address: str = "127.0.0.1"
     app_ports: tuple[tuple[int, int], ...] = ()
     gateway_ports: tuple[tuple[int, int], ...] = ()
+    access_log: str = ""
 
     @property
     def id(self) -> str:

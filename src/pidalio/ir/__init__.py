@@ -1,0 +1,69 @@
+"""Plans: what the rules decided, before Envoy's words for it.
+
+A plan is a small frozen value; equal plans mean equal behaviour, so equality decides what is sent.
+Plans hold no place and no revision (design record 0001); `Origin` says which part of which object decided.
+`rules` makes them, `envoy` writes them as protobuf, `simulate` answers from them.
+"""
+
+from pidalio.ir.cluster import (
+    AssignmentPlan,
+    ClusterPlan,
+    Discovery,
+    EndpointPlan,
+    LoadBalancing,
+    LocalityPlan,
+)
+from pidalio.ir.listener import Direction, HttpPlan, ListenerPlan, TcpPlan
+from pidalio.ir.match import HeaderMatch, MatchKind, MatchPlan, PathKind, PathMatch, QueryMatch, StringPattern
+from pidalio.ir.route import (
+    AbortPlan,
+    CorsPlan,
+    DelayPlan,
+    DirectResponsePlan,
+    FaultPlan,
+    ForwardPlan,
+    HeaderEdits,
+    MirrorPlan,
+    RedirectPlan,
+    RegexRewrite,
+    RetryPlan,
+    RoutePlan,
+    RouteTablePlan,
+    VirtualHostPlan,
+    WeightedCluster,
+)
+
+__all__ = [
+    "AbortPlan",
+    "AssignmentPlan",
+    "ClusterPlan",
+    "CorsPlan",
+    "DelayPlan",
+    "DirectResponsePlan",
+    "Direction",
+    "Discovery",
+    "EndpointPlan",
+    "FaultPlan",
+    "ForwardPlan",
+    "HeaderEdits",
+    "HeaderMatch",
+    "HttpPlan",
+    "ListenerPlan",
+    "LoadBalancing",
+    "LocalityPlan",
+    "MatchKind",
+    "MatchPlan",
+    "MirrorPlan",
+    "PathKind",
+    "PathMatch",
+    "QueryMatch",
+    "RedirectPlan",
+    "RegexRewrite",
+    "RetryPlan",
+    "RoutePlan",
+    "RouteTablePlan",
+    "StringPattern",
+    "TcpPlan",
+    "VirtualHostPlan",
+    "WeightedCluster",
+]

@@ -1,0 +1,177 @@
+"""Routes: what happens to a request of a virtual host."""
+
+import msgspec
+
+from pidalio.ir.match import MatchPlan, StringPattern
+from pidalio.model import Origin
+
+
+class HeaderEdits(msgspec.Struct, frozen=True):
+    """Header changes, names lower-case; `set` overwrites, `add` appends; values may hold Envoy's `%VAR%`."""
+
+    set: tuple[tuple[str, str], ...] = ()
+    add: tuple[tuple[str, str], ...] = ()
+    remove: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.set or self.add or self.remove)
+
+
+class WeightedCluster(msgspec.Struct, frozen=True):
+    """One destination and its share: `weight` over the sum of all weights of the route.
+
+    `host_rewrite` and header edits apply to requests of this destination only.
+    """
+
+    cluster: str
+    weight: int = 0
+    request_headers: HeaderEdits = HeaderEdits()
+    response_headers: HeaderEdits = HeaderEdits()
+    host_rewrite: str = ""
+    origin: Origin | None = None
+
+
+class RetryPlan(msgspec.Struct, frozen=True):
+    """Retries: at most `attempts` after the first try.
+
+    `retry_on` are Envoy's conditions; `status_codes` are repeated too; times in milliseconds (None: Envoy's own).
+    `avoid_previous_hosts` makes a retry look for another instance (up to `host_selection_attempts` draws).
+    """
+
+    attempts: int
+    retry_on: tuple[str, ...]
+    status_codes: tuple[int, ...] = ()
+    per_try_timeout: int | None = None
+    backoff: int | None = None
+    avoid_previous_hosts: bool = True
+    remote_localities: bool = False
+    host_selection_attempts: int = 5
+    origin: Origin | None = None
+
+
+class MirrorPlan(msgspec.Struct, frozen=True):
+    """Copy `percent` (0–100) of the requests to `cluster` and drop the answers."""
+
+    cluster: str
+    percent: float = 100.0
+    origin: Origin | None = None
+
+
+class RegexRewrite(msgspec.Struct, frozen=True):
+    """Replace what RE2 `pattern` matches in the path by `substitution` (`\\1` references)."""
+
+    pattern: str
+    substitution: str
+
+
+class ForwardPlan(msgspec.Struct, frozen=True):
+    """Send the request to one of `clusters`.
+
+    `timeout` in milliseconds, 0 for none; at most one of `prefix_rewrite` and `regex_rewrite`.
+    `dynamic` resolves the request's own host by DNS (only with a DYNAMIC_FORWARD_PROXY cluster).
+    """
+
+    clusters: tuple[WeightedCluster, ...]
+    timeout: int = 0
+    timeout_origin: Origin | None = None
+    retry: RetryPlan | None = None
+    prefix_rewrite: str | None = None
+    regex_rewrite: RegexRewrite | None = None
+    host_rewrite: str = ""
+    mirrors: tuple[MirrorPlan, ...] = ()
+    dynamic: bool = False
+
+
+class RedirectPlan(msgspec.Struct, frozen=True):
+    """Answer with a redirect; empty parts keep the request's own; `port` 0 keeps it too."""
+
+    code: int = 301
+    scheme: str = ""
+    authority: str = ""
+    port: int = 0
+    path: str | None = None
+    prefix_rewrite: str | None = None
+
+
+class DirectResponsePlan(msgspec.Struct, frozen=True):
+    """Answer at once with `status` and `body`; `reason` explains an answer that Pidalio itself decided on."""
+
+    status: int
+    body: bytes = b""
+    reason: str = ""
+
+
+class DelayPlan(msgspec.Struct, frozen=True, gc=False):
+    """Hold `percent` (0–100) of the requests for `duration` milliseconds."""
+
+    duration: int
+    percent: float
+
+
+class AbortPlan(msgspec.Struct, frozen=True, gc=False):
+    """End `percent` (0–100) of the requests with an HTTP status, or a gRPC status number."""
+
+    percent: float
+    http_status: int | None = None
+    grpc_status: int | None = None
+
+
+class FaultPlan(msgspec.Struct, frozen=True):
+    """Inject faults: the delay comes first, the two draws are independent."""
+
+    delay: DelayPlan | None = None
+    abort: AbortPlan | None = None
+
+
+class CorsPlan(msgspec.Struct, frozen=True):
+    """Answer preflights of matching origins; `max_age` in seconds as text, empty when unset."""
+
+    allow_origins: tuple[StringPattern, ...]
+    allow_methods: str = ""
+    allow_headers: str = ""
+    expose_headers: str = ""
+    max_age: str = ""
+    allow_credentials: bool | None = None
+    forward_unmatched: bool = True
+
+
+class RoutePlan(msgspec.Struct, frozen=True):
+    """One route; `origin` None means Pidalio's (Istio's) default for a service without rule."""
+
+    match: MatchPlan
+    action: ForwardPlan | RedirectPlan | DirectResponsePlan
+    name: str = ""
+    operation: str = ""
+    fault: FaultPlan | None = None
+    cors: CorsPlan | None = None
+    request_headers: HeaderEdits = HeaderEdits()
+    response_headers: HeaderEdits = HeaderEdits()
+    stat_prefix: str = ""
+    origin: Origin | None = None
+
+
+class VirtualHostPlan(msgspec.Struct, frozen=True):
+    """The routes of some domains, first match wins; no match is a 404.
+
+    `domains` are lower-case and appear in one virtual host of a table only.
+    `require_tls` answers every plain request with a 301 to https.
+    """
+
+    name: str
+    domains: tuple[str, ...]
+    routes: tuple[RoutePlan, ...]
+    require_tls: bool = False
+    origin: Origin | None = None
+
+
+class RouteTablePlan(msgspec.Struct, frozen=True):
+    """A RouteConfiguration.
+
+    With `delta` its virtual hosts travel one by one (VHDS) and `virtual_hosts` holds only inline ones.
+    `ignore_port` drops `:port` of the request's host before domains are compared.
+    """
+
+    name: str
+    virtual_hosts: tuple[VirtualHostPlan, ...] = ()
+    delta: bool = False
+    ignore_port: bool = False
