@@ -15,6 +15,7 @@ from pidalio.ir.cluster import (
 )
 from pidalio.ir.listener import Direction, HttpPlan, ListenerPlan, TcpPlan
 from pidalio.ir.match import HeaderMatch, MatchKind, MatchPlan, PathKind, PathMatch, QueryMatch, StringPattern
+from pidalio.ir.proxy import ProxyPlans
 from pidalio.ir.route import (
     AbortPlan,
     CorsPlan,
@@ -56,6 +57,7 @@ __all__ = [
     "MirrorPlan",
     "PathKind",
     "PathMatch",
+    "ProxyPlans",
     "QueryMatch",
     "RedirectPlan",
     "RegexRewrite",

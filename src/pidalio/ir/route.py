@@ -58,7 +58,7 @@ class MirrorPlan(msgspec.Struct, frozen=True):
 
 
 class RegexRewrite(msgspec.Struct, frozen=True):
-    """Replace what RE2 `pattern` matches in the path by `substitution` (`\\1` references)."""
+    r"""Replace what RE2 `pattern` matches in the path by `substitution` (`\1` references)."""
 
     pattern: str
     substitution: str

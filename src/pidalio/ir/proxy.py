@@ -1,0 +1,28 @@
+"""Everything that one proxy runs on, as plans: what a static file is made of and the simulator answers from."""
+
+import msgspec
+
+from pidalio.ir.cluster import AssignmentPlan, ClusterPlan
+from pidalio.ir.listener import ListenerPlan
+from pidalio.ir.route import RouteTablePlan
+
+
+class ProxyPlans(msgspec.Struct, frozen=True):
+    """All plans of one proxy; every table holds all its virtual hosts, every EDS cluster has an assignment."""
+
+    listeners: tuple[ListenerPlan, ...]
+    tables: tuple[RouteTablePlan, ...]
+    clusters: tuple[ClusterPlan, ...]
+    assignments: tuple[AssignmentPlan, ...]
+
+    def table(self, name: str) -> RouteTablePlan | None:
+        """Return the route table called `name`, or None."""
+        return next((table for table in self.tables if table.name == name), None)
+
+    def cluster(self, name: str) -> ClusterPlan | None:
+        """Return the cluster called `name`, or None."""
+        return next((cluster for cluster in self.clusters if cluster.name == name), None)
+
+    def assignment(self, cluster: str) -> AssignmentPlan | None:
+        """Return the endpoints of `cluster`, or None where they do not travel by themselves."""
+        return next((one for one in self.assignments if one.cluster == cluster), None)
