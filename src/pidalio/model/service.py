@@ -110,12 +110,14 @@ class Endpoint(msgspec.Struct, frozen=True):
     """One instance's address for one service port.
 
     `address` is an IP, a DNS name (resolution DNS) or `unix:///path` (then `port` is 0);
-    `service_port` is the number that callers use, `weight` a relative load share (0 means 1).
+    `service_port` is the number that callers use, or 0 where only `port_name` is known (EndpointSlice);
+    `weight` is a relative load share (0 means 1); `workload` names the instance, which may add labels.
     """
 
     address: str
     port: int
     service_port: int
+    port_name: str = ""
     labels: Labels = ()
     weight: int = 0
     locality: Locality = Locality()
@@ -127,7 +129,9 @@ class Endpoint(msgspec.Struct, frozen=True):
 class Workload(msgspec.Struct, frozen=True):
     """One running instance with its labels; selected by services of its namespace.
 
-    `ports` maps a port's name to the number this instance uses instead of the service's target port.
+    `ports` maps a service port's name to the number this instance uses instead (WorkloadEntry.ports);
+    `named_ports` are the instance's own port names, which a service's named target port refers to.
+    An empty `address` means that the instance is known by its labels only (a Deployment in a file).
     """
 
     name: str
@@ -135,6 +139,7 @@ class Workload(msgspec.Struct, frozen=True):
     address: str
     labels: Labels
     ports: tuple[tuple[str, int], ...] = ()
+    named_ports: tuple[tuple[str, int], ...] = ()
     weight: int = 0
     locality: Locality = Locality()
     health: Health = Health.HEALTHY

@@ -1,0 +1,251 @@
+"""What an object contributes to the input tables: one function per kind, all pure.
+
+The rest of the compiler never asks which kind of object a service or an instance came from.
+Source of the mappings: Istio's documented model of Kubernetes and ServiceEntry (reference §1.4, §1.5, §2.3).
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from pidalio.api import kubernetes
+from pidalio.api.mesh_config import MeshConfig
+from pidalio.api.object import Object
+from pidalio.api.service_entry import Location, ServiceEntry
+from pidalio.api.workload_entry import WorkloadEntry
+from pidalio.derive import Table
+from pidalio.model import Endpoint, Health, Locality, Port, Protocol, Resolution, Service, Workload, labels_of
+from pidalio.store import tables
+from pidalio.store.hosts import kubernetes_host
+from pidalio.store.protocols import port_protocol, protocol_named
+
+Rows: TypeAlias = Mapping[Table[Any, Any], Mapping[Any, Any]]
+
+
+def rows_of(item: Object[Any]) -> Rows:
+    """Return the rows of `item`, by table and key; empty for kinds that the compiler does not read."""
+    own = _OWN_TABLE.get(item.kind)
+    if own is not None:
+        return {own: {(item.meta.namespace, item.meta.name): item}}
+    make = _MAKERS.get(item.kind)
+    return make(item) if make else {}
+
+
+def parse_locality(text: str) -> Locality:
+    """Return the locality written as `region/zone/subzone` (or with dots, as labels must)."""
+    parts = (text.replace(".", "/") if "/" not in text else text).split("/")
+    return Locality(*(*parts, "", "", "")[:3])
+
+
+def _service_entry(item: Object[ServiceEntry]) -> Rows:
+    spec, text = item.spec, str(item.ref)
+    namespace = item.meta.namespace
+    ports = tuple(
+        Port(port.number, port.name, protocol_named(port.protocol) or Protocol.UNSUPPORTED, port.target_port)
+        for port in spec.ports
+    )
+    services = {
+        (host.lower(), namespace, text): Service(
+            hostname=host.lower(),
+            namespace=namespace,
+            ports=ports,
+            registry="ServiceEntry",
+            object=item.ref,
+            addresses=spec.addresses,
+            resolution=Resolution(spec.resolution.value),
+            external=spec.location is Location.MESH_EXTERNAL,
+            export_to=spec.export_to,
+            selector=labels_of(spec.workload_selector.labels) if spec.workload_selector else None,
+            created=item.meta.created,
+            subject_alt_names=spec.subject_alt_names,
+        )
+        for host in spec.hosts
+    }
+    endpoints = {key: found for key in services if (found := _entry_endpoints(item, ports, key[0]))}
+    return {tables.SERVICES: services, tables.ENDPOINTS: endpoints}
+
+
+def _entry_endpoints(item: Object[ServiceEntry], ports: tuple[Port, ...], host: str) -> tuple[Endpoint, ...]:
+    spec = item.spec
+    entries = spec.endpoints
+    by_name = Resolution(spec.resolution.value) in (Resolution.DNS, Resolution.DNS_ROUND_ROBIN)
+    if not entries and by_name and not host.startswith("*") and spec.workload_selector is None:
+        entries = (WorkloadEntry(address=host),)
+    return tuple(_entry_endpoint(entry, port) for port in ports for entry in entries)
+
+
+def _entry_endpoint(entry: WorkloadEntry, port: Port) -> Endpoint:
+    socket = entry.address.startswith("unix://")
+    return Endpoint(
+        address=entry.address,
+        port=0 if socket else dict(entry.ports).get(port.name) or port.target_port or port.number,
+        service_port=port.number,
+        labels=labels_of(entry.labels),
+        weight=entry.weight,
+        locality=parse_locality(entry.locality or dict(entry.labels).get("istio-locality", "")),
+        network=entry.network,
+    )
+
+
+def _workload_entry(item: Object[WorkloadEntry]) -> Rows:
+    spec = item.spec
+    row = Workload(
+        name=item.meta.name,
+        namespace=item.meta.namespace,
+        address=spec.address,
+        labels=labels_of(spec.labels),
+        ports=tuple(sorted(spec.ports)),
+        weight=spec.weight,
+        locality=parse_locality(spec.locality or dict(spec.labels).get("istio-locality", "")),
+        service_account=spec.service_account,
+        network=spec.network,
+        object=item.ref,
+    )
+    return {tables.WORKLOADS: {(item.meta.namespace, item.meta.name, item.kind): row}}
+
+
+def _kubernetes_service(item: Object[kubernetes.Service]) -> Rows:
+    spec, namespace = item.spec, item.meta.namespace
+    if spec.type == "ExternalName":
+        return {}
+    export = dict(item.meta.annotations).get("networking.istio.io/exportTo", "")
+    host = kubernetes_host(item.meta.name, namespace)
+    addresses = spec.cluster_ips or ((spec.cluster_ip,) if spec.cluster_ip else ())
+    service = Service(
+        hostname=host,
+        namespace=namespace,
+        ports=tuple(_kubernetes_port(port) for port in spec.ports),
+        registry="Kubernetes",
+        object=item.ref,
+        addresses=tuple(one for one in addresses if one not in ("None", "")),
+        headless=spec.cluster_ip == "None",
+        export_to=tuple(part.strip() for part in export.split(",") if part.strip()),
+        selector=labels_of(spec.selector) or None,
+        created=item.meta.created,
+    )
+    return {tables.SERVICES: {(host, namespace, str(item.ref)): service}}
+
+
+def _kubernetes_port(port: kubernetes.KubeServicePort) -> Port:
+    number = int(port.target_port) if port.target_port.isdigit() else 0
+    return Port(
+        number=port.port,
+        name=port.name,
+        protocol=port_protocol(port.port, port.name, port.app_protocol, port.protocol or "TCP"),
+        target_port=number,
+        target_port_name="" if number else port.target_port,
+    )
+
+
+def _endpoints(item: Object[kubernetes.Endpoints]) -> Rows:
+    host = kubernetes_host(item.meta.name, item.meta.namespace)
+    found = [
+        _named_endpoint(address.ip, port, address.target_ref, health)
+        for subset in item.spec.subsets
+        for addresses, health in ((subset.addresses, Health.HEALTHY), (subset.not_ready_addresses, Health.UNHEALTHY))
+        for address in addresses
+        for port in subset.ports
+    ]
+    return {tables.ENDPOINTS: {(host, item.meta.namespace, str(item.ref)): tuple(found)}}
+
+
+def _endpoint_slice(item: Object[kubernetes.EndpointSlice]) -> Rows:
+    name = dict(item.meta.labels).get("kubernetes.io/service-name", "")
+    if not name:
+        return {}
+    found = [
+        _named_endpoint(address, port, one.target_ref, _slice_health(one.conditions), one.zone)
+        for one in item.spec.endpoints
+        for address in one.addresses[:1]
+        for port in item.spec.ports
+    ]
+    host = kubernetes_host(name, item.meta.namespace)
+    return {tables.ENDPOINTS: {(host, item.meta.namespace, str(item.ref)): tuple(found)}}
+
+
+def _named_endpoint(
+    address: str,
+    port: kubernetes.EndpointPort,
+    target: kubernetes.ObjectReference | None,
+    health: Health,
+    zone: str = "",
+) -> Endpoint:
+    workload = target.name if target and target.kind == "Pod" else ""
+    return Endpoint(
+        address, port.port, 0, port_name=port.name, health=health, workload=workload, locality=Locality("", zone)
+    )
+
+
+def _slice_health(conditions: kubernetes.EndpointConditions | None) -> Health:
+    if conditions is None or conditions.ready is None or conditions.ready:
+        return Health.HEALTHY
+    return Health.DRAINING if conditions.terminating and conditions.serving else Health.UNHEALTHY
+
+
+def _pod(item: Object[kubernetes.Pod]) -> Rows:
+    status, spec = item.spec.status, item.spec.spec
+    if status and status.phase in ("Succeeded", "Failed"):
+        return {}
+    ready = not status or all(one.status != "False" for one in status.conditions if one.type == "Ready")
+    row = Workload(
+        name=item.meta.name,
+        namespace=item.meta.namespace,
+        address=status.pod_ip if status else "",
+        labels=item.meta.labels,
+        named_ports=_container_ports(spec),
+        locality=_labelled_locality(dict(item.meta.labels)),
+        health=Health.HEALTHY if ready else Health.UNHEALTHY,
+        service_account=spec.service_account_name if spec else "",
+        object=item.ref,
+    )
+    return {tables.WORKLOADS: {(item.meta.namespace, item.meta.name, item.kind): row}}
+
+
+def _deployment(item: Object[kubernetes.Deployment]) -> Rows:
+    template = item.spec.template
+    labels = template.metadata.labels if template and template.metadata else ()
+    row = Workload(
+        name=item.meta.name,
+        namespace=item.meta.namespace,
+        address="",
+        labels=labels_of(labels),
+        named_ports=_container_ports(template.spec if template else None),
+        object=item.ref,
+    )
+    return {tables.WORKLOADS: {(item.meta.namespace, item.meta.name, item.kind): row}}
+
+
+def _container_ports(spec: kubernetes.PodSpec | None) -> tuple[tuple[str, int], ...]:
+    ports = (port for container in (spec.containers if spec else ()) for port in container.ports)
+    return tuple(sorted((port.name, port.container_port) for port in ports if port.name))
+
+
+def _labelled_locality(labels: Mapping[str, str]) -> Locality:
+    if text := labels.get("istio-locality"):
+        return parse_locality(text)
+    return Locality(
+        labels.get("topology.kubernetes.io/region", ""),
+        labels.get("topology.kubernetes.io/zone", ""),
+        labels.get("topology.istio.io/subzone", ""),
+    )
+
+
+def _mesh_config(item: Object[MeshConfig]) -> Rows:
+    return {tables.MESH: {"": item}}
+
+
+_OWN_TABLE: Mapping[str, Table[Any, Any]] = {
+    "VirtualService": tables.VIRTUAL_SERVICES,
+    "DestinationRule": tables.DESTINATION_RULES,
+    "Gateway": tables.GATEWAYS,
+    "Sidecar": tables.SIDECARS,
+}
+_MAKERS: Mapping[str, Callable[[Object[Any]], Rows]] = {
+    "ServiceEntry": _service_entry,
+    "WorkloadEntry": _workload_entry,
+    "Service": _kubernetes_service,
+    "Endpoints": _endpoints,
+    "EndpointSlice": _endpoint_slice,
+    "Pod": _pod,
+    "Deployment": _deployment,
+    "MeshConfig": _mesh_config,
+}

@@ -1,0 +1,133 @@
+"""The input tables and their indexes: all that the compiler may read.
+
+A row is immutable and equal to another when it means the same.
+An index is a question that some rule asks ("who claims this domain?"), so that a change wakes only who asked.
+"""
+
+from collections.abc import Iterable
+from typing import TypeAlias
+
+from pidalio.api.destination_rule import DestinationRule
+from pidalio.api.gateway import Gateway
+from pidalio.api.mesh_config import MeshConfig
+from pidalio.api.object import Object
+from pidalio.api.sidecar import Sidecar
+from pidalio.api.virtual_service import VirtualService
+from pidalio.derive import Index, Table
+from pidalio.model import Endpoint, Service, Workload
+from pidalio.store.hosts import host_reference, kubernetes_aliases
+
+Key: TypeAlias = tuple[str, str]
+"""Namespace and name of an object."""
+ServiceKey: TypeAlias = tuple[str, str, str]
+"""Hostname, namespace, and the object that declares it (as text)."""
+WorkloadKey: TypeAlias = tuple[str, str, str]
+"""Namespace, name, kind."""
+EndpointsKey: TypeAlias = tuple[str, str, str]
+"""Hostname, namespace, and who says so (an object as text, or a platform)."""
+Pair: TypeAlias = tuple[str, str]
+
+VIRTUAL_SERVICES: Table[Key, Object[VirtualService]] = Table("virtual_services")
+DESTINATION_RULES: Table[Key, Object[DestinationRule]] = Table("destination_rules")
+GATEWAYS: Table[Key, Object[Gateway]] = Table("gateways")
+SIDECARS: Table[Key, Object[Sidecar]] = Table("sidecars")
+MESH: Table[str, Object[MeshConfig]] = Table("mesh")
+SERVICES: Table[ServiceKey, Service] = Table("services")
+ENDPOINTS: Table[EndpointsKey, tuple[Endpoint, ...]] = Table("endpoints")
+WORKLOADS: Table[WorkloadKey, Workload] = Table("workloads")
+
+
+def exported(export_to: tuple[str, ...], namespace: str) -> Iterable[str]:
+    """Yield index keys for an `exportTo`: `*`, a namespace, or "" when unset (then the mesh's default decides)."""
+    if not export_to:
+        yield ""
+    for target in export_to:
+        if target == ".":
+            yield namespace
+        elif target != "~":
+            yield target
+
+
+def _vs_hosts(key: Key, row: Object[VirtualService]) -> Iterable[str]:
+    return {host_reference(host, key[0]) for host in row.spec.hosts}
+
+
+def _vs_sources(_: Key, row: Object[VirtualService]) -> Iterable[Pair]:
+    for route in row.spec.http:
+        for match in route.match:
+            yield from match.source_labels
+            if match.source_namespace:
+                yield ("", match.source_namespace)
+
+
+def _gateway_references(key: Key, row: Object[VirtualService]) -> Iterable[str]:
+    names = set(row.spec.gateways) or {"mesh"}
+    for route in row.spec.http:
+        for match in route.match:
+            names.update(match.gateways)
+    return {gateway_reference(name, key[0]) for name in names}
+
+
+def gateway_reference(name: str, namespace: str) -> str:
+    """Return `namespace/name` of a gateway named from `namespace`; `mesh` stays as it is.
+
+    The dotted form (`gw.ns.svc.cluster.local`) is Istio's oldest and still accepted.
+    """
+    if name == "mesh" or "/" in name:
+        return name
+    if "." in name:
+        short, _, rest = name.partition(".")
+        return f"{rest.partition('.')[0]}/{short}"
+    return f"{namespace}/{name}"
+
+
+def _claims(_: ServiceKey, row: Service) -> Iterable[str]:
+    return {row.hostname, *kubernetes_aliases(row.hostname), *row.addresses}
+
+
+def _selector_pair(_: ServiceKey, row: Service) -> Iterable[tuple[str, str, str]]:
+    if row.selector:
+        yield (row.namespace, *row.selector[0])
+
+
+def _workload_pairs(key: WorkloadKey, row: Workload) -> Iterable[tuple[str, str, str]]:
+    return ((key[0], *pair) for pair in row.labels)
+
+
+VS_BY_HOST: Index[str, Key, Object[VirtualService]] = VIRTUAL_SERVICES.index("by_host", _vs_hosts)
+VS_BY_GATEWAY: Index[str, Key, Object[VirtualService]] = VIRTUAL_SERVICES.index("by_gateway", _gateway_references)
+VS_BY_EXPORT: Index[str, Key, Object[VirtualService]] = VIRTUAL_SERVICES.index(
+    "by_export", lambda key, row: exported(row.spec.export_to, key[0])
+)
+VS_BY_SOURCE: Index[Pair, Key, Object[VirtualService]] = VIRTUAL_SERVICES.index("by_source", _vs_sources)
+
+DR_BY_HOST: Index[tuple[str, str], Key, Object[DestinationRule]] = DESTINATION_RULES.index(
+    "by_host", lambda key, row: ((key[0], host_reference(row.spec.host, key[0])),)
+)
+DR_BY_NAMESPACE: Index[str, Key, Object[DestinationRule]] = DESTINATION_RULES.index(
+    "by_namespace", lambda key, _: (key[0],)
+)
+DR_BY_EXPORT: Index[str, Key, Object[DestinationRule]] = DESTINATION_RULES.index(
+    "by_export", lambda key, row: exported(row.spec.export_to, key[0])
+)
+
+GATEWAYS_BY_PAIR: Index[Pair, Key, Object[Gateway]] = GATEWAYS.index(
+    "by_pair", lambda _, row: (row.spec.selector[0] if row.spec.selector else ("", ""),)
+)
+SIDECARS_BY_NAMESPACE: Index[str, Key, Object[Sidecar]] = SIDECARS.index("by_namespace", lambda key, _: (key[0],))
+
+SERVICES_BY_HOST: Index[str, ServiceKey, Service] = SERVICES.index("by_host", lambda key, _: (key[0],))
+SERVICES_BY_CLAIM: Index[str, ServiceKey, Service] = SERVICES.index("by_claim", _claims)
+SERVICES_BY_NAMESPACE: Index[str, ServiceKey, Service] = SERVICES.index("by_namespace", lambda key, _: (key[1],))
+SERVICES_BY_EXPORT: Index[str, ServiceKey, Service] = SERVICES.index(
+    "by_export", lambda key, row: exported(row.export_to, key[1])
+)
+SERVICES_BY_SELECTOR: Index[tuple[str, str, str], ServiceKey, Service] = SERVICES.index("by_selector", _selector_pair)
+ENDPOINTS_BY_SERVICE: Index[tuple[str, str], EndpointsKey, tuple[Endpoint, ...]] = ENDPOINTS.index(
+    "by_service", lambda key, _: ((key[0], key[1]),)
+)
+WORKLOADS_BY_PAIR: Index[tuple[str, str, str], WorkloadKey, Workload] = WORKLOADS.index("by_pair", _workload_pairs)
+WORKLOADS_BY_NAMESPACE: Index[str, WorkloadKey, Workload] = WORKLOADS.index("by_namespace", lambda key, _: (key[0],))
+WORKLOADS_BY_NAME: Index[tuple[str, str], WorkloadKey, Workload] = WORKLOADS.index(
+    "by_name", lambda key, _: ((key[0], key[1]),)
+)
