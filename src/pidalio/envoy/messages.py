@@ -1,0 +1,145 @@
+"""The Envoy messages and enums in use, by their short names: `messages.Cluster(name=...)`.
+
+`messages.pyi` beside this file types them; `scripts/make_stubs.py` writes it from the pinned Envoy's descriptors.
+To use another message, add a line to `NAMES` and run that script.
+Classes are looked up at their first use, not at import, so that a missing Envoy is an error of the operation that
+needs one.
+"""
+
+from pidalio.envoy import protos
+
+_CORE = "envoy.config.core.v3."
+_ROUTE = "envoy.config.route.v3."
+_CLUSTER = "envoy.config.cluster.v3."
+_HCM = "envoy.extensions.filters.network.http_connection_manager.v3."
+_HTTP_FILTER = "envoy.extensions.filters.http."
+_TLS = "envoy.extensions.transport_sockets.tls.v3."
+_MATCHER = "envoy.type.matcher.v3."
+_BOOTSTRAP = "envoy.config.bootstrap.v3."
+_DISCOVERY = "envoy.service.discovery.v3."
+
+NAMES = {
+    # well-known
+    "Any": "google.protobuf.Any",
+    "BoolValue": "google.protobuf.BoolValue",
+    "Duration": "google.protobuf.Duration",
+    "ListValue": "google.protobuf.ListValue",
+    "Struct": "google.protobuf.Struct",
+    "UInt32Value": "google.protobuf.UInt32Value",
+    "Value": "google.protobuf.Value",
+    # core
+    "Address": _CORE + "Address",
+    "AggregatedConfigSource": _CORE + "AggregatedConfigSource",
+    "ApiConfigSource": _CORE + "ApiConfigSource",
+    "ApiVersion": _CORE + "ApiVersion",
+    "BackoffStrategy": _CORE + "BackoffStrategy",
+    "CidrRange": _CORE + "CidrRange",
+    "ConfigSource": _CORE + "ConfigSource",
+    "DataSource": _CORE + "DataSource",
+    "GrpcService": _CORE + "GrpcService",
+    "HeaderValue": _CORE + "HeaderValue",
+    "HeaderValueOption": _CORE + "HeaderValueOption",
+    "HealthStatus": _CORE + "HealthStatus",
+    "Http1ProtocolOptions": _CORE + "Http1ProtocolOptions",
+    "Http2ProtocolOptions": _CORE + "Http2ProtocolOptions",
+    "HttpProtocolOptions": _CORE + "HttpProtocolOptions",
+    "KeepaliveSettings": _CORE + "KeepaliveSettings",
+    "Locality": _CORE + "Locality",
+    "Metadata": _CORE + "Metadata",
+    "Node": _CORE + "Node",
+    "Pipe": _CORE + "Pipe",
+    "RetryPolicy": _CORE + "RetryPolicy",
+    "RuntimeFractionalPercent": _CORE + "RuntimeFractionalPercent",
+    "SocketAddress": _CORE + "SocketAddress",
+    "SubstitutionFormatString": _CORE + "SubstitutionFormatString",
+    "TcpKeepalive": _CORE + "TcpKeepalive",
+    "TrafficDirection": _CORE + "TrafficDirection",
+    "TransportSocket": _CORE + "TransportSocket",
+    "TypedExtensionConfig": _CORE + "TypedExtensionConfig",
+    # types
+    "FractionalPercent": "envoy.type.v3.FractionalPercent",
+    "Percent": "envoy.type.v3.Percent",
+    "ListStringMatcher": _MATCHER + "ListStringMatcher",
+    "RegexMatchAndSubstitute": _MATCHER + "RegexMatchAndSubstitute",
+    "RegexMatcher": _MATCHER + "RegexMatcher",
+    "StringMatcher": _MATCHER + "StringMatcher",
+    # listeners
+    "AccessLog": "envoy.config.accesslog.v3.AccessLog",
+    "FileAccessLog": "envoy.extensions.access_loggers.file.v3.FileAccessLog",
+    "Filter": "envoy.config.listener.v3.Filter",
+    "FilterChain": "envoy.config.listener.v3.FilterChain",
+    "HttpConnectionManager": _HCM + "HttpConnectionManager",
+    "HttpFilter": _HCM + "HttpFilter",
+    "Listener": "envoy.config.listener.v3.Listener",
+    "Rds": _HCM + "Rds",
+    "TcpProxy": "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+    # HTTP filters
+    "Cors": _HTTP_FILTER + "cors.v3.Cors",
+    "CorsPolicy": _HTTP_FILTER + "cors.v3.CorsPolicy",
+    "DynamicForwardProxy": _HTTP_FILTER + "dynamic_forward_proxy.v3.FilterConfig",
+    "FaultAbort": _HTTP_FILTER + "fault.v3.FaultAbort",
+    "FaultDelay": "envoy.extensions.filters.common.fault.v3.FaultDelay",
+    "HTTPFault": _HTTP_FILTER + "fault.v3.HTTPFault",
+    "Router": _HTTP_FILTER + "router.v3.Router",
+    # routes
+    "Decorator": _ROUTE + "Decorator",
+    "DirectResponseAction": _ROUTE + "DirectResponseAction",
+    "HeaderMatcher": _ROUTE + "HeaderMatcher",
+    "QueryParameterMatcher": _ROUTE + "QueryParameterMatcher",
+    "RedirectAction": _ROUTE + "RedirectAction",
+    "RouteRetryPolicy": _ROUTE + "RetryPolicy",
+    "Route": _ROUTE + "Route",
+    "RouteAction": _ROUTE + "RouteAction",
+    "RouteConfiguration": _ROUTE + "RouteConfiguration",
+    "RouteMatch": _ROUTE + "RouteMatch",
+    "Vhds": _ROUTE + "Vhds",
+    "VirtualHost": _ROUTE + "VirtualHost",
+    "WeightedCluster": _ROUTE + "WeightedCluster",
+    "PreviousHostsPredicate": "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate",
+    "PreviousPrioritiesConfig": "envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig",
+    # clusters
+    "CircuitBreakers": _CLUSTER + "CircuitBreakers",
+    "Cluster": _CLUSTER + "Cluster",
+    "CaresDnsResolverConfig": "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig",
+    "DnsCacheConfig": "envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheConfig",
+    "DnsCluster": "envoy.extensions.clusters.dns.v3.DnsCluster",
+    "DnsLookupFamily": "envoy.extensions.clusters.common.dns.v3.DnsLookupFamily",
+    "DynamicForwardProxyCluster": "envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig",
+    "OutlierDetection": _CLUSTER + "OutlierDetection",
+    "UpstreamHttpProtocolOptions": "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+    # endpoints
+    "ClusterLoadAssignment": "envoy.config.endpoint.v3.ClusterLoadAssignment",
+    "Endpoint": "envoy.config.endpoint.v3.Endpoint",
+    "LbEndpoint": "envoy.config.endpoint.v3.LbEndpoint",
+    "LocalityLbEndpoints": "envoy.config.endpoint.v3.LocalityLbEndpoints",
+    # TLS
+    "CertificateValidationContext": _TLS + "CertificateValidationContext",
+    "CommonTlsContext": _TLS + "CommonTlsContext",
+    "TlsCertificate": _TLS + "TlsCertificate",
+    "TlsParameters": _TLS + "TlsParameters",
+    "UpstreamTlsContext": _TLS + "UpstreamTlsContext",
+    # bootstrap
+    "Admin": _BOOTSTRAP + "Admin",
+    "Bootstrap": _BOOTSTRAP + "Bootstrap",
+    "LayeredRuntime": _BOOTSTRAP + "LayeredRuntime",
+    "RuntimeLayer": _BOOTSTRAP + "RuntimeLayer",
+    "StatsConfig": "envoy.config.metrics.v3.StatsConfig",
+    "StatsMatcher": "envoy.config.metrics.v3.StatsMatcher",
+    "TagSpecifier": "envoy.config.metrics.v3.TagSpecifier",
+    # discovery
+    "DeltaDiscoveryRequest": _DISCOVERY + "DeltaDiscoveryRequest",
+    "DeltaDiscoveryResponse": _DISCOVERY + "DeltaDiscoveryResponse",
+    "DiscoveryRequest": _DISCOVERY + "DiscoveryRequest",
+    "DiscoveryResponse": _DISCOVERY + "DiscoveryResponse",
+    "Resource": _DISCOVERY + "Resource",
+}
+_ENUMS = frozenset({"ApiVersion", "DnsLookupFamily", "HealthStatus", "TrafficDirection"})
+
+
+def __getattr__(name: str) -> object:
+    """Find the class once; afterwards it is an ordinary attribute of this module."""
+    if name not in NAMES:
+        raise AttributeError(f"{__name__} has no message {name!r}: add it to NAMES")
+    found = protos.enum(NAMES[name]) if name in _ENUMS else protos.message(NAMES[name])
+    globals()[name] = found
+    return found
