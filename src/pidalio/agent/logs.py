@@ -1,0 +1,45 @@
+"""Log files of Envoys and workloads: their end, for people, and a bound on their size.
+
+Writers hold the file open in append mode, so it is copied and truncated, never renamed.
+"""
+
+import asyncio
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+LIMIT_BYTES = 16 << 20
+
+
+def last_lines(path: Path, count: int = 5, *, longest: int = 300) -> str:
+    """Return the last lines that hold something, joined by ` | `: the quote of an error; empty without a file."""
+    try:
+        with path.open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(0, file.tell() - 16384))
+            text = file.read().decode(errors="replace")
+    except FileNotFoundError:
+        return ""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return " | ".join(line if len(line) <= longest else line[: longest - 1] + "…" for line in lines[-count:])
+
+
+def bound(path: Path, limit_bytes: int = LIMIT_BYTES) -> None:
+    """Move what a file holds to `<name>.1` once it is larger than the limit."""
+    try:
+        if path.stat().st_size <= limit_bytes:
+            return
+    except FileNotFoundError:
+        return
+    shutil.copyfile(path, path.with_name(path.name + ".1"))
+    with path.open("r+b") as file:
+        file.truncate(0)
+
+
+async def keep_bounded(paths: Iterable[Path], *, every_seconds: float = 10, limit_bytes: int = LIMIT_BYTES) -> None:
+    """Bound the files again and again until cancelled; together with its `.1` a file holds about twice the limit."""
+    kept = list(paths)
+    while True:
+        for path in kept:
+            await asyncio.to_thread(bound, path, limit_bytes)
+        await asyncio.sleep(every_seconds)
