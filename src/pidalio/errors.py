@@ -16,7 +16,8 @@ Exceptions are for what stops an operation as a whole::
     └── EnvoyError               the data plane cannot run
         ├── EnvoyNotFound        no executable
         ├── EnvoyVersionMismatch another version than the one compiled for
-        └── EnvoyExited          it stopped; the message quotes its log
+        ├── EnvoyExited          it stopped; the message quotes its log
+        └── EnvoyUnresponsive    its admin interface gives no answer: it starts, hangs, or is gone
 """
 
 from collections.abc import Sequence
@@ -84,3 +85,7 @@ class EnvoyVersionMismatch(EnvoyError):
 
 class EnvoyExited(EnvoyError):
     """Envoy stopped; the message quotes the end of its log."""
+
+
+class EnvoyUnresponsive(EnvoyError):
+    """Envoy's admin interface gives no answer; whether it still runs is known from its process."""
