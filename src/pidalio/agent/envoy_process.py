@@ -1,0 +1,149 @@
+"""One run of one Envoy: bootstrap file, start, readiness, drain, stop.
+
+Invariant: an `EnvoyProcess` stands for one process; another run is another one (`sidecar` makes it, with back-off).
+What the bootstrap says is the caller's: it is written as given, readable by this user only.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pidalio.agent.admin import Admin
+from pidalio.agent.logs import last_lines
+from pidalio.agent.processes import Process, Processes
+from pidalio.errors import EnvoyError, EnvoyExited, EnvoyUnresponsive
+
+Bootstrap = Callable[[], str | Mapping[str, Any]]
+_FIRST_POLL_SECONDS, _LAST_POLL_SECONDS = 0.01, 0.25
+
+
+class EnvoyFiles(msgspec.Struct, frozen=True):
+    """Where one Envoy's files are; `admin` must be the socket that its bootstrap names."""
+
+    bootstrap: Path
+    admin: Path
+    log: Path
+
+
+class EnvoyOptions(msgspec.Struct, frozen=True):
+    """How Envoys are run; `drain_seconds` is how long a graceful drain lasts."""
+
+    executable: Path
+    concurrency: int = 1
+    log_level: str = "warning"
+    drain_seconds: int = 5
+    access_log_flush_milliseconds: int = 200
+
+    def arguments(self, bootstrap: Path) -> list[str]:
+        """Return the command; without `--disable-hot-restart` a second Envoy on a machine would not start."""
+        return [
+            *(str(self.executable), "-c", str(bootstrap), "--disable-hot-restart"),
+            *("--concurrency", str(self.concurrency), "--log-level", self.log_level),
+            *("--drain-time-s", str(self.drain_seconds), "--drain-strategy", "immediate"),
+            *("--file-flush-interval-msec", str(self.access_log_flush_milliseconds)),
+        ]
+
+
+class EnvoyProcess:
+    """One Envoy."""
+
+    def __init__(self, name: str, options: EnvoyOptions, files: EnvoyFiles, processes: Processes) -> None:
+        self.name, self.options, self.files = name, options, files
+        self.admin = Admin(files.admin)
+        self._processes = processes
+        self._process: Process | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Tell whether the process was started and has not ended."""
+        return self._process is not None and self._process.status is None
+
+    async def start(self, bootstrap: str | Mapping[str, Any]) -> None:
+        """Write the bootstrap (JSON) and start; raise `EnvoyError` when the executable cannot be run."""
+        text = bootstrap if isinstance(bootstrap, str) else json.dumps(bootstrap, indent=1)
+        await asyncio.to_thread(_write_private, self.files.bootstrap, text)
+        self.files.admin.unlink(missing_ok=True)
+        command = self.options.arguments(self.files.bootstrap)
+        try:
+            self._process = await self._processes.start(command, log=self.files.log)
+        except OSError as error:
+            raise EnvoyError(f"{command[0]}: {error.strerror}: name another Envoy with --envoy") from error
+
+    async def wait(self) -> int:
+        """Wait until it ended, and return its exit status."""
+        assert self._process is not None, "start() comes first"  # noqa: S101 - a programmer's mistake
+        return await self._process.wait()
+
+    async def ready(self, *, dynamic: bool = True) -> None:
+        """Wait until it serves what it was configured with; raise `EnvoyExited` when it ends before."""
+        polling = asyncio.create_task(self._poll(dynamic=dynamic))
+        ending = asyncio.create_task(self.wait())
+        try:
+            await asyncio.wait({polling, ending}, return_when=asyncio.FIRST_COMPLETED)
+            if not polling.done():
+                raise self.exited()
+            polling.result()
+        finally:
+            polling.cancel()
+            ending.cancel()
+            await asyncio.gather(polling, ending, return_exceptions=True)
+
+    def exited(self) -> EnvoyExited:
+        """Return the error that tells how it ended and quotes the end of its log."""
+        status = self._process.status if self._process else None
+        ending = f"was ended by signal {-status}" if status is not None and status < 0 else f"exited with {status}"
+        quote = last_lines(self.files.log) or "its log is empty"
+        return EnvoyExited(f"Envoy of {self.name} {ending}: {quote} (all of it: {self.files.log})")
+
+    async def close_inbound(self) -> bool:
+        """Refuse new connections to the workload from now on; False when Envoy gives no answer."""
+        try:
+            await self.admin.close_inbound()
+        except EnvoyUnresponsive:
+            return False
+        return True
+
+    async def drain(self, *, inbound_only: bool, at_most_seconds: float) -> bool:
+        """Let callers leave; return when no work is open, or False when some was left at the end of the time."""
+        try:
+            await self.admin.drain(inbound_only=inbound_only)
+            async with asyncio.timeout(at_most_seconds):
+                while True:
+                    connections, requests = await self.admin.open_work()
+                    if connections == 0 and requests == 0:
+                        return True
+                    await asyncio.sleep(_LAST_POLL_SECONDS)
+        except TimeoutError:
+            return False
+        except EnvoyUnresponsive:
+            return not self.is_running
+
+    async def stop(self, *, grace_seconds: float = 5) -> int | None:
+        """End the process, and return its exit status; None when it never started."""
+        await self.admin.close()
+        if self._process is None:
+            return None
+        status = await self._process.stop(grace_seconds=grace_seconds)
+        self.files.admin.unlink(missing_ok=True)
+        return status
+
+    async def _poll(self, *, dynamic: bool) -> None:
+        pause = _FIRST_POLL_SECONDS
+        while True:
+            try:
+                if await self.admin.has_applied(dynamic=dynamic):
+                    return
+            except EnvoyUnresponsive:  # not listening yet, or gone: then `wait` tells
+                pass
+            await asyncio.sleep(pause)
+            pause = min(_LAST_POLL_SECONDS, pause * 1.5)
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(text)
