@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 FULL_SIZE := PIDALIO_DIFFERENTIAL_SETS=400 PIDALIO_DIFFERENTIAL_REQUESTS=50
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types layers docs-test differential format bench docs lock clean
+.PHONY: help setup demo test e2e check lint types layers docs-test differential format bench docs lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ demo: setup ## Run the example shop on loopback: a gateway, a sidecar beside eve
 
 test: setup ## Run the tests, real Envoy included
 	$(PYTEST) --ignore=tests/docs $(ARGS)
+
+e2e: setup
+	$(PYTEST) tests/e2e $(ARGS)
 
 check: setup lint types layers docs-test differential ## Run everything that must hold before a merge, besides the tests
 
