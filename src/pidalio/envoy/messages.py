@@ -115,6 +115,7 @@ NAMES = {
     # TLS
     "CertificateValidationContext": _TLS + "CertificateValidationContext",
     "CommonTlsContext": _TLS + "CommonTlsContext",
+    "SubjectAltNameMatcher": _TLS + "SubjectAltNameMatcher",
     "TlsCertificate": _TLS + "TlsCertificate",
     "TlsParameters": _TLS + "TlsParameters",
     "UpstreamTlsContext": _TLS + "UpstreamTlsContext",

@@ -2646,7 +2646,7 @@ class CertificateValidationContext(Message):
     watched_directory: Message
     verify_certificate_spki: Scalars[str]
     verify_certificate_hash: Scalars[str]
-    match_typed_subject_alt_names: Messages[Message]
+    match_typed_subject_alt_names: Messages[SubjectAltNameMatcher]
     require_signed_certificate_timestamp: BoolValue
     crl: DataSource
     allow_expired_certificate: bool
@@ -2664,7 +2664,7 @@ class CertificateValidationContext(Message):
         watched_directory: Message | None = ...,
         verify_certificate_spki: Iterable[str] | None = ...,
         verify_certificate_hash: Iterable[str] | None = ...,
-        match_typed_subject_alt_names: Iterable[Message] | None = ...,
+        match_typed_subject_alt_names: Iterable[SubjectAltNameMatcher] | None = ...,
         require_signed_certificate_timestamp: BoolValue | None = ...,
         crl: DataSource | None = ...,
         allow_expired_certificate: bool | None = ...,
@@ -2721,6 +2721,21 @@ class CommonTlsContext(Message):
         alpn_protocols: Iterable[str] | None = ...,
         custom_handshaker: TypedExtensionConfig | None = ...,
         key_log: Message | None = ...,
+    ) -> None: ...
+
+class SubjectAltNameMatcher(Message):
+    SanType: ClassVar[EnumTypeWrapper]
+    SAN_TYPE_UNSPECIFIED: ClassVar[int]
+    EMAIL: ClassVar[int]
+    DNS: ClassVar[int]
+    URI: ClassVar[int]
+    IP_ADDRESS: ClassVar[int]
+    OTHER_NAME: ClassVar[int]
+    san_type: int
+    matcher: StringMatcher
+    oid: str
+    def __init__(
+        self, *, san_type: int | None = ..., matcher: StringMatcher | None = ..., oid: str | None = ...
     ) -> None: ...
 
 class TlsCertificate(Message):

@@ -22,6 +22,7 @@ from pidalio.envoy.executable import find_envoy
 M = TypeVar("M", bound=Message)
 
 _TYPE_PREFIX = "type.googleapis.com/"
+_FIRST_KEYS = ("@type", "name")
 _chosen: list[Path] = []
 
 
@@ -81,8 +82,23 @@ def unpack(wrapped: Any) -> Message:
 
 
 def to_dict(content: Message) -> dict[str, Any]:
-    """Return the JSON form with proto field names; what is inside `Any` is written out under `@type`."""
-    return json_format.MessageToDict(content, preserving_proto_field_name=True, descriptor_pool=_pool())
+    """Return the JSON form with proto field names; what is inside `Any` is written out under `@type`.
+
+    Keys are in one order for equal messages: `@type`, `name`, then by alphabet.
+    """
+    written = json_format.MessageToDict(content, preserving_proto_field_name=True, descriptor_pool=_pool())
+    ordered: dict[str, Any] = _ordered(written)
+    return ordered
+
+
+def _ordered(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _ordered(value[key]) for key in sorted(value, key=_place_of_key)}
+    return [_ordered(each) for each in value] if isinstance(value, list) else value
+
+
+def _place_of_key(key: str) -> tuple[int, str]:
+    return (_FIRST_KEYS.index(key) if key in _FIRST_KEYS else len(_FIRST_KEYS), key)
 
 
 def to_json(content: Message, indent: int | None = 2) -> str:

@@ -1,0 +1,40 @@
+"""Access logs: one JSON object a line, with the rule that decided, so that `explain --log` can start from it."""
+
+from pidalio.envoy import messages as pb
+from pidalio.envoy.protos import pack
+
+FIELDS = {
+    "start_time": "%START_TIME%",
+    "request_id": "%REQ(X-REQUEST-ID)%",
+    "method": "%REQ(:METHOD)%",
+    "authority": "%REQ(:AUTHORITY)%",
+    "path": "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%",
+    "protocol": "%PROTOCOL%",
+    "response_code": "%RESPONSE_CODE%",
+    "response_flags": "%RESPONSE_FLAGS%",
+    "response_code_details": "%RESPONSE_CODE_DETAILS%",
+    "connection_termination_details": "%CONNECTION_TERMINATION_DETAILS%",
+    "upstream_transport_failure_reason": "%UPSTREAM_TRANSPORT_FAILURE_REASON%",
+    "duration": "%DURATION%",
+    "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
+    "bytes_received": "%BYTES_RECEIVED%",
+    "bytes_sent": "%BYTES_SENT%",
+    "route_name": "%ROUTE_NAME%",
+    "upstream_cluster": "%UPSTREAM_CLUSTER_RAW%",
+    "upstream_host": "%UPSTREAM_HOST%",
+    "upstream_workload": "%UPSTREAM_METADATA(pidalio:workload)%",
+    "downstream_local_address": "%DOWNSTREAM_LOCAL_ADDRESS%",
+    "downstream_remote_address": "%DOWNSTREAM_REMOTE_ADDRESS%",
+    "rule": "%METADATA(ROUTE:pidalio)%",
+}
+"""What each line holds; values that are absent are left out."""
+
+
+def json_access_log(path: str) -> pb.AccessLog:
+    """Return a log that appends one JSON object a request to the file at `path`."""
+    fields = {name: pb.Value(string_value=command) for name, command in FIELDS.items()}
+    log_format = pb.SubstitutionFormatString(json_format=pb.Struct(fields=fields), omit_empty_values=True)
+    return pb.AccessLog(
+        name="envoy.access_loggers.file",
+        typed_config=pack(pb.FileAccessLog(path=path, log_format=log_format)),
+    )

@@ -1,0 +1,125 @@
+"""Clusters: destinations and how their endpoints are found, chosen and limited.
+
+Envoy's own limits (1,024 connections, 3 retries) never apply: all are written out as unlimited, as Istio does.
+An EDS cluster waits at most Envoy's default of 15 s for its endpoints and then goes on with those it held before.
+"""
+
+from pidalio.envoy import messages as pb
+from pidalio.envoy.endpoint import load_assignment
+from pidalio.envoy.filters.forward_proxy import dns_cache
+from pidalio.envoy.metadata import ISTIO, write_origin
+from pidalio.envoy.protos import pack
+from pidalio.envoy.values import duration
+from pidalio.ir import ClusterPlan, Discovery, LoadBalancing
+
+UNLIMITED = 2**32 - 1
+STAT_NAME_END = ";"  # ends a cluster's name in statistics, where dots would hide it
+HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+_DNS_JITTER = 100
+_DNS_QUERIES_PER_SOCKET = 100
+
+
+def cluster(plan: ClusterPlan) -> pb.Cluster:
+    """Return the cluster; endpoints of STATIC and DNS clusters are inside."""
+    message = pb.Cluster(
+        name=plan.name,
+        alt_stat_name=plan.name + STAT_NAME_END,
+        connect_timeout=duration(plan.connect_timeout),
+        circuit_breakers=_unlimited(),
+    )
+    _set_discovery(message, plan)
+    if plan.discovery not in _CHOOSES_ITSELF:
+        message.lb_policy = _lb_policy(plan.load_balancing)
+        if plan.healthy_panic_threshold is not None:
+            message.common_lb_config.healthy_panic_threshold.value = plan.healthy_panic_threshold
+    if plan.http2:
+        message.typed_extension_protocol_options[HTTP_OPTIONS].CopyFrom(pack(_http2_upstream()))
+    _set_metadata(message, plan)
+    return message
+
+
+_CHOOSES_ITSELF = frozenset({Discovery.DYNAMIC_FORWARD_PROXY, Discovery.ORIGINAL_DST})
+
+
+def _lb_policy(policy: LoadBalancing) -> int:
+    match policy:
+        case LoadBalancing.LEAST_REQUEST:
+            return pb.Cluster.LEAST_REQUEST
+        case LoadBalancing.ROUND_ROBIN:
+            return pb.Cluster.ROUND_ROBIN
+        case LoadBalancing.RANDOM:
+            return pb.Cluster.RANDOM
+
+
+def _set_discovery(message: pb.Cluster, plan: ClusterPlan) -> None:
+    match plan.discovery:
+        case Discovery.EDS:
+            message.type = pb.Cluster.EDS
+            message.eds_cluster_config.service_name = plan.name
+            message.eds_cluster_config.eds_config.ads.SetInParent()
+            message.eds_cluster_config.eds_config.resource_api_version = pb.ApiVersion.V3
+        case Discovery.STATIC:
+            message.type = pb.Cluster.STATIC
+        case Discovery.STRICT_DNS | Discovery.LOGICAL_DNS:
+            message.cluster_type.name = "envoy.clusters.dns"
+            message.cluster_type.typed_config.CopyFrom(pack(_dns(plan)))
+        case Discovery.DYNAMIC_FORWARD_PROXY:
+            message.cluster_type.name = "envoy.clusters.dynamic_forward_proxy"
+            forward = pb.DynamicForwardProxyCluster(dns_cache_config=dns_cache())
+            message.cluster_type.typed_config.CopyFrom(pack(forward))
+            message.lb_policy = pb.Cluster.CLUSTER_PROVIDED
+        case Discovery.ORIGINAL_DST:
+            message.type = pb.Cluster.ORIGINAL_DST
+            message.lb_policy = pb.Cluster.CLUSTER_PROVIDED
+    if plan.assignment is not None:
+        message.load_assignment.CopyFrom(load_assignment(plan.assignment))
+
+
+def _dns(plan: ClusterPlan) -> pb.DnsCluster:
+    """Resolve as Istio does: c-ares, the records' own lifetimes, a refresh rate that counts when a lookup fails."""
+    resolver = pb.CaresDnsResolverConfig(udp_max_queries=pb.UInt32Value(value=_DNS_QUERIES_PER_SOCKET))
+    return pb.DnsCluster(
+        dns_refresh_rate=duration(plan.dns_refresh),
+        respect_dns_ttl=True,
+        dns_jitter=duration(_DNS_JITTER),
+        dns_lookup_family=pb.DnsLookupFamily.V4_PREFERRED,
+        typed_dns_resolver_config=pb.TypedExtensionConfig(
+            name="envoy.network.dns_resolver.cares",
+            typed_config=pack(resolver),
+        ),
+        all_addresses_in_single_endpoint=plan.discovery is Discovery.LOGICAL_DNS,
+    )
+
+
+def _unlimited() -> pb.CircuitBreakers:
+    limit = pb.UInt32Value(value=UNLIMITED)
+    return pb.CircuitBreakers(
+        thresholds=[
+            pb.CircuitBreakers.Thresholds(
+                max_connections=limit,
+                max_pending_requests=limit,
+                max_requests=limit,
+                max_retries=limit,
+            ),
+        ],
+    )
+
+
+def _http2_upstream() -> pb.UpstreamHttpProtocolOptions:
+    options = pb.UpstreamHttpProtocolOptions()
+    options.explicit_http_config.http2_protocol_options.SetInParent()
+    return options
+
+
+def _set_metadata(message: pb.Cluster, plan: ClusterPlan) -> None:
+    """Say which rule shaped the cluster and which service it stands for, where Istio's tools look for it."""
+    write_origin(message.metadata, plan.lb_origin or plan.connect_timeout_origin or plan.origin)
+    if not plan.host:
+        return
+    about = message.metadata.filter_metadata[ISTIO].fields
+    if plan.subset:
+        about["subset"].string_value = plan.subset
+    service = about["services"].list_value.values.add().struct_value.fields
+    service["host"].string_value = plan.host
+    service["name"].string_value = plan.host.partition(".")[0]
+    service["namespace"].string_value = plan.namespace

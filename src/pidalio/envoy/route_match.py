@@ -1,0 +1,55 @@
+"""A request's conditions as Envoy's RouteMatch."""
+
+from pidalio.envoy import messages as pb
+from pidalio.envoy.values import string_matcher
+from pidalio.ir import HeaderMatch, MatchKind, MatchPlan, PathKind, PathMatch, QueryMatch
+
+
+def route_match(plan: MatchPlan) -> pb.RouteMatch:
+    """Return the conditions of `plan`, all of which must hold."""
+    match = pb.RouteMatch(
+        headers=[_header(each) for each in plan.headers],
+        query_parameters=[_query(each) for each in plan.query],
+    )
+    if plan.connect:
+        match.connect_matcher.SetInParent()
+    else:
+        _set_path(match, plan.path)
+    return match
+
+
+def _set_path(match: pb.RouteMatch, path: PathMatch) -> None:
+    if path.kind is PathKind.PREFIX:
+        match.prefix = path.value
+    elif path.kind is PathKind.EXACT:
+        match.path = path.value
+    elif path.kind is PathKind.SEGMENTS:
+        # Envoy refuses a closing slash, and the root alone is every path.
+        whole = path.value.rstrip("/")
+        if whole:
+            match.path_separated_prefix = whole
+        else:
+            match.prefix = "/"
+    else:
+        match.safe_regex.regex = path.value
+    if path.ignore_case and path.kind is not PathKind.REGEX:
+        match.case_sensitive.value = False
+
+
+def _header(plan: HeaderMatch) -> pb.HeaderMatcher:
+    matcher = pb.HeaderMatcher(
+        name=plan.name,
+        invert_match=plan.invert,
+        treat_missing_header_as_empty=plan.missing_as_empty,
+    )
+    if plan.pattern.kind is MatchKind.PRESENT:
+        matcher.present_match = True
+    else:
+        matcher.string_match.CopyFrom(string_matcher(plan.pattern))
+    return matcher
+
+
+def _query(plan: QueryMatch) -> pb.QueryParameterMatcher:
+    if plan.pattern.kind is MatchKind.PRESENT:
+        return pb.QueryParameterMatcher(name=plan.name, present_match=True)
+    return pb.QueryParameterMatcher(name=plan.name, string_match=string_matcher(plan.pattern))

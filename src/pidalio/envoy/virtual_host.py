@@ -1,0 +1,61 @@
+"""Virtual hosts and their routes: the part of a route table that travels by itself."""
+
+from pidalio.envoy import messages as pb
+from pidalio.envoy.filters.cors import CORS, cors_policy
+from pidalio.envoy.filters.fault import FAULT, fault_config
+from pidalio.envoy.metadata import write_origin
+from pidalio.envoy.protos import pack
+from pidalio.envoy.route_action import direct_response_action, forward_action, redirect_action
+from pidalio.envoy.route_match import route_match
+from pidalio.envoy.values import headers_to_add
+from pidalio.ir import DirectResponsePlan, ForwardPlan, HeaderEdits, RedirectPlan, RoutePlan, VirtualHostPlan
+
+
+def virtual_host(plan: VirtualHostPlan, name: str = "") -> pb.VirtualHost:
+    """Return the virtual host, called `name` where it travels by itself (`resource.virtual_host_resource`)."""
+    message = pb.VirtualHost(
+        name=name or plan.name,
+        domains=plan.domains,
+        routes=[route(each) for each in plan.routes],
+        require_tls=pb.VirtualHost.ALL if plan.require_tls else pb.VirtualHost.NONE,
+        include_request_attempt_count=True,
+    )
+    write_origin(message.metadata, plan.origin)
+    return message
+
+
+def route(plan: RoutePlan) -> pb.Route:
+    """Return one route with its action, its faults and where it comes from."""
+    message = pb.Route(name=plan.name, match=route_match(plan.match), stat_prefix=plan.stat_prefix)
+    _edit_headers(message, plan.request_headers, plan.response_headers)
+    _set_action(message, plan)
+    if plan.operation:
+        message.decorator.operation = plan.operation
+    if plan.fault is not None:
+        message.typed_per_filter_config[FAULT].CopyFrom(pack(fault_config(plan.fault)))
+    if plan.cors is not None:
+        message.typed_per_filter_config[CORS].CopyFrom(pack(cors_policy(plan.cors)))
+    reason = plan.action.reason if isinstance(plan.action, DirectResponsePlan) else ""
+    write_origin(message.metadata, plan.origin, reason=reason)
+    return message
+
+
+def _set_action(message: pb.Route, plan: RoutePlan) -> None:
+    match plan.action:
+        case ForwardPlan() as forward:
+            message.route.CopyFrom(forward_action(forward, connect=plan.match.connect))
+            if len(forward.clusters) == 1:
+                _edit_headers(message, forward.clusters[0].request_headers, forward.clusters[0].response_headers)
+        case RedirectPlan() as redirect:
+            message.redirect.CopyFrom(redirect_action(redirect))
+        case DirectResponsePlan() as answer:
+            message.direct_response.CopyFrom(direct_response_action(answer))
+
+
+def _edit_headers(message: pb.Route, request: HeaderEdits, response: HeaderEdits) -> None:
+    if request:
+        message.request_headers_to_add.extend(headers_to_add(request))
+        message.request_headers_to_remove.extend(request.remove)
+    if response:
+        message.response_headers_to_add.extend(headers_to_add(response))
+        message.response_headers_to_remove.extend(response.remove)
