@@ -61,11 +61,7 @@ def _vs_sources(_: Key, row: Object[VirtualService]) -> Iterable[Pair]:
 
 
 def _gateway_references(key: Key, row: Object[VirtualService]) -> Iterable[str]:
-    names = set(row.spec.gateways) or {"mesh"}
-    for route in row.spec.http:
-        for match in route.match:
-            names.update(match.gateways)
-    return {gateway_reference(name, key[0]) for name in names}
+    return {gateway_reference(name, key[0]) for name in row.spec.gateways or ("mesh",)}
 
 
 def gateway_reference(name: str, namespace: str) -> str:
@@ -125,6 +121,9 @@ SERVICES_BY_EXPORT: Index[str, ServiceKey, Service] = SERVICES.index(
 SERVICES_BY_SELECTOR: Index[tuple[str, str, str], ServiceKey, Service] = SERVICES.index("by_selector", _selector_pair)
 ENDPOINTS_BY_SERVICE: Index[tuple[str, str], EndpointsKey, tuple[Endpoint, ...]] = ENDPOINTS.index(
     "by_service", lambda key, _: ((key[0], key[1]),)
+)
+ENDPOINTS_BY_ADDRESS: Index[str, EndpointsKey, tuple[Endpoint, ...]] = ENDPOINTS.index(
+    "by_address", lambda _, row: {one.address for one in row}
 )
 WORKLOADS_BY_PAIR: Index[tuple[str, str, str], WorkloadKey, Workload] = WORKLOADS.index("by_pair", _workload_pairs)
 WORKLOADS_BY_NAMESPACE: Index[str, WorkloadKey, Workload] = WORKLOADS.index("by_namespace", lambda key, _: (key[0],))

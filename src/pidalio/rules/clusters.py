@@ -1,0 +1,155 @@
+"""Clusters and their endpoints: where requests may go.
+
+A cluster is keyed by what it stands for and by the namespace whose DestinationRules hold ("" where that makes no
+difference); its endpoints are a query of their own, so that an instance that joins touches nothing else.
+Source of the rules: Istio's documented clusters and endpoints (reference §1.4, §2.7, §2.9, §2.11).
+"""
+
+import msgspec
+
+from pidalio.api.traffic_policy import SimpleLB
+from pidalio.derive import Database, derived
+from pidalio.ir import AssignmentPlan, ClusterPlan, Discovery, EndpointPlan, LoadBalancing, LocalityPlan
+from pidalio.model import Endpoint, Locality, Protocol, Resolution, selects
+from pidalio.rules import destination_rules, mesh, names, services
+from pidalio.rules.services import ServiceId
+from pidalio.rules.visibility import Scope
+
+_DISCOVERY = {
+    Resolution.STATIC: Discovery.EDS,
+    Resolution.DNS: Discovery.STRICT_DNS,
+    Resolution.DNS_ROUND_ROBIN: Discovery.LOGICAL_DNS,
+    Resolution.NONE: Discovery.DYNAMIC_FORWARD_PROXY,
+    Resolution.DYNAMIC_DNS: Discovery.DYNAMIC_FORWARD_PROXY,
+}
+_BALANCING = {
+    SimpleLB.ROUND_ROBIN: LoadBalancing.ROUND_ROBIN,
+    SimpleLB.RANDOM: LoadBalancing.RANDOM,
+}
+
+
+class ClusterKey(msgspec.Struct, frozen=True, order=True):
+    """One destination: a service's port and subset, under the DestinationRules that `view` sees."""
+
+    host: str
+    owner: str
+    port: int
+    subset: str = ""
+    view: str = ""
+
+    @property
+    def name(self) -> str:
+        """Return the cluster's name."""
+        return names.outbound_cluster(self.host, self.port, self.subset)
+
+    @property
+    def identity(self) -> ServiceId:
+        """Return the service."""
+        return self.host, self.owner
+
+
+@derived
+def cluster_keys(world: Database, scope: Scope) -> tuple[ClusterKey, ...]:
+    """Return every outbound cluster of a scope: each service, port and subset; sorted."""
+    result = []
+    for identity in services.visible_services(world, scope):
+        view = destination_rules.client_view(world, scope.namespace, identity)
+        result += service_clusters(world, identity, view)
+    return tuple(result)
+
+
+@derived
+def service_clusters(world: Database, identity: ServiceId, view: str) -> tuple[ClusterKey, ...]:
+    """Return the clusters of one service as `view` sees it."""
+    host, owner = identity
+    subsets = ("", *sorted(one.name for one in destination_rules.subsets(world, view, identity)))
+    return tuple(
+        ClusterKey(host, owner, port.number, subset, view)
+        for port in services.ports(world, identity)
+        if port.protocol is not Protocol.UDP
+        for subset in subsets
+    )
+
+
+@derived
+def cluster(world: Database, key: ClusterKey) -> ClusterPlan | None:
+    """Return the plan of an outbound cluster; None when service, port or subset is gone, or it can hold nothing."""
+    found = services.service(world, key.identity)
+    port = found.port(key.port) if found else None
+    if found is None or port is None:
+        return None
+    chosen = destination_rules.subset(world, key.view, key.identity, key.subset) if key.subset else None
+    if key.subset and chosen is None:
+        return None
+    policy = destination_rules.policy(world, key.view, key.identity, key.port, key.subset)
+    discovery = _DISCOVERY[found.resolution]
+    assignment = None
+    if discovery in (Discovery.STRICT_DNS, Discovery.LOGICAL_DNS):
+        assignment = endpoints_of(world, key)
+        if not assignment.localities:
+            return None
+    timeout, timeout_origin = mesh.connect_timeout(world)
+    if policy.connect_timeout is not None:
+        timeout, timeout_origin = policy.connect_timeout, policy.connect_timeout_origin
+    simple = policy.load_balancer.simple if policy.load_balancer else None
+    return ClusterPlan(
+        name=key.name,
+        discovery=discovery,
+        connect_timeout=timeout,
+        connect_timeout_origin=timeout_origin,
+        load_balancing=_BALANCING.get(simple, LoadBalancing.LEAST_REQUEST) if simple else LoadBalancing.LEAST_REQUEST,
+        lb_origin=policy.load_balancer_origin if simple else None,
+        http2=port.protocol.is_http2,
+        dns_refresh=mesh.dns_refresh(world),
+        assignment=assignment,
+        host=key.host,
+        namespace=key.owner,
+        port=key.port,
+        subset=key.subset,
+        origin=chosen.origin if chosen else policy.origin,
+    )
+
+
+@derived
+def discovers_endpoints(world: Database, identity: ServiceId) -> bool:
+    """Tell whether the endpoints of a service travel by themselves (EDS)."""
+    found = services.service(world, identity)
+    return found is not None and _DISCOVERY[found.resolution] is Discovery.EDS
+
+
+@derived
+def endpoints_of(world: Database, key: ClusterKey) -> AssignmentPlan:
+    """Return the endpoints of a cluster, grouped by locality; empty when there are none."""
+    labels = ()
+    if key.subset:
+        chosen = destination_rules.subset(world, key.view, key.identity, key.subset)
+        if chosen is None:
+            return AssignmentPlan(key.name)
+        labels = chosen.labels
+    groups: dict[Locality, list[EndpointPlan]] = {}
+    for one in services.endpoints(world, key.identity):
+        if one.service_port == key.port and selects(labels, one.labels):
+            groups.setdefault(one.locality, []).append(_endpoint(one))
+    localities = tuple(
+        LocalityPlan(tuple(members), locality, sum(member.weight for member in members))
+        for locality, members in sorted(groups.items())
+    )
+    return AssignmentPlan(key.name, localities)
+
+
+def _endpoint(one: Endpoint) -> EndpointPlan:
+    return EndpointPlan(one.address, one.port, one.weight or 1, one.health, one.workload, one.labels)
+
+
+@derived
+def passthrough_cluster(world: Database) -> ClusterPlan:
+    """Return the cluster that reaches whatever address DNS gives for an unknown host (explicit mode)."""
+    timeout, origin = mesh.connect_timeout(world)
+    return ClusterPlan(
+        names.PASSTHROUGH,
+        Discovery.DYNAMIC_FORWARD_PROXY,
+        connect_timeout=timeout,
+        connect_timeout_origin=origin,
+        dns_refresh=mesh.dns_refresh(world),
+        healthy_panic_threshold=None,
+    )

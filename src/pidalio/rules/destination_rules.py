@@ -1,0 +1,166 @@
+"""Which DestinationRule holds for a client and a service, and the policy that follows.
+
+Source of the rules: Istio's documented lookup and inheritance (reference §2.7): the client's namespace, then the
+service's, then the root namespace; the first that has any match wins, and namespaces are never combined.
+"""
+
+import msgspec
+
+from pidalio.api.destination_rule import DestinationRule
+from pidalio.api.object import Object
+from pidalio.api.traffic_policy import ConnectionPoolSettings, LoadBalancerSettings, TrafficPolicy
+from pidalio.derive import Database, derived
+from pidalio.model import Labels, Origin, labels_of
+from pidalio.rules import mesh
+from pidalio.rules.services import ServiceId
+from pidalio.rules.visibility import is_exported
+from pidalio.store import tables
+from pidalio.store.hosts import wildcards_of
+from pidalio.store.tables import Key
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """The effective policy of one cluster; None where nothing is stated.
+
+    `load_balancer` comes with the origin of the block it was taken from; `origin` is the rule as a whole.
+    """
+
+    load_balancer: LoadBalancerSettings | None = None
+    load_balancer_origin: Origin | None = None
+    connect_timeout: int | None = None
+    connect_timeout_origin: Origin | None = None
+    origin: Origin | None = None
+
+
+class SubsetLabels(msgspec.Struct, frozen=True):
+    """A subset's name and labels, and the rule that defines it."""
+
+    name: str
+    labels: Labels
+    origin: Origin
+
+
+@derived
+def client_view(world: Database, client: str, identity: ServiceId) -> str:
+    """Return `client` where its namespace changes the lookup for a service, "" where it does not.
+
+    Clusters are keyed by this view, so that namespaces without rules of their own share them.
+    """
+    if not client:
+        return ""
+    root = mesh.root_namespace(world)
+    if client != root and tables.DR_BY_NAMESPACE.keys(world, client) and _matching(world, client, identity[0]):
+        return client
+    places = (identity[1], root)
+    return client if any(_has_private(world, place, identity[0]) for place in places) else ""
+
+
+def _has_private(world: Database, namespace: str, host: str) -> bool:
+    default = mesh.default_export(world, "DestinationRule")
+    return any("*" not in (row.spec.export_to or default) for row in _matching(world, namespace, host))
+
+
+def _matching(world: Database, namespace: str, host: str) -> list[Object[DestinationRule]]:
+    """Return the rules of `namespace` whose host covers `host`, those of the most specific host only."""
+    for name in dict.fromkeys((host, *wildcards_of(host))):
+        keys = tables.DR_BY_HOST.keys(world, (namespace, name))
+        rows = [row for key in keys if (row := tables.DESTINATION_RULES.get(world, key))]
+        if rows := [row for row in rows if not row.spec.workload_selector]:
+            return sorted(rows, key=lambda row: (row.meta.created, row.meta.name))
+    return []
+
+
+@derived
+def rules_for(world: Database, view: str, identity: ServiceId) -> tuple[Key, ...]:
+    """Return the DestinationRules for a service as clients of namespace `view` see it, the oldest first."""
+    root = mesh.root_namespace(world)
+    default = mesh.default_export(world, "DestinationRule")
+    if view:
+        own = _matching(world, view, identity[0])
+        if view == root:
+            own = [row for row in own if row.spec.export_to in ((".",), (root,))]
+        if own:
+            return _keys(own)
+    for place in (identity[1], root):
+        rows = _matching(world, place, identity[0])
+        if visible := [row for row in rows if is_exported(row.spec.export_to, place, view, default)]:
+            return _keys(visible)
+    return ()
+
+
+def _keys(rows: list[Object[DestinationRule]]) -> tuple[Key, ...]:
+    return tuple((row.meta.namespace, row.meta.name) for row in rows)
+
+
+@derived
+def subsets(world: Database, view: str, identity: ServiceId) -> tuple[SubsetLabels, ...]:
+    """Return the subsets of a service: those of all its rules united, the first definition of a name stays."""
+    found: dict[str, SubsetLabels] = {}
+    for row in _rows(world, view, identity):
+        for index, subset in enumerate(row.spec.subsets):
+            origin = Origin(row.ref, f"subsets[{index}]")
+            found.setdefault(subset.name, SubsetLabels(subset.name, labels_of(subset.labels), origin))
+    return tuple(found.values())
+
+
+@derived
+def subset(world: Database, view: str, identity: ServiceId, name: str) -> SubsetLabels | None:
+    """Return one subset by name, None when it is not defined."""
+    return next((one for one in subsets(world, view, identity) if one.name == name), None)
+
+
+def _rows(world: Database, view: str, identity: ServiceId) -> list[Object[DestinationRule]]:
+    keys = rules_for(world, view, identity)
+    return [row for key in keys if (row := tables.DESTINATION_RULES.get(world, key))]
+
+
+@derived
+def policy(world: Database, view: str, identity: ServiceId, port: int, subset_name: str) -> Policy:
+    """Return the effective policy of the cluster for `port` and subset ("" for none).
+
+    Blocks of the rule's top policy; a port entry replaces them completely; a subset's blocks replace single
+    blocks; the subset's port entry replaces completely again.
+    """
+    rows = _rows(world, view, identity)
+    if not rows:
+        return Policy()
+    result = _with_policy(Policy(origin=Origin(rows[0].ref)), rows[0], rows[0].spec.traffic_policy, "", port)
+    for row in rows:
+        for index, one in enumerate(row.spec.subsets):
+            if subset_name and one.name == subset_name:
+                result = msgspec.structs.replace(result, origin=Origin(row.ref))
+                return _with_policy(result, row, one.traffic_policy, f"subsets[{index}].", port)
+    return result
+
+
+def _with_policy(
+    base: Policy, row: Object[DestinationRule], stated: TrafficPolicy | None, prefix: str, port: int
+) -> Policy:
+    if stated is None:
+        return base
+    result = _with_blocks(base, row, stated.load_balancer, stated.connection_pool, f"{prefix}trafficPolicy")
+    for index, entry in enumerate(stated.port_level_settings):
+        if entry.port and entry.port.number == port:
+            path = f"{prefix}trafficPolicy.portLevelSettings[{index}]"
+            empty = Policy(origin=base.origin)
+            return _with_blocks(empty, row, entry.load_balancer, entry.connection_pool, path)
+    return result
+
+
+def _with_blocks(
+    base: Policy,
+    row: Object[DestinationRule],
+    balancer: LoadBalancerSettings | None,
+    pool: ConnectionPoolSettings | None,
+    path: str,
+) -> Policy:
+    changes: dict[str, object] = {}
+    if balancer is not None:
+        changes |= {"load_balancer": balancer, "load_balancer_origin": Origin(row.ref, f"{path}.loadBalancer")}
+    if pool is not None:
+        tcp = pool.tcp
+        changes |= {
+            "connect_timeout": tcp.connect_timeout if tcp else None,
+            "connect_timeout_origin": Origin(row.ref, f"{path}.connectionPool.tcp.connectTimeout"),
+        }
+    return msgspec.structs.replace(base, **changes) if changes else base

@@ -1,0 +1,201 @@
+"""What gateway proxies open to the outside: listeners, route tables and their virtual hosts.
+
+Plain-HTTP servers of one port share a listener and a table; VirtualServices of one host are concatenated, the
+oldest first, catch-alls last.
+Source of the rules: Istio's documented gateways (reference §1.3, §2.1, §2.8, §2.13).
+"""
+
+import msgspec
+
+from pidalio.api.gateway import Gateway, Server
+from pidalio.api.object import Object
+from pidalio.derive import Database, derived
+from pidalio.ir import Direction, HttpPlan, ListenerPlan, RoutePlan, RouteTablePlan, VirtualHostPlan
+from pidalio.model import Labels, Origin, Proxy, host_matches, host_sort_key, host_subset_of, labels_of, selects
+from pidalio.rules import mesh, names, services
+from pidalio.rules.matching import RouteContext
+from pidalio.rules.routes import routes_of
+from pidalio.rules.virtual_services import Head, age, head
+from pidalio.rules.visibility import Scope, is_exported
+from pidalio.store import tables
+from pidalio.store.protocols import protocol_named
+from pidalio.store.tables import Key
+
+
+class GatewayPort(msgspec.Struct, frozen=True, order=True):
+    """A port of gateway proxies, bound to `bind` ("" for all addresses); `gateways` open it, the oldest first."""
+
+    number: int
+    bind: str
+    gateways: tuple[Key, ...]
+
+    @property
+    def table(self) -> str:
+        """Return the name of the port's route table."""
+        return names.gateway_table(self.number, self.bind)
+
+
+class GatewayHostKey(msgspec.Struct, frozen=True):
+    """What a gateway's virtual host is compiled from: rules with the gateway each hangs on, in order."""
+
+    host: str
+    port: int
+    table: str
+    rules: tuple[tuple[Key, str], ...]
+    require_tls: bool = False
+    namespace: str = ""
+    labels: Labels = ()
+    view: str = ""
+    origin: Origin | None = None
+
+    @property
+    def name(self) -> str:
+        """Return the virtual host's name inside its table."""
+        return names.virtual_host(self.host, self.port)
+
+
+def is_plain_http(server: Server) -> bool:
+    """Tell whether the server takes requests without TLS."""
+    protocol = protocol_named(server.port.protocol) if server.port else None
+    return protocol is not None and protocol.is_http
+
+
+@derived
+def selected_gateways(world: Database, labels: Labels) -> tuple[Key, ...]:
+    """Return the Gateways whose selector picks `labels`, the oldest first."""
+    keys = {key for pair in (("", ""), *labels) for key in tables.GATEWAYS_BY_PAIR.keys(world, pair)}
+    rows = [row for key in sorted(keys) if (row := tables.GATEWAYS.get(world, key))]
+    chosen = [row for row in rows if selects(labels_of(row.spec.selector), labels)]
+    chosen.sort(key=lambda row: (row.meta.created, row.meta.name, row.meta.namespace))
+    return tuple((row.meta.namespace, row.meta.name) for row in chosen)
+
+
+@derived
+def gateway_ports(world: Database, labels: Labels) -> tuple[GatewayPort, ...]:
+    """Return the plain-HTTP ports that gateway proxies with `labels` open, sorted."""
+    found: dict[tuple[int, str], list[Key]] = {}
+    for key in selected_gateways(world, labels):
+        row = tables.GATEWAYS.get(world, key)
+        for server in row.spec.servers if row else ():
+            if server.port and is_plain_http(server):
+                found.setdefault((server.port.number, server.bind), []).append(key)
+    return tuple(GatewayPort(*address, tuple(dict.fromkeys(found[address]))) for address in sorted(found))
+
+
+def gateway_listener(proxy: Proxy, port: GatewayPort, gateway: Origin) -> ListenerPlan:
+    """Return the listener of one port; without the right to bind it, the agent's substitute is used."""
+    address = port.bind or proxy.address
+    bound = dict(proxy.gateway_ports).get(port.number, port.number)
+    name = f"{port.bind or '0.0.0.0'}_{port.number}"  # noqa: S104 - Istio's name of the listener, not an address
+    return ListenerPlan(
+        name=name,
+        address=address,
+        port=bound,
+        direction=Direction.GATEWAY,
+        filter=HttpPlan(
+            stat_prefix=f"outbound_{name}",
+            table=port.table,
+            use_remote_address=True,
+            server_name="istio-envoy",
+            access_log=proxy.access_log,
+        ),
+        requested_port=port.number,
+        origin=gateway,
+    )
+
+
+def gateway_table(port: GatewayPort) -> RouteTablePlan:
+    """Return the table of a port: its virtual hosts travel by themselves, an unknown host gets 404."""
+    return RouteTablePlan(port.table, delta=True, ignore_port=True)
+
+
+@derived
+def gateway_host_keys(world: Database, scope: Scope, port: GatewayPort) -> tuple[GatewayHostKey, ...]:
+    """Return the virtual hosts of one port, sorted by name."""
+    rules: dict[str, list[tuple[Head, str]]] = {}
+    redirected: dict[str, Origin] = {}
+    for gateway in port.gateways:
+        row = tables.GATEWAYS.get(world, gateway)
+        for index, server in enumerate(row.spec.servers if row else ()):
+            if row and server.port and server.port.number == port.number and server.bind == port.bind:
+                _collect(world, scope, row, server, rules)
+                if server.tls and server.tls.https_redirect:
+                    origin = Origin(row.ref, f"servers[{index}].tls.httpsRedirect")
+                    redirected |= {_host_part(host, gateway[0])[1]: origin for host in server.hosts}
+    view = scope.namespace if services.has_own_view(world, scope.namespace) else ""
+    hosts = sorted({*rules, *redirected})
+    return tuple(_key(scope, port, host, rules.get(host, []), redirected, view) for host in hosts)
+
+
+def _key(
+    scope: Scope,
+    port: GatewayPort,
+    host: str,
+    found: list[tuple[Head, str]],
+    redirected: dict[str, Origin],
+    view: str,
+) -> GatewayHostKey:
+    chosen = dict.fromkeys(sorted(found, key=lambda pair: (age(pair[0]), pair[1])))
+    by_source = any(one.by_source for one, _ in chosen)
+    origin = next((redirected[wide] for wide in redirected if host_subset_of(host, wide)), None)
+    return GatewayHostKey(
+        host=host,
+        port=port.number,
+        table=port.table,
+        rules=tuple((one.key, gateway) for one, gateway in chosen),
+        require_tls=origin is not None,
+        namespace=scope.namespace if by_source else "",
+        labels=scope.labels if by_source else (),
+        view=view,
+        origin=origin,
+    )
+
+
+def _collect(
+    world: Database, scope: Scope, row: Object[Gateway], server: Server, rules: dict[str, list[tuple[Head, str]]]
+) -> None:
+    """Add every VirtualService that hangs on the gateway, under the narrower of its host and the server's."""
+    reference = f"{row.meta.namespace}/{row.meta.name}"
+    default = mesh.default_export(world, "VirtualService")
+    for key in tables.VS_BY_GATEWAY.keys(world, reference):
+        one = head(world, key)
+        if one is None or not one.has_http or not is_exported(one.export_to, key[0], scope.namespace, default):
+            continue
+        for written in server.hosts:
+            namespace, wide = _host_part(written, row.meta.namespace)
+            if namespace not in ("*", key[0]):
+                continue
+            for host in one.hosts:
+                if host_matches(host, wide):
+                    narrow = host if host_subset_of(host, wide) else wide
+                    rules.setdefault(narrow, []).append((one, reference))
+
+
+def _host_part(written: str, namespace: str) -> tuple[str, str]:
+    """Split a server's `[namespace/]host`; no namespace means any, `.` the gateway's own."""
+    left, slash, host = written.partition("/")
+    if not slash:
+        return "*", written.lower()
+    return (namespace if left == "." else left), host.lower()
+
+
+@derived
+def gateway_host(world: Database, key: GatewayHostKey) -> VirtualHostPlan:
+    """Return the plan of one virtual host of a gateway; routes that match everything come last."""
+    routes: list[RoutePlan] = []
+    for rule, gateway in key.rules:
+        context = RouteContext(gateway, key.port, key.namespace, key.labels, key.view)
+        routes += routes_of(world, rule, context)
+    ordered = sorted(routes, key=lambda route: route.match.matches_everything)
+    return VirtualHostPlan(
+        name=key.name,
+        domains=(key.host,),
+        routes=tuple(ordered),
+        require_tls=key.require_tls,
+        origin=key.origin,
+    )
+
+
+def ordered_hosts(hosts: list[str]) -> list[str]:
+    """Return hosts by specificity, for people."""
+    return sorted(hosts, key=host_sort_key)

@@ -1,0 +1,133 @@
+"""What a sidecar takes in for its own workload: a listener and a cluster per port that some service leads to.
+
+Inbound routes carry no faults, no retries and no timeout: those belong to callers.
+Source of the rules: Istio's documented inbound listeners and clusters (reference §2.10, §2.11, §2.13); in explicit
+mode they are bound on the instance's own address (design record 0005).
+"""
+
+import msgspec
+
+from pidalio.derive import Database, derived
+from pidalio.ir import (
+    AssignmentPlan,
+    ClusterPlan,
+    Direction,
+    Discovery,
+    EndpointPlan,
+    ForwardPlan,
+    HttpPlan,
+    ListenerPlan,
+    LocalityPlan,
+    MatchPlan,
+    RoutePlan,
+    RouteTablePlan,
+    TcpPlan,
+    VirtualHostPlan,
+    WeightedCluster,
+)
+from pidalio.model import Origin, Port, Protocol, Proxy, Service, Workload, selects
+from pidalio.rules import mesh, names, services
+from pidalio.store import tables
+from pidalio.store.tables import ServiceKey
+
+
+class InboundPort(msgspec.Struct, frozen=True):
+    """A port of the instance: `number` is where callers reach it, `service_port` what they ask for."""
+
+    number: int
+    service_port: int
+    protocol: Protocol
+    service: str
+    origin: Origin
+
+
+@derived
+def inbound_ports(world: Database, proxy: Proxy) -> tuple[InboundPort, ...]:
+    """Return the ports of the proxy's workload, sorted; of two services on one port the older wins."""
+    workload = _workload(world, proxy)
+    found: dict[int, InboundPort] = {}
+    for service in sorted(_services_of(world, proxy), key=lambda one: (one.created, one.hostname)):
+        for port in service.ports:
+            number = _number(world, service, port, workload)
+            if number and port.protocol is not Protocol.UDP:
+                origin = Origin(service.object)
+                found.setdefault(number, InboundPort(number, port.number, port.protocol, service.hostname, origin))
+    return tuple(found[number] for number in sorted(found))
+
+
+def _number(world: Database, service: Service, port: Port, workload: Workload) -> int | None:
+    """Return where the workload serves `port`: as its endpoints say where there are any, else by the port itself."""
+    for one in services.endpoints(world, (service.hostname, service.namespace)):
+        if one.address == workload.address and one.service_port == port.number:
+            return one.port
+    return services.instance_port(port, workload)
+
+
+def _workload(world: Database, proxy: Proxy) -> Workload:
+    for key in tables.WORKLOADS_BY_NAME.keys(world, (proxy.namespace, proxy.name)):
+        row = tables.WORKLOADS.get(world, key)
+        if row and row.address in ("", proxy.address):
+            return msgspec.structs.replace(row, address=proxy.address)
+    return Workload(proxy.name, proxy.namespace, proxy.address, proxy.labels)
+
+
+def _services_of(world: Database, proxy: Proxy) -> list[Service]:
+    """Return the services whose selector picks the proxy's labels, and those that list its address."""
+    keys: set[ServiceKey] = set()
+    for pair in proxy.labels:
+        keys.update(tables.SERVICES_BY_SELECTOR.keys(world, (proxy.namespace, *pair)))
+    rows = [row for key in sorted(keys) if (row := tables.SERVICES.get(world, key))]
+    chosen = [row for row in rows if row.selector and selects(row.selector, proxy.labels)]
+    taken = {(row.hostname, row.namespace) for row in chosen}
+    for key in tables.ENDPOINTS_BY_ADDRESS.keys(world, proxy.address):
+        identity = (key[0], key[1])
+        if identity not in taken and (found := services.service(world, identity)):
+            taken.add(identity)
+            chosen.append(found)
+    return chosen
+
+
+def inbound_listener(proxy: Proxy, port: InboundPort) -> ListenerPlan:
+    """Return the listener for one inbound port, bound on the instance's own address."""
+    name = f"{proxy.address}_{port.number}"
+    cluster = (WeightedCluster(names.inbound_cluster(port.number), 1),)
+    stat_prefix = f"inbound_{name}"
+    http = port.protocol.is_http or port.protocol is Protocol.UNSUPPORTED
+    return ListenerPlan(
+        name=name,
+        address=proxy.address,
+        port=port.number,
+        direction=Direction.INBOUND,
+        filter=_http(proxy, port, cluster, stat_prefix) if http else TcpPlan(stat_prefix, cluster, proxy.access_log),
+        origin=port.origin,
+    )
+
+
+def _http(proxy: Proxy, port: InboundPort, cluster: tuple[WeightedCluster, ...], stat_prefix: str) -> HttpPlan:
+    route = RoutePlan(
+        MatchPlan(), ForwardPlan(cluster), name="default", operation=f"{port.service}:{port.service_port}/*"
+    )
+    host = VirtualHostPlan(f"inbound|http|{port.service_port}", ("*",), (route,))
+    table = RouteTablePlan(names.inbound_cluster(port.number), (host,))
+    return HttpPlan(stat_prefix, table, server_name="istio-envoy", access_log=proxy.access_log)
+
+
+@derived
+def inbound_cluster(world: Database, proxy: Proxy, port: InboundPort) -> ClusterPlan:
+    """Return the cluster that leads to the application itself."""
+    name = names.inbound_cluster(port.number)
+    timeout, origin = mesh.connect_timeout(world)
+    application = EndpointPlan(proxy.app_address, dict(proxy.app_ports).get(port.number, port.number))
+    return ClusterPlan(
+        name=name,
+        discovery=Discovery.STATIC,
+        connect_timeout=timeout,
+        connect_timeout_origin=origin,
+        http2=port.protocol.is_http2,
+        assignment=AssignmentPlan(name, (LocalityPlan((application,), weight=1),)),
+        healthy_panic_threshold=None,
+        host=port.service,
+        namespace=proxy.namespace,
+        port=port.service_port,
+        origin=port.origin,
+    )

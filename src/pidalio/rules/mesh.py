@@ -1,0 +1,76 @@
+"""Mesh-wide settings with Istio's defaults filled in.
+
+Each is a query of its own, so that a changed setting wakes only its readers.
+Source of the defaults: Istio's MeshConfig (reference §1.9, §2.6).
+"""
+
+from pidalio.api.mesh_config import MeshConfig
+from pidalio.api.sidecar import OutboundMode
+from pidalio.api.virtual_service import HTTPRetry
+from pidalio.derive import Database, derived
+from pidalio.model import Origin
+from pidalio.store.tables import MESH
+
+_DEFAULT = MeshConfig()
+
+
+@derived
+def mesh_config(world: Database) -> MeshConfig:
+    """Return the mesh's settings, all defaults where there is no MeshConfig object."""
+    row = MESH.get(world, "")
+    return row.spec if row else _DEFAULT
+
+
+@derived
+def mesh_origin(world: Database, path: str) -> Origin | None:
+    """Return where the setting `path` was written, None when there is no MeshConfig."""
+    row = MESH.get(world, "")
+    return Origin(row.ref, path) if row else None
+
+
+@derived
+def root_namespace(world: Database) -> str:
+    """Return the namespace whose rules hold for all."""
+    return mesh_config(world).root_namespace or "istio-system"
+
+
+@derived
+def connect_timeout(world: Database) -> tuple[int, Origin | None]:
+    """Return the time to connect upstream (milliseconds, default 10 s), and who set it."""
+    value = mesh_config(world).connect_timeout
+    return (10_000, None) if value is None else (value, mesh_origin(world, "connectTimeout"))
+
+
+@derived
+def dns_refresh(world: Database) -> int:
+    """Return how often DNS clusters look again after a failure, in milliseconds."""
+    value = mesh_config(world).dns_refresh_rate
+    return 60_000 if value is None else value
+
+
+@derived
+def default_export(world: Database, kind: str) -> tuple[str, ...]:
+    """Return the mesh's `exportTo` for objects of `kind` that state none."""
+    config = mesh_config(world)
+    stated = {
+        "Service": config.default_service_export_to,
+        "VirtualService": config.default_virtual_service_export_to,
+        "DestinationRule": config.default_destination_rule_export_to,
+    }[kind]
+    return stated or ("*",)
+
+
+@derived
+def allows_any(world: Database) -> tuple[bool, Origin | None]:
+    """Tell whether unknown hosts are let through mesh-wide, and who says so."""
+    policy = mesh_config(world).outbound_traffic_policy
+    if policy is None:
+        return True, None
+    return policy.mode is not OutboundMode.REGISTRY_ONLY, mesh_origin(world, "outboundTrafficPolicy.mode")
+
+
+@derived
+def default_retries(world: Database) -> tuple[HTTPRetry | None, Origin | None]:
+    """Return the mesh's retry policy, None for the built-in one."""
+    policy = mesh_config(world).default_http_retry_policy
+    return policy, mesh_origin(world, "defaultHttpRetryPolicy") if policy else None

@@ -1,0 +1,29 @@
+"""Names that Envoy sees, exactly as Istio builds them, so that dashboards and habits keep working.
+
+The one invariant: a name derives from what it stands for, never from a position in a list (design record 0002).
+Source: Istio's documented cluster, listener and route names (reference §2.4, §2.11, §2.13).
+"""
+
+PASSTHROUGH = "PassthroughCluster"
+BLACKHOLE = "BlackHoleCluster"
+HTTP_PROXY = "http_proxy"
+
+
+def outbound_cluster(host: str, port: int, subset: str = "") -> str:
+    """Return `outbound|80|v1|reviews.default.svc.cluster.local`."""
+    return f"outbound|{port}|{subset}|{host}"
+
+
+def inbound_cluster(port: int) -> str:
+    """Return `inbound|9080||`."""
+    return f"inbound|{port}||"
+
+
+def virtual_host(host: str, port: int) -> str:
+    """Return `reviews.default.svc.cluster.local:80`."""
+    return f"{host}:{port}"
+
+
+def gateway_table(port: int, bind: str = "") -> str:
+    """Return `http.8080`, with the address when the server is bound to one."""
+    return f"http.{port}.{bind}" if bind else f"http.{port}"

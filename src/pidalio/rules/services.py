@@ -1,0 +1,195 @@
+"""Services as a scope sees them, and the endpoints behind each.
+
+A service is known by hostname and namespace (`ServiceId`); where several namespaces declare one hostname, a client
+sees one of them. An endpoint change reaches only `endpoints` of its service, never a list of services.
+Source of the rules: Istio's documented registry merging and selection (reference §1.4, §1.5, §2.2).
+"""
+
+from typing import TypeAlias
+
+import msgspec
+
+from pidalio.derive import Database, derived
+from pidalio.model import Endpoint, Port, Service, Workload, selects
+from pidalio.rules import mesh
+from pidalio.rules.visibility import Scope, egress_hosts, imports, is_exported
+from pidalio.store import tables
+from pidalio.store.tables import ServiceKey
+
+ServiceId: TypeAlias = tuple[str, str]
+
+
+@derived
+def service(world: Database, identity: ServiceId) -> Service | None:
+    """Return the service `(hostname, namespace)`; ports of several declarations are united, the oldest first."""
+    rows = _declarations(world, identity)
+    if not rows:
+        return None
+    first = rows[0]
+    numbers = {port.number for port in first.ports}
+    more = [port for row in rows[1:] for port in row.ports if port.number not in numbers]
+    if not more:
+        return first
+    united = {port.number: port for port in (*reversed(more), *first.ports)}
+    return msgspec.structs.replace(first, ports=tuple(united[number] for number in sorted(united)))
+
+
+def _declarations(world: Database, identity: ServiceId) -> list[Service]:
+    keys = tables.SERVICES_BY_HOST.keys(world, identity[0])
+    rows = [row for key in keys if key[1] == identity[1] and (row := tables.SERVICES.get(world, key))]
+    return sorted(rows, key=_precedence) if len(rows) > 1 else rows
+
+
+def _precedence(row: Service) -> tuple[bool, str, str, str]:
+    return row.registry == "ServiceEntry", row.created, row.namespace, row.object.name
+
+
+@derived
+def visible_keys(world: Database, namespace: str) -> tuple[ServiceKey, ...]:
+    """Return every declaration that clients in `namespace` may see by `exportTo`."""
+    by_export = tables.SERVICES_BY_EXPORT
+    default = mesh.default_export(world, "Service")
+    unstated = by_export.keys(world, "")
+    if "*" not in default and namespace not in default:
+        unstated = tuple(key for key in unstated if key[1] == namespace) if "." in default else ()
+    public = by_export.keys(world, "*")
+    private = by_export.keys(world, namespace) if namespace else ()
+    if not public and not private:
+        return unstated
+    return tuple(sorted({*public, *unstated, *private}))
+
+
+@derived
+def visible_services(world: Database, scope: Scope) -> tuple[ServiceId, ...]:
+    """Return the services of a scope, one namespace per hostname, sorted by hostname."""
+    hosts = egress_hosts(world, scope)
+    chosen: dict[str, list[str]] = {}
+    for host, namespace, _ in visible_keys(world, scope.namespace):
+        if imports(hosts, namespace, host):
+            chosen.setdefault(host, []).append(namespace)
+    return tuple((host, _best_namespace(world, scope.namespace, host, found)) for host, found in chosen.items())
+
+
+def _best_namespace(world: Database, client: str, host: str, namespaces: list[str]) -> str:
+    """Choose among the namespaces that declare `host`: the client's own, then Kubernetes, then the oldest."""
+    if len(namespaces) == 1 or client in namespaces:
+        return client if client in namespaces else namespaces[0]
+    known = [found for one in dict.fromkeys(namespaces) if (found := service(world, (host, one)))]
+    return min(known, key=_precedence).namespace if known else namespaces[0]
+
+
+@derived
+def has_own_view(world: Database, namespace: str) -> bool:
+    """Tell whether clients in `namespace` resolve some hostname otherwise than anonymous clients do."""
+    if not namespace:
+        return False
+    if tables.SERVICES_BY_EXPORT.keys(world, namespace) or "*" not in mesh.default_export(world, "Service"):
+        return True
+    own = tables.SERVICES_BY_NAMESPACE.keys(world, namespace)
+    return any(len(tables.SERVICES_BY_HOST.keys(world, key[0])) > 1 for key in own)
+
+
+@derived
+def resolve(world: Database, host: str, view: str) -> ServiceId | None:
+    """Return the service that `host` means to a client of namespace `view` ("" for anonymous), or None."""
+    default = mesh.default_export(world, "Service")
+    found = []
+    for key in tables.SERVICES_BY_HOST.keys(world, host):
+        row = tables.SERVICES.get(world, key)
+        if row and is_exported(row.export_to, row.namespace, view, default):
+            found.append(row.namespace)
+    return (host, _best_namespace(world, view, host, found)) if found else None
+
+
+@derived
+def ports(world: Database, identity: ServiceId) -> tuple[Port, ...]:
+    """Return the service's ports, empty when there is no such service."""
+    found = service(world, identity)
+    return found.ports if found else ()
+
+
+@derived
+def endpoints(world: Database, identity: ServiceId) -> tuple[Endpoint, ...]:
+    """Return every instance address of a service, each with the service port's number and its labels.
+
+    Platform endpoints come as they are; workloads selected by labels are added, but a Pod only where the
+    platform lists no endpoints itself.
+    """
+    found = service(world, identity)
+    if found is None:
+        return ()
+    keys = tables.ENDPOINTS_BY_SERVICE.keys(world, identity)
+    direct = [one for key in keys for one in tables.ENDPOINTS.get(world, key) or ()]
+    stated = [_complete(world, found, one) for one in direct]
+    chosen = [
+        endpoint
+        for workload in selected_workloads(world, identity)
+        if not (keys and workload.object and workload.object.kind == "Pod")
+        for endpoint in _workload_endpoints(found, workload)
+    ]
+    unique = {(one.address, one.port, one.service_port): one for one in (*stated, *chosen) if one.service_port}
+    return tuple(unique[key] for key in sorted(unique))
+
+
+@derived
+def selected_workloads(world: Database, identity: ServiceId) -> tuple[Workload, ...]:
+    """Return the workloads of the service's namespace that its selector picks."""
+    found = service(world, identity)
+    if found is None or not found.selector:
+        return ()
+    sets = [set(tables.WORKLOADS_BY_PAIR.keys(world, (found.namespace, *pair))) for pair in found.selector]
+    rows = (tables.WORKLOADS.get(world, key) for key in sorted(set.intersection(*sets)))
+    return tuple(row for row in rows if row)
+
+
+def _complete(world: Database, found: Service, one: Endpoint) -> Endpoint:
+    """Fill in the service port of an endpoint known by port name, and the labels of its workload."""
+    number = one.service_port
+    if not number:
+        named = [port.number for port in found.ports if port.name == one.port_name]
+        number = named[0] if named else 0
+    labels = one.labels
+    if one.workload and not labels:
+        for key in tables.WORKLOADS_BY_NAME.keys(world, (found.namespace, one.workload)):
+            row = tables.WORKLOADS.get(world, key)
+            labels = row.labels if row else labels
+    return msgspec.structs.replace(one, service_port=number, labels=labels)
+
+
+def _workload_endpoints(found: Service, workload: Workload) -> list[Endpoint]:
+    if not workload.address:
+        return []
+    result = []
+    for port in found.ports:
+        number = instance_port(port, workload)
+        if number is not None:
+            result.append(
+                Endpoint(
+                    address=workload.address,
+                    port=number,
+                    service_port=port.number,
+                    port_name=port.name,
+                    labels=workload.labels,
+                    weight=workload.weight,
+                    locality=workload.locality,
+                    health=workload.health,
+                    workload=workload.name,
+                    network=workload.network,
+                )
+            )
+    return result
+
+
+def instance_port(port: Port, workload: Workload) -> int | None:
+    """Return the number on which `workload` serves `port`; None when the target port's name is unknown to it.
+
+    Order: socket address (0), the instance's own map, the named target port, the target port, the same number.
+    """
+    if workload.address.startswith("unix://"):
+        return 0
+    own = dict(workload.ports).get(port.name)
+    if own:
+        return own
+    if port.target_port_name:
+        return dict(workload.named_ports).get(port.target_port_name)
+    return port.target_port or port.number

@@ -1,0 +1,88 @@
+"""Which VirtualService governs a host, for whom.
+
+`head` is what decides that question; the routes themselves are not read here, so that a changed weight wakes no
+list of virtual hosts.
+Source of the rules: Istio's documented precedence of hosts and visibility (reference §2.1, §2.2, §2.5).
+"""
+
+import msgspec
+
+from pidalio.derive import Database, derived
+from pidalio.rules import mesh
+from pidalio.rules.visibility import EgressHost, Scope, egress_hosts, imports, is_exported
+from pidalio.store import tables
+from pidalio.store.hosts import host_reference, wildcards_of
+from pidalio.store.tables import Key, gateway_reference
+
+
+class Head(msgspec.Struct, frozen=True):
+    """What decides whether a VirtualService applies.
+
+    `by_source` says that some match asks for the caller's namespace or labels.
+    """
+
+    key: Key
+    hosts: tuple[str, ...]
+    gateways: tuple[str, ...]
+    export_to: tuple[str, ...]
+    created: str
+    by_source: bool
+    has_http: bool
+
+
+@derived
+def head(world: Database, key: Key) -> Head | None:
+    """Return the head of VirtualService `key`, or None when there is none."""
+    row = tables.VIRTUAL_SERVICES.get(world, key)
+    if row is None:
+        return None
+    spec = row.spec
+    return Head(
+        key=key,
+        hosts=tuple(host_reference(host, key[0]) for host in spec.hosts),
+        gateways=tuple(gateway_reference(name, key[0]) for name in spec.gateways or ("mesh",)),
+        export_to=spec.export_to,
+        created=row.meta.created,
+        by_source=any(match.source_labels or match.source_namespace for one in spec.http for match in one.match),
+        has_http=bool(spec.http),
+    )
+
+
+def age(one: Head) -> tuple[str, str, str]:
+    """Order by age, then by name and namespace."""
+    return one.created, one.key[1], one.key[0]
+
+
+@derived
+def mesh_candidates(world: Database, host: str) -> tuple[Head, ...]:
+    """Return the VirtualServices for sidecars whose hosts cover `host`, the first visible one governs it."""
+    found: list[Head] = []
+    for name in dict.fromkeys((host, *wildcards_of(host))):
+        keys = tables.VS_BY_HOST.keys(world, name)
+        if keys:
+            heads = (one for key in keys if (one := head(world, key)))
+            found += sorted((one for one in heads if "mesh" in one.gateways and one.has_http), key=age)
+    return tuple(found)
+
+
+def is_visible(world: Database, one: Head, client: str, hosts: tuple[EgressHost, ...] | None) -> bool:
+    """Tell whether a client of namespace `client` whose Sidecar imports `hosts` is governed by `one`."""
+    if not is_exported(one.export_to, one.key[0], client, mesh.default_export(world, "VirtualService")):
+        return False
+    return hosts is None or any(imports(hosts, one.key[0], host) for host in one.hosts)
+
+
+def governing(world: Database, scope: Scope, host: str) -> Head | None:
+    """Return the VirtualService that governs `host` for sidecars of `scope`, or None."""
+    candidates = mesh_candidates(world, host)
+    if not candidates:
+        return None
+    hosts = egress_hosts(world, scope)
+    return next((one for one in candidates if is_visible(world, one, scope.namespace, hosts)), None)
+
+
+@derived
+def mesh_hosts(world: Database) -> tuple[str, ...]:
+    """Return every exact or wildcard host that some VirtualService for sidecars names, sorted."""
+    keys = tables.VS_BY_GATEWAY.keys(world, "mesh")
+    return tuple(sorted({host for key in keys if (one := head(world, key)) and one.has_http for host in one.hosts}))

@@ -1,0 +1,112 @@
+"""Who may see what: `exportTo` on one side, a Sidecar's egress hosts on the other.
+
+A scope is what a proxy may see. Namespaces that own nothing and are named by nothing share one scope, the
+anonymous namespace "": proxies of equal scope share every byte.
+Source of the rules: Istio's documented visibility (reference §1.6, §2.2).
+"""
+
+import msgspec
+
+from pidalio.api.object import Object
+from pidalio.api.sidecar import Sidecar
+from pidalio.derive import Database, derived
+from pidalio.model import Labels, Proxy, ProxyType, host_matches, labels_of, selects
+from pidalio.rules import mesh
+from pidalio.store import tables
+from pidalio.store.tables import Key
+
+
+class Scope(msgspec.Struct, frozen=True):
+    """What decides the view of a proxy.
+
+    `namespace` is "" for clients whose namespace makes no difference; `labels` are only those that some rule asks
+    for; `sidecar` is the Sidecar object that applies; `gateway` says that Sidecars do not.
+    """
+
+    namespace: str
+    labels: Labels = ()
+    sidecar: Key | None = None
+    gateway: bool = False
+
+
+class EgressHost(msgspec.Struct, frozen=True):
+    """One entry of a Sidecar's egress hosts: `namespace` is `*` or a name, `host` a name or wildcard."""
+
+    namespace: str
+    host: str
+
+
+def is_exported(export_to: tuple[str, ...], owner: str, client: str, default: tuple[str, ...]) -> bool:
+    """Tell whether an object of namespace `owner` is visible from `client`."""
+    for target in export_to or default:
+        if target == "*" or target == client or (target == "." and owner == client):
+            return True
+    return False
+
+
+@derived
+def scope_of(world: Database, proxy: Proxy) -> Scope:
+    """Return the scope of `proxy`, in canonical form."""
+    gateway = proxy.type is ProxyType.ROUTER
+    sidecar = None if gateway else sidecar_for(world, proxy.namespace, proxy.labels)
+    labels = tuple(pair for pair in proxy.labels if tables.VS_BY_SOURCE.keys(world, pair))
+    namespace = proxy.namespace if sidecar or _is_distinct(world, proxy.namespace) else ""
+    return Scope(namespace, labels, sidecar, gateway)
+
+
+def _is_distinct(world: Database, namespace: str) -> bool:
+    return bool(
+        namespace == mesh.root_namespace(world)
+        or tables.SERVICES_BY_NAMESPACE.keys(world, namespace)
+        or tables.SERVICES_BY_EXPORT.keys(world, namespace)
+        or tables.VS_BY_EXPORT.keys(world, namespace)
+        or tables.DR_BY_EXPORT.keys(world, namespace)
+        or tables.DR_BY_NAMESPACE.keys(world, namespace)
+        or tables.VS_BY_SOURCE.keys(world, ("", namespace))
+    )
+
+
+@derived
+def sidecar_for(world: Database, namespace: str, labels: Labels) -> Key | None:
+    """Return the Sidecar that governs workloads with `labels`.
+
+    A matching selector comes first, then the namespace's own without selector, then the root namespace's;
+    the oldest wins, equal age goes by name.
+    """
+    own = _sidecars(world, namespace)
+    for item in own:
+        selector = item.spec.workload_selector
+        if selector and selector.labels and selects(labels_of(selector.labels), labels):
+            return item.meta.namespace, item.meta.name
+    for item in (*own, *_sidecars(world, mesh.root_namespace(world))):
+        if not (item.spec.workload_selector and item.spec.workload_selector.labels):
+            return item.meta.namespace, item.meta.name
+    return None
+
+
+def _sidecars(world: Database, namespace: str) -> list[Object[Sidecar]]:
+    keys = tables.SIDECARS_BY_NAMESPACE.keys(world, namespace)
+    rows = [row for key in keys if (row := tables.SIDECARS.get(world, key))]
+    return sorted(rows, key=lambda row: (row.meta.created, row.meta.name))
+
+
+@derived
+def egress_hosts(world: Database, scope: Scope) -> tuple[EgressHost, ...] | None:
+    """Return what the scope's Sidecar imports, None where it restricts nothing."""
+    row = tables.SIDECARS.get(world, scope.sidecar) if scope.sidecar else None
+    if row is None or not row.spec.egress:
+        return None
+    written = [host for listener in row.spec.egress for host in listener.hosts]
+    return tuple(dict.fromkeys(_egress_host(host, scope.namespace) for host in written))
+
+
+def _egress_host(written: str, namespace: str) -> EgressHost:
+    left, _, host = written.partition("/")
+    return EgressHost(namespace if left == "." else left, host.lower())
+
+
+def imports(hosts: tuple[EgressHost, ...] | None, namespace: str, host: str) -> bool:
+    """Tell whether the egress hosts let in `host` of `namespace`."""
+    if hosts is None:
+        return True
+    return any(one.namespace in ("*", namespace) and host_matches(host, one.host) for one in hosts)
