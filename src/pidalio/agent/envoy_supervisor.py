@@ -1,0 +1,101 @@
+"""Keep one Envoy running: start it, tell when it serves, start it again with back-off when it ends.
+
+Invariant: `ready` is set exactly while an Envoy serves its configuration.
+A sidecar and a gateway differ only in what is beside this.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+
+from pidalio.agent.backoff import Backoff
+from pidalio.agent.envoy_process import Bootstrap, EnvoyFiles, EnvoyOptions, EnvoyProcess
+from pidalio.agent.processes import Processes
+from pidalio.errors import EnvoyError
+
+Changed = Callable[[EnvoyError | None], Awaitable[None]]
+
+
+class EnvoySupervisor:
+    """One Envoy, run after run; `changed` is told None when one serves, and why when one ended that nobody asked to."""
+
+    def __init__(
+        self,
+        name: str,
+        bootstrap: Bootstrap,
+        options: EnvoyOptions,
+        files: EnvoyFiles,
+        processes: Processes,
+        *,
+        changed: Changed,
+        dynamic: bool = True,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self.name, self.options, self.files = name, options, files
+        self.ready = asyncio.Event()
+        self.restarts = 0
+        self._bootstrap, self._processes, self._changed, self._dynamic = bootstrap, processes, changed, dynamic
+        self._backoff = backoff or Backoff()
+        self._envoy: EnvoyProcess | None = None
+        self._stopping = False
+        self._replacing = False
+
+    @property
+    def envoy(self) -> EnvoyProcess | None:
+        """Return the present run, None before the first."""
+        return self._envoy
+
+    async def run(self) -> None:
+        """Keep an Envoy running until `stop`, or until cancelled: then it ends at once."""
+        try:
+            while not self._stopping:
+                begun = time.monotonic()
+                error = await self._one_run()
+                if error is None:
+                    continue
+                self.restarts += 1
+                await self._changed(error)
+                await asyncio.sleep(self._backoff.after(time.monotonic() - begun))
+        finally:
+            self.ready.clear()
+            if self._envoy is not None:
+                await self._envoy.stop(grace_seconds=0)
+
+    async def replace(self) -> None:
+        """End the present Envoy and have the next one start without delay: what was closed or drained is open again."""
+        self._replacing = True
+        self.ready.clear()
+        if self._envoy is not None:
+            await self._envoy.stop(grace_seconds=1)
+
+    async def drain(self, *, inbound_only: bool, at_most_seconds: float) -> bool:
+        """Let callers leave; False when some were left at the end of the time."""
+        if self._envoy is None or not self._envoy.is_running:
+            return True
+        return await self._envoy.drain(inbound_only=inbound_only, at_most_seconds=at_most_seconds)
+
+    async def stop(self) -> None:
+        """End the present Envoy, and start no other."""
+        self._stopping = True
+        if self._envoy is not None:
+            await self._envoy.stop()
+
+    async def _one_run(self) -> EnvoyError | None:
+        """Run one Envoy to its end; return why it ended unless that was asked for."""
+        self._replacing = False
+        envoy = self._envoy = EnvoyProcess(self.name, self.options, self.files, self._processes)
+        try:
+            await envoy.start(self._bootstrap())
+            await envoy.ready(dynamic=self._dynamic)
+            self.ready.set()
+            await self._changed(None)
+            await envoy.wait()
+            error: EnvoyError = envoy.exited()
+        except EnvoyError as failed:
+            error = failed
+        finally:
+            self.ready.clear()
+            with contextlib.suppress(OSError):
+                await envoy.admin.close()
+        return None if self._stopping or self._replacing else error

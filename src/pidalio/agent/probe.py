@@ -1,0 +1,146 @@
+"""Ask a workload whether it is well, and tell when the answer changes.
+
+Source of the rules: Kubernetes' readiness probes, in the form of Istio's WorkloadGroup probe (reference, section 1.5):
+0 means the defaults 0/1/10/1/3; a workload is not ready until it was found well often enough.
+One difference, so that starting is quick: until the first success the period is at most a second.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+import grpc
+import httpx
+import msgspec
+
+from pidalio.agent.processes import Processes
+from pidalio.api.workload_entry import (
+    ExecHealthCheckConfig,
+    GrpcHealthCheckConfig,
+    HTTPHealthCheckConfig,
+    ReadinessProbe,
+)
+
+_SERVING = b"\x08\x01"  # grpc.health.v1.HealthCheckResponse with status SERVING
+_LONGEST_REASON = 200
+
+
+class ProbeTarget(msgspec.Struct, frozen=True):
+    """What is asked: the application's address, its real ports by declared port, and what exec probes run with."""
+
+    address: str
+    ports: tuple[tuple[int, int], ...]
+    environment: tuple[tuple[str, str], ...] = ()
+    log: Path = Path("/dev/null")
+
+    def port(self, declared: int) -> int:
+        """Return the real port behind a declared one; the first port when none is declared."""
+        return dict(self.ports).get(declared, declared) if declared or not self.ports else self.ports[0][1]
+
+
+class Prober:
+    """The probe of one instance; `changed(healthy, reason)` is called at the first verdict and at each change."""
+
+    def __init__(
+        self,
+        probe: ReadinessProbe,
+        target: ProbeTarget,
+        processes: Processes,
+        changed: Callable[[bool, str], Awaitable[None]],
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.probe, self.target = probe, target
+        self._processes, self._changed, self._sleep = processes, changed, sleep
+        self._healthy: bool | None = None
+        self._was_well = False
+        self._last: bool | None = None
+        self._streak = 0
+
+    async def run(self) -> None:
+        """Probe until cancelled."""
+        await self._sleep(self.probe.initial_delay_seconds)
+        period = self.probe.period_seconds or 10
+        while True:
+            await self._count(await self.check())
+            await self._sleep(period if self._was_well else min(period, 1))
+
+    async def check(self) -> str:
+        """Ask once; return why it is not well, or nothing."""
+        limit = self.probe.timeout_seconds or 1
+        try:
+            async with asyncio.timeout(limit):
+                return (await self._ask())[:_LONGEST_REASON]
+        except TimeoutError:
+            return f"no answer within {limit} s"
+        except (OSError, httpx.HTTPError) as error:
+            return (str(error) or type(error).__name__)[:_LONGEST_REASON]
+
+    async def _count(self, reason: str) -> None:
+        well = not reason
+        self._streak = self._streak + 1 if well == self._last else 1
+        self._last = well
+        needed = (self.probe.success_threshold or 1) if well else (self.probe.failure_threshold or 3)
+        if well != self._healthy and self._streak >= needed:
+            self._healthy = well
+            self._was_well = self._was_well or well
+            await self._changed(well, reason)
+
+    async def _ask(self) -> str:
+        probe = self.probe
+        if probe.http_get is not None:
+            return await _http(probe.http_get, self.target)
+        if probe.tcp_socket is not None:
+            return await _tcp(probe.tcp_socket.host or self.target.address, self.target.port(probe.tcp_socket.port))
+        if probe.grpc is not None:
+            return await _grpc(probe.grpc, self.target)
+        if probe.exec is not None:
+            return await _exec(probe.exec, self.target, self._processes)
+        return ""
+
+
+async def _http(config: HTTPHealthCheckConfig, target: ProbeTarget) -> str:
+    scheme = (config.scheme or "HTTP").lower()
+    host = config.host or target.address
+    url = f"{scheme}://{host}:{target.port(config.port)}/{config.path.removeprefix('/')}"
+    headers = {"user-agent": "pidalio-probe"} | {header.name: header.value for header in config.http_headers}
+    async with httpx.AsyncClient(verify=False, trust_env=False) as client:  # noqa: S501 - as Kubernetes does
+        status = (await client.get(url, headers=headers)).status_code
+    return "" if 200 <= status < 400 else f"GET {url}: status {status}"
+
+
+async def _tcp(host: str, port: int) -> str:
+    _, writer = await asyncio.open_connection(host, port)
+    writer.close()
+    return ""
+
+
+async def _grpc(config: GrpcHealthCheckConfig, target: ProbeTarget) -> str:
+    service = config.service.encode()
+    question = b"\x0a" + _varint(len(service)) + service if service else b""
+    address = f"{target.address}:{target.port(config.port)}"
+    async with grpc.aio.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
+        check: Callable[[bytes], Awaitable[bytes]] = channel.unary_unary("/grpc.health.v1.Health/Check", None, None)
+        try:
+            answer = await check(question)
+        except grpc.aio.AioRpcError as error:
+            return f"gRPC health check of {address}: {error.code().name}: {error.details()}"
+    return "" if answer == _SERVING else f"gRPC health check of {address}: not serving"
+
+
+async def _exec(config: ExecHealthCheckConfig, target: ProbeTarget, processes: Processes) -> str:
+    environment: Mapping[str, str] | None = dict(target.environment) or None
+    process = await processes.start(config.command, log=target.log, env=environment)
+    try:
+        status = await process.wait()
+    finally:
+        process.send_signal(9)
+    return "" if status == 0 else f"{config.command[0]} exited with {status}"
+
+
+def _varint(number: int) -> bytes:
+    encoded = b""
+    while number > 0x7F:
+        encoded += bytes((number & 0x7F | 0x80,))
+        number >>= 7
+    return encoded + bytes((number,))

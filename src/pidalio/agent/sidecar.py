@@ -1,0 +1,204 @@
+"""One instance of a local workload with its Envoy: the order in which things start, fail and end.
+
+Start:  application and Envoy side by side → both ready → registered (first then do callers come).
+The application ends:  inbound listener closed (a refused connection is retried elsewhere) → reported gone → Envoy
+        replaced, application started again with back-off.
+Envoy ends:  reported unhealthy → started again with back-off → reported healthy.
+Stop:  reported gone → callers leave (drain) → application → Envoy.
+
+Invariant: the control plane knows of the instance only while its application accepts connections and once its Envoy
+has served; it is healthy there only while both do.
+What is told goes through `ControlPlane`, so that the store may be in this process or behind HTTP.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+
+from pidalio.agent.backoff import Backoff
+from pidalio.agent.envoy_process import Bootstrap, EnvoyFiles, EnvoyOptions
+from pidalio.agent.envoy_supervisor import EnvoySupervisor
+from pidalio.agent.logs import last_lines
+from pidalio.agent.probe import Prober, ProbeTarget
+from pidalio.agent.processes import Processes
+from pidalio.agent.workload import APP_ADDRESS, AppContract, WorkloadProcess
+from pidalio.errors import EnvoyError
+from pidalio.model import Health, Report, Severity, Workload
+from pidalio.platforms.local.addresses import Placement
+from pidalio.platforms.local.workloads import LocalInstance, workload_row
+
+
+class ControlPlane(msgspec.Struct, frozen=True):
+    """What an agent tells: `register` a row (again when its health changed), `deregister` it, `report` to people."""
+
+    register: Callable[[Workload], Awaitable[None]]
+    deregister: Callable[[Workload], Awaitable[None]]
+    report: Callable[[Report], None]
+
+
+class SidecarFiles(msgspec.Struct, frozen=True):
+    """Where one instance's files are; `root` is the folder that working directories are relative to."""
+
+    envoy: EnvoyFiles
+    workload_log: Path
+    root: Path
+
+
+class Patience(msgspec.Struct, frozen=True):
+    """How long to wait, in seconds: for callers to leave, for an application to end when asked, and to listen."""
+
+    drain: float = 10
+    stop: float = 5
+    misplaced: float = 3
+
+
+class Sidecar:
+    """One instance; `run` is its life, `stop` its orderly end."""
+
+    def __init__(
+        self,
+        instance: LocalInstance,
+        where: Placement,
+        contract: AppContract,
+        bootstrap: Bootstrap,
+        *,
+        options: EnvoyOptions,
+        files: SidecarFiles,
+        processes: Processes,
+        control: ControlPlane,
+        patience: Patience | None = None,
+    ) -> None:
+        self.instance, self.where, self.contract, self.files = instance, where, contract, files
+        self.control, self.patience = control, patience or Patience()
+        self.registered = asyncio.Event()
+        self.supervisor = EnvoySupervisor(
+            instance.id, bootstrap, options, files.envoy, processes, changed=self._envoy_changed
+        )
+        self._processes = processes
+        self._backoff = Backoff(first_seconds=0.5)
+        self._app: WorkloadProcess | None = None
+        self._app_health: Health | None = None
+        self._row: Workload | None = None
+        self._telling = asyncio.Lock()
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Live until `stop`; when cancelled, end at once without draining."""
+        async with asyncio.TaskGroup() as group:
+            envoy = group.create_task(self.supervisor.run(), name=f"envoy of {self.instance.id}")
+            try:
+                await self._keep_application()
+            finally:
+                await self._set_health(None)
+                if self._app is not None:
+                    await self._app.stop(grace_seconds=0)
+                envoy.cancel()
+
+    async def stop(self, *, drain: bool = True) -> None:
+        """Leave the mesh first, let callers finish, then end the application and its Envoy."""
+        self._stopping.set()
+        await self._set_health(None)
+        if drain:
+            await self.supervisor.drain(inbound_only=True, at_most_seconds=self.patience.drain)
+        if self._app is not None:
+            await self._app.stop(grace_seconds=self.patience.stop)
+        await self.supervisor.stop()
+
+    async def _keep_application(self) -> None:
+        while not self._stopping.is_set():
+            begun = time.monotonic()
+            reason = await self._run_application()
+            if not self._stopping.is_set():
+                self._tell("workload-ended", f"{self.instance.name} {reason}")
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._backoff.after(time.monotonic() - begun)):
+                        await self._stopping.wait()
+
+    async def _run_application(self) -> str:
+        """Run the application to its end, registered while it is ready; return how it ended."""
+        app = WorkloadProcess(
+            self.instance, self.contract, self._processes, log=self.files.workload_log, root=self.files.root
+        )
+        try:
+            await app.start()
+        except OSError as error:
+            return f"cannot be started: {error.filename}: {error.strerror}: correct spec.command"
+        self._app = app
+        if self._stopping.is_set():
+            await app.stop(grace_seconds=self.patience.stop)
+        async with asyncio.TaskGroup() as watchers:
+            tasks = [watchers.create_task(self._watch(app)), watchers.create_task(self._find_misplaced(app))]
+            status = await app.wait()
+            if not self._stopping.is_set():
+                await self._close_inbound()
+            for task in tasks:
+                task.cancel()
+        quote = last_lines(self.files.workload_log, 3) or "its log is empty"
+        how = f"was ended by signal {-status}" if status < 0 else f"exited with {status}"
+        return f"{how} and is started again: {quote} (all of it: {self.files.workload_log})"
+
+    async def _close_inbound(self) -> None:
+        """Refuse callers, then tell that the instance is gone; a new Envoy, for a closed listener stays closed."""
+        envoy = self.supervisor.envoy
+        if envoy is not None and self.supervisor.ready.is_set():
+            await envoy.close_inbound()
+        await self._set_health(None)
+        await self.supervisor.replace()
+
+    async def _watch(self, app: WorkloadProcess) -> None:
+        """Follow the application from the moment it accepts connections: well, or as its probe says."""
+        await app.listening()
+        if self.instance.probe is None:
+            await self._set_health(Health.HEALTHY)
+            return
+
+        async def verdict(well: bool, reason: str) -> None:
+            if not well:
+                self._tell("workload-unhealthy", f"{self.instance.name} fails its probe: {reason}")
+            await self._set_health(Health.HEALTHY if well else Health.UNHEALTHY)
+
+        environment = tuple(app.environment.items())
+        target = ProbeTarget(APP_ADDRESS, self.contract.ports, environment, self.files.workload_log)
+        await Prober(self.instance.probe, target, self._processes, verdict).run()
+
+    async def _find_misplaced(self, app: WorkloadProcess) -> None:
+        if self.contract.ports:
+            self.control.report(await app.misplaced(after_seconds=self.patience.misplaced))
+
+    async def _envoy_changed(self, error: EnvoyError | None) -> None:
+        if error is not None:
+            self._tell("envoy-ended", f"{error}; it is started again")
+        await self._tell_control_plane()
+
+    async def _set_health(self, health: Health | None) -> None:
+        """Take note of the application: None means that there is none."""
+        self._app_health = health
+        await self._tell_control_plane()
+
+    async def _tell_control_plane(self) -> None:
+        """Bring what the control plane knows in line with what is: gone, well, or not for now."""
+        async with self._telling:
+            row = self._wanted_row()
+            if row == self._row:
+                return
+            known, self._row = self._row, row
+            if row is not None:
+                await self.control.register(row)
+                self.registered.set()
+            elif known is not None:
+                self.registered.clear()
+                await self.control.deregister(known)
+
+    def _wanted_row(self) -> Workload | None:
+        if self._app_health is None:
+            return None
+        if self.supervisor.ready.is_set():
+            return workload_row(self.instance, self.where, self._app_health)
+        return workload_row(self.instance, self.where, Health.UNHEALTHY) if self._row is not None else None
+
+    def _tell(self, code: str, message: str) -> None:
+        self.control.report(Report(Severity.WARNING, code, message, self.instance.object))

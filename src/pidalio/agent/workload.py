@@ -1,0 +1,134 @@
+"""One run of a local workload's command: its environment, its start, and where it really listens.
+
+Invariant: what the application is told (`PORT`, `HOST`, the proxy) is exactly what the proxy beside it assumes.
+It gets the contract of design decision D9 and nothing else from us; its own `environment` wins over it.
+"""
+
+import asyncio
+import os
+import re
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from pidalio.agent.listening import listening_addresses
+from pidalio.agent.processes import Process, Processes
+from pidalio.model import Report, Severity
+from pidalio.platforms.local.addresses import Placement
+from pidalio.platforms.local.workloads import LocalInstance
+
+APP_ADDRESS = "127.0.0.1"
+_REFERENCE = re.compile(r"\$(\$)?\(([A-Za-z_][A-Za-z0-9_.-]*)\)")
+_POLL_SECONDS = 0.02
+_ANY = frozenset({"0.0.0.0", "::", APP_ADDRESS, "::ffff:127.0.0.1"})  # noqa: S104 - compared with, not bound
+
+
+class AppContract(msgspec.Struct, frozen=True):
+    """Where an application is told to listen, (declared, real) ports with the first one as `PORT`; how it calls."""
+
+    ports: tuple[tuple[int, int], ...]
+    outbound: str
+
+    def environment(self, instance: LocalInstance, inherited: Mapping[str, str]) -> dict[str, str]:
+        """Return the whole environment: inherited, then ours, then the object's own with `$(NAME)` expanded."""
+        proxy = f"http://{self.outbound}"
+        direct = f"localhost,{APP_ADDRESS},::1"
+        ours = {"HOST": APP_ADDRESS, "PIDALIO_WORKLOAD": instance.id}
+        if self.ports:
+            ours["PORT"] = str(self.ports[0][1])
+        real = dict(self.ports)
+        for port in instance.ports:
+            if port.name:
+                ours["PORT_" + re.sub(r"\W", "_", port.name).upper()] = str(real[port.port])
+        if self.outbound:
+            for name, value in (("http_proxy", proxy), ("https_proxy", proxy), ("no_proxy", direct)):
+                ours[name] = ours[name.upper()] = value
+        environment = dict(inherited) | ours
+        for name, value in instance.environment:
+            environment[name] = expanded(value, environment)
+        return environment
+
+
+def expanded(text: str, environment: Mapping[str, str]) -> str:
+    """Replace `$(NAME)` by its value, as Kubernetes does: unknown names stay, `$$(NAME)` becomes `$(NAME)`."""
+
+    def value(reference: re.Match[str]) -> str:
+        escaped, name = reference.groups()
+        return f"$({name})" if escaped else environment.get(name, reference.group())
+
+    return _REFERENCE.sub(value, text)
+
+
+class WorkloadProcess:
+    """One run of one instance's command."""
+
+    def __init__(
+        self, instance: LocalInstance, contract: AppContract, processes: Processes, *, log: Path, root: Path
+    ) -> None:
+        self.instance, self.contract, self.log, self.root = instance, contract, log, root
+        self.environment = contract.environment(instance, os.environ)
+        self._processes = processes
+        self._process: Process | None = None
+
+    async def start(self) -> None:
+        """Start the command, in the object's working directory below `root`; raise `OSError` when it cannot be."""
+        command = [expanded(part, self.environment) for part in self.instance.command]
+        where = self.root / self.instance.working_directory
+        self._process = await self._processes.start(command, log=self.log, env=self.environment, cwd=where)
+
+    async def wait(self) -> int:
+        """Wait until it ended, and return its exit status."""
+        assert self._process is not None, "start() comes first"  # noqa: S101 - a programmer's mistake
+        return await self._process.wait()
+
+    async def stop(self, *, grace_seconds: float = 5) -> None:
+        """End it and everything in its process group."""
+        if self._process is not None:
+            await self._process.stop(grace_seconds=grace_seconds)
+
+    async def listening(self) -> None:
+        """Wait until it accepts connections on every port that it was told."""
+        for _, port in self.contract.ports:
+            while not await accepts(APP_ADDRESS, port):  # noqa: ASYNC110 - another process tells no event
+                await asyncio.sleep(_POLL_SECONDS)
+
+    async def misplaced(self, *, after_seconds: float = 3) -> Report:
+        """Wait until it listens, but only elsewhere than it was told, and return the report that says so.
+
+        It is left in peace for a while: many start on one port and then open others. Never returns for one that
+        listens nowhere, nor where a process's ports cannot be known.
+        """
+        begun = time.monotonic()
+        while True:
+            await asyncio.sleep(max(_POLL_SECONDS, begun + after_seconds - time.monotonic()))
+            found = listening_addresses(self._process.pid if self._process else -1) or []
+            told = {port for _, port in self.contract.ports}
+            if found and not any(port in told and address in _ANY for address, port in found):
+                return self._misplaced(found)
+            await asyncio.sleep(1)
+
+    def _misplaced(self, found: Sequence[tuple[str, int]]) -> Report:
+        told = self.contract.ports[0][1]
+        seen = ", ".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in found)
+        message = (
+            f"{self.instance.name} listens on {seen} and not on {APP_ADDRESS}:{told}: "
+            "let it read PORT, or write $(PORT) in its command"
+        )
+        return Report(Severity.WARNING, "workload-ignores-port", message, self.instance.object, "spec.command")
+
+
+def contract_of(instance: LocalInstance, where: Placement, app_ports: Mapping[int, int]) -> AppContract:
+    """Return what to tell the application of an instance; `app_ports` maps each declared port to the real one."""
+    return AppContract(tuple((port, app_ports[port]) for port in instance.port_numbers), where.outbound)
+
+
+async def accepts(address: str, port: int) -> bool:
+    """Tell whether somebody accepts TCP connections there."""
+    try:
+        _, writer = await asyncio.open_connection(address, port)
+    except OSError:
+        return False
+    writer.close()
+    return True
