@@ -56,6 +56,7 @@ class EnvoyProcess:
         self.admin = Admin(files.admin)
         self._processes = processes
         self._process: Process | None = None
+        self._is_dynamic = False
 
     @property
     def is_running(self) -> bool:
@@ -65,6 +66,7 @@ class EnvoyProcess:
     async def start(self, bootstrap: str | Mapping[str, Any]) -> None:
         """Write the bootstrap (JSON) and start; raise `EnvoyError` when the executable cannot be run."""
         text = bootstrap if isinstance(bootstrap, str) else json.dumps(bootstrap, indent=1)
+        self._is_dynamic = not {"dynamic_resources", "dynamicResources"}.isdisjoint(json.loads(text))
         await asyncio.to_thread(_write_private, self.files.bootstrap, text)
         self.files.admin.unlink(missing_ok=True)
         command = self.options.arguments(self.files.bootstrap)
@@ -78,9 +80,12 @@ class EnvoyProcess:
         assert self._process is not None, "start() comes first"  # noqa: S101 - a programmer's mistake
         return await self._process.wait()
 
-    async def ready(self, *, dynamic: bool = True) -> None:
-        """Wait until it serves what it was configured with; raise `EnvoyExited` when it ends before."""
-        polling = asyncio.create_task(self._poll(dynamic=dynamic))
+    async def ready(self) -> None:
+        """Wait until it serves what it was configured with; raise `EnvoyExited` when it ends before.
+
+        With dynamic resources in its bootstrap that means the first listeners and clusters of its control plane.
+        """
+        polling = asyncio.create_task(self._poll())
         ending = asyncio.create_task(self.wait())
         try:
             await asyncio.wait({polling, ending}, return_when=asyncio.FIRST_COMPLETED)
@@ -131,11 +136,11 @@ class EnvoyProcess:
         self.files.admin.unlink(missing_ok=True)
         return status
 
-    async def _poll(self, *, dynamic: bool) -> None:
+    async def _poll(self) -> None:
         pause = _FIRST_POLL_SECONDS
         while True:
             try:
-                if await self.admin.has_applied(dynamic=dynamic):
+                if await self.admin.has_applied(dynamic=self._is_dynamic):
                     return
             except EnvoyUnresponsive:  # not listening yet, or gone: then `wait` tells
                 pass

@@ -29,13 +29,12 @@ class EnvoySupervisor:
         processes: Processes,
         *,
         changed: Changed,
-        dynamic: bool = True,
         backoff: Backoff | None = None,
     ) -> None:
         self.name, self.options, self.files = name, options, files
         self.ready = asyncio.Event()
         self.restarts = 0
-        self._bootstrap, self._processes, self._changed, self._dynamic = bootstrap, processes, changed, dynamic
+        self._bootstrap, self._processes, self._changed = bootstrap, processes, changed
         self._backoff = backoff or Backoff()
         self._envoy: EnvoyProcess | None = None
         self._stopping = False
@@ -87,7 +86,7 @@ class EnvoySupervisor:
         envoy = self._envoy = EnvoyProcess(self.name, self.options, self.files, self._processes)
         try:
             await envoy.start(self._bootstrap())
-            await envoy.ready(dynamic=self._dynamic)
+            await envoy.ready()
             self.ready.set()
             await self._changed(None)
             await envoy.wait()

@@ -152,15 +152,17 @@ class Sidecar:
     async def _watch(self, app: WorkloadProcess) -> None:
         """Follow the application from the moment it accepts connections: well, or as its probe says."""
         await app.listening()
-        if self.instance.probe is None:
-            await self._set_health(Health.HEALTHY)
-            return
 
         async def verdict(well: bool, reason: str) -> None:
+            if not app.is_running:
+                return
             if not well:
                 self._tell("workload-unhealthy", f"{self.instance.name} fails its probe: {reason}")
             await self._set_health(Health.HEALTHY if well else Health.UNHEALTHY)
 
+        if self.instance.probe is None:
+            await verdict(well=True, reason="")
+            return
         environment = tuple(app.environment.items())
         target = ProbeTarget(APP_ADDRESS, self.contract.ports, environment, self.files.workload_log)
         await Prober(self.instance.probe, target, self._processes, verdict).run()

@@ -72,6 +72,11 @@ class WorkloadProcess:
         self._processes = processes
         self._process: Process | None = None
 
+    @property
+    def is_running(self) -> bool:
+        """Tell whether the command was started and has not ended."""
+        return self._process is not None and self._process.status is None
+
     async def start(self) -> None:
         """Start the command, in the object's working directory below `root`; raise `OSError` when it cannot be."""
         command = [expanded(part, self.environment) for part in self.instance.command]

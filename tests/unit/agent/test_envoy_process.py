@@ -26,7 +26,7 @@ async def test_serves_once_ready(envoy):
     port = free_port()
     await envoy.start(static_bootstrap(envoy.files.admin, [listener("in", "127.0.0.1", port)]))
     async with asyncio.timeout(20):
-        await envoy.ready(dynamic=False)
+        await envoy.ready()
     assert await envoy.admin.listeners() == {"in": ("127.0.0.1", port)}
     async with httpx.AsyncClient(trust_env=False) as client:
         assert (await client.get(f"http://127.0.0.1:{port}/")).text == "<in>"
@@ -34,7 +34,7 @@ async def test_serves_once_ready(envoy):
 
 async def test_admin_is_a_private_socket(envoy):
     await envoy.start(static_bootstrap(envoy.files.admin, []))
-    await envoy.ready(dynamic=False)
+    await envoy.ready()
     assert stat.S_IMODE(envoy.files.admin.stat().st_mode) == 0o600
     assert stat.S_IMODE(envoy.files.bootstrap.stat().st_mode) == 0o600
 
@@ -43,7 +43,7 @@ async def test_closed_inbound_refuses_and_outbound_goes_on(envoy):
     inbound, outbound = free_port(), free_port()
     listeners = [listener("in", "127.0.0.1", inbound), listener("out", "127.0.0.1", outbound, "OUTBOUND")]
     await envoy.start(static_bootstrap(envoy.files.admin, listeners))
-    await envoy.ready(dynamic=False)
+    await envoy.ready()
     assert await connects("127.0.0.1", inbound)
     assert await envoy.close_inbound()
     await until(lambda: refuses(inbound))
@@ -58,7 +58,7 @@ async def test_connections_in_use_survive_the_closing(envoy):
     """A connection in use when the listener closes serves its next request too."""
     port = free_port()
     await envoy.start(static_bootstrap(envoy.files.admin, [listener("in", "127.0.0.1", port)]))
-    await envoy.ready(dynamic=False)
+    await envoy.ready()
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
     assert (await reader.readuntil(b"<in>")).startswith(b"HTTP/1.1 200")
@@ -72,7 +72,7 @@ async def test_connections_in_use_survive_the_closing(envoy):
 async def test_drain_waits_for_callers_to_leave(envoy):
     port = free_port()
     await envoy.start(static_bootstrap(envoy.files.admin, [listener("in", "127.0.0.1", port)]))
-    await envoy.ready(dynamic=False)
+    await envoy.ready()
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
     await reader.readuntil(b"<in>")
@@ -84,7 +84,7 @@ async def test_drain_waits_for_callers_to_leave(envoy):
 async def test_refused_bootstrap_is_quoted(envoy):
     await envoy.start({"node": {"id": "x"}, "no_such_field": 1})
     with pytest.raises(EnvoyExited, match=r"Envoy of reviews-0 exited with 1: .*no_such_field"):
-        await envoy.ready(dynamic=False)
+        await envoy.ready()
 
 
 async def test_missing_executable_is_named(processes, run_folder):
@@ -98,13 +98,13 @@ async def test_missing_executable_is_named(processes, run_folder):
 async def test_dynamic_is_not_ready_before_an_answer(envoy):
     """Static listeners alone do not count when the configuration is to come from a control plane."""
     await envoy.start(static_bootstrap(envoy.files.admin, []))
-    await envoy.ready(dynamic=False)
+    await envoy.ready()
     assert not await envoy.admin.has_applied(dynamic=True)
 
 
 async def test_gone_envoy_gives_no_answer(envoy):
     await envoy.start(static_bootstrap(envoy.files.admin, []))
-    await envoy.ready(dynamic=False)
+    await envoy.ready()
     await envoy.stop()
     assert not await envoy.close_inbound()
     with pytest.raises(EnvoyUnresponsive):

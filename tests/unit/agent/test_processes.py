@@ -58,7 +58,9 @@ async def test_unknown_command_is_an_error_that_names_it(processes, tmp_path):
 
 
 async def test_stop_asks_first(processes, tmp_path):
-    script = "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(7)); print('up', flush=True); time.sleep(600)"
+    script = (
+        "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(7)); print('up', flush=True); time.sleep(600)"
+    )
     log = tmp_path / "log"
     process = await processes.start([sys.executable, "-c", script], log=log)
     await until(lambda: "up" in log.read_text())
