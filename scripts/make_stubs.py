@@ -77,16 +77,12 @@ def _body(descriptor: Descriptor) -> Iterator[str]:
     for kind in descriptor.enum_types:
         yield f"{kind.name}: ClassVar[EnumTypeWrapper]"
         yield from (f"{value.name}: ClassVar[int]" for value in kind.values)
-    fields = [field for field in descriptor.fields if not field.GetOptions().deprecated or field.name in _KEPT]
+    fields = [field for field in descriptor.fields if not field.GetOptions().deprecated]
     yield from (f"{field.name}: {_read_type(field)}" for field in fields)
     arguments = ", ".join(f"{field.name}: {_write_type(field)} | None = ..." for field in fields)
     me = "this, /" if any(field.name == "self" for field in fields) else "self"
     yield f"def __init__({me}, *, {arguments}) -> None: ..." if fields else "def __init__(self) -> None: ..."
     yield from WELL_KNOWN.get(descriptor.full_name, ())
-
-
-# Deprecated by Envoy and yet the only way to say what Istio says.
-_KEPT = frozenset({"max_grpc_timeout"})
 
 
 def _enum(name: str, descriptor: EnumDescriptor) -> Iterator[str]:
@@ -121,7 +117,7 @@ def _types(field: FieldDescriptor) -> tuple[str, str, str]:
 
 
 def _one(field: FieldDescriptor) -> str:
-    if field.cpp_type == FieldDescriptor.CPPTYPE_MESSAGE:
+    if field.message_type is not None:
         return _reference(field.message_type)
     if field.cpp_type == FieldDescriptor.CPPTYPE_STRING:
         return "bytes" if field.type == FieldDescriptor.TYPE_BYTES else "str"
