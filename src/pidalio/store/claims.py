@@ -1,0 +1,107 @@
+"""Who claims an object, and which version of it is live: the rule of D7 and D8 as one pure function.
+
+Invariant: the order in which claims arrive, and how files are split, never decide between two contents.
+An object is gone only when nobody claims it; it changes only when its claims agree on one good content.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from pidalio.api.object import Object
+from pidalio.api.places import Places
+from pidalio.model import ObjectRef, Place, Report, Severity
+from pidalio.store.change import Owner
+
+_ROOT_FIELDS = ("apiVersion", "kind", "metadata", "spec")
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """One appearance of an object in one unit; `object` is None when this appearance is broken.
+
+    `number` tells several appearances in one unit apart; `places` holds the line of every field.
+    `is_known` says that the unit had, or once had, a good version of it.
+    """
+
+    owner: Owner
+    number: int
+    object: Object[Any] | None
+    places: Places
+    reports: tuple[Report, ...] = ()
+    is_known: bool = True
+
+    @property
+    def place(self) -> Place | None:
+        """Return where the object begins, None when it came from no file."""
+        return located(self.places, "")
+
+
+class Live(msgspec.Struct, frozen=True):
+    """The version of an object that the mesh runs, and who owns it."""
+
+    object: Object[Any]
+    owner: Owner
+
+
+def decide(claims: Sequence[Claim], accepted: Live | None) -> Live | None:
+    """Return what is live, given who claims the object and what was accepted last.
+
+    One claim: its content, or what was accepted last while it is broken.
+    Several that agree: their content. Several that do not: what was accepted last, and without that nothing.
+    """
+    if not claims:
+        return None
+    contents = [claim.object for claim in claims]
+    first = contents[0]
+    agreed = first is not None and all(content == first for content in contents[1:])
+    if agreed and first is not None:
+        return Live(first, _owner(claims, first, accepted))
+    if accepted is None:
+        return None
+    return Live(accepted.object, _owner(claims, accepted.object, accepted))
+
+
+def contest(ref: ObjectRef, claims: Sequence[Claim], live: Live | None) -> tuple[Report, ...]:
+    """Return one report for each claim of an object that is claimed more than once."""
+    if len(claims) < 2:
+        return ()
+    same = all(claim.object is not None and claim.object == claims[0].object for claim in claims)
+    severity = Severity.WARNING if same else Severity.ERROR
+    return tuple(
+        Report(severity, "declared-twice", _advice(claims, claim, live, same=same), ref, place=claim.place)
+        for claim in claims
+    )
+
+
+def located(places: Places, path: str) -> Place | None:
+    """Return the place of `path` or of its nearest ancestor; `path` starts at the object or inside its spec.
+
+    Reports name fields from the object's root, origins in plans from its spec: both find their line here.
+    """
+    found = places.place(path)
+    if path.startswith(_ROOT_FIELDS) or found != places.place(""):
+        return found
+    return places.place(f"spec.{path}")
+
+
+def _owner(claims: Sequence[Claim], content: Object[Any], accepted: Live | None) -> Owner:
+    """Prefer who holds this content, then who owned it before, then the first in order of names."""
+    holders = [claim.owner for claim in claims if claim.object == content] or [claim.owner for claim in claims]
+    if accepted is not None and accepted.owner in holders:
+        return accepted.owner
+    return min(holders)
+
+
+def _advice(claims: Sequence[Claim], claim: Claim, live: Live | None, *, same: bool) -> str:
+    others = ", ".join(_where(other) for other in claims if other is not claim)
+    if same:
+        return f"also declared, with the same content, at {others}; keep one of them"
+    if live is None:
+        return f"also declared, with other content, at {others}; none is live until one of them is removed"
+    held = f"the version accepted last (of {live.owner}) stays live"
+    return f"also declared, with other content, at {others}; {held} until one of them is removed"
+
+
+def _where(claim: Claim) -> str:
+    return str(claim.place or claim.owner)
