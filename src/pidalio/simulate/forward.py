@@ -1,0 +1,93 @@
+"""Where a forwarded request can go, and what each destination would receive.
+
+Source: Envoy's weighted clusters: a destination's share is its weight over the sum; a weight of 0 gets nothing, unless
+it is the only one, for a single destination has no weight.
+"""
+
+import msgspec
+
+from pidalio.ir import ClusterPlan, ForwardPlan, MirrorPlan, ProxyPlans, RoutePlan, TcpPlan, WeightedCluster
+from pidalio.simulate.decision import Destination, Forwarded, Mirrored
+from pidalio.simulate.edits import request_edits, response_edits
+from pidalio.simulate.incoming import Arrival
+from pidalio.simulate.override import effective_retry, effective_timeout
+from pidalio.simulate.pool import Pool, pool
+from pidalio.simulate.rewrite import rewritten_path
+
+
+def forwarded(plans: ProxyPlans, route: RoutePlan, action: ForwardPlan, arrival: Arrival) -> Forwarded:
+    """Return what `action` does with the request that arrived."""
+    shares = cluster_shares(action.clusters)
+    return Forwarded(
+        destinations=tuple(_destination(plans, route, action, arrival, each, share) for each, share in shares),
+        timeout=effective_timeout(action, arrival),
+        retry=effective_retry(action, arrival),
+        mirrors=tuple(_mirrored(plans, each) for each in action.mirrors if each.percent),
+        dynamic=action.dynamic,
+    )
+
+
+def cluster_shares(clusters: tuple[WeightedCluster, ...]) -> tuple[tuple[WeightedCluster, float], ...]:
+    """Return the destinations that can be chosen, each with its share."""
+    if len(clusters) == 1:
+        return ((clusters[0], 1.0),)
+    total = sum(each.weight for each in clusters)
+    return tuple((each, each.weight / total) for each in clusters if each.weight)
+
+
+def _destination(
+    plans: ProxyPlans,
+    route: RoutePlan,
+    action: ForwardPlan,
+    arrival: Arrival,
+    weighted: WeightedCluster,
+    share: float,
+) -> Destination:
+    single = len(action.clusters) == 1
+    request = arrival.request
+    # With one destination its host replaces the route's; with several the route's comes last and wins.
+    first, second = (weighted, action) if single else (action, weighted)
+    to = _known(plans, weighted, share)
+    return msgspec.structs.replace(
+        to,
+        path=rewritten_path(route.match, action, request.path),
+        authority=first.host_rewrite or second.host_rewrite or request.authority,
+        request_edits=request_edits(route.request_headers, weighted, single=single),
+        response_edits=response_edits(route.response_headers, weighted, single=single),
+    )
+
+
+def tunnelled(plans: ProxyPlans, tcp: TcpPlan) -> Forwarded:
+    """Return where the connections of a listener that does not speak HTTP go."""
+    return Forwarded(tuple(_known(plans, each, share) for each, share in cluster_shares(tcp.clusters)))
+
+
+def _known(plans: ProxyPlans, weighted: WeightedCluster, share: float) -> Destination:
+    to = Destination(weighted.cluster, weighted.weight, share, known=False, origin=weighted.origin)
+    cluster = plans.cluster(weighted.cluster)
+    if cluster is None:
+        return to
+    return msgspec.structs.replace(
+        to,
+        known=True,
+        host=cluster.host,
+        subset=cluster.subset,
+        port=cluster.port,
+        discovery=cluster.discovery,
+        load_balancing=cluster.load_balancing,
+        lb_origin=cluster.lb_origin,
+        connect_timeout=cluster.connect_timeout,
+        connect_timeout_origin=cluster.connect_timeout_origin,
+        pool=_pool(plans, cluster),
+    )
+
+
+def _pool(plans: ProxyPlans, cluster: ClusterPlan | None) -> Pool:
+    if cluster is None:
+        return Pool()
+    return pool(cluster, cluster.assignment or plans.assignment(cluster.name))
+
+
+def _mirrored(plans: ProxyPlans, mirror: MirrorPlan) -> Mirrored:
+    cluster = plans.cluster(mirror.cluster)
+    return Mirrored(mirror, cluster is not None, _pool(plans, cluster))

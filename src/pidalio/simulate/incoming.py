@@ -1,0 +1,127 @@
+"""What Envoy's connection manager makes of a request before any route is compared.
+
+Owns the refusals that no route can prevent, and the headers that Envoy takes away or adds by itself: callers outside
+cannot send hop-by-hop headers or Envoy's own switches past it. All observed on Envoy 1.40.
+Invariant: `Arrival.request` is the request as the conditions of routes see it.
+"""
+
+import ipaddress
+
+import msgspec
+
+from pidalio.ir import Direction, HttpPlan, ListenerPlan
+from pidalio.simulate.path import PathRefused, normalized
+from pidalio.simulate.request import Request
+
+GENERATED = "<generated>"
+"""Stands for a value that Envoy makes up (`x-request-id`)."""
+
+_HOP_BY_HOP = frozenset({"connection", "keep-alive", "proxy-connection", "te", "upgrade"})
+_FROM_INSIDE_ONLY = frozenset(
+    {
+        "x-envoy-expected-rq-timeout-ms",
+        "x-envoy-force-trace",
+        "x-envoy-hedge-on-per-try-timeout",
+        "x-envoy-internal",
+        "x-envoy-ip-tags",
+        "x-envoy-max-retries",
+        "x-envoy-retriable-header-names",
+        "x-envoy-retriable-status-codes",
+        "x-envoy-retry-grpc-on",
+        "x-envoy-retry-on",
+        "x-envoy-upstream-alt-stat-name",
+        "x-envoy-upstream-rq-per-try-timeout-ms",
+        "x-envoy-upstream-rq-timeout-alt-response",
+        "x-envoy-upstream-rq-timeout-ms",
+        "x-envoy-upstream-stream-duration-ms",
+    },
+)
+_FROM_INSIDE_ONLY_AT_THE_EDGE = frozenset(
+    {
+        "x-envoy-decorator-operation",
+        "x-envoy-downstream-service-cluster",
+        "x-envoy-downstream-service-node",
+    },
+)
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """An answer that Envoy gives before routing."""
+
+    status: int
+    details: str
+    why: str
+    flag: str = "-"
+
+
+class Arrival(msgspec.Struct, frozen=True):
+    """The request as routes see it; `internal` says that its `x-envoy-*` headers count."""
+
+    request: Request
+    internal: bool = False
+
+
+def arrive(listener: ListenerPlan, http: HttpPlan, request: Request) -> Arrival | Refusal:
+    """Return the request as routes of `listener` see it, or the refusal."""
+    if request.connect:
+        if not http.explicit_proxy:
+            return Refusal(403, "upgrade_failed", "this listener takes no CONNECT requests")
+        path = ""
+    else:
+        refusal = _refused_path(request)
+        if refusal is not None:
+            return refusal
+        path = normalized(request.path)
+    internal = _is_internal(listener, http, request)
+    headers = _headers(listener, http, request, internal=internal)
+    scheme = next((value for name, value in headers if name == "x-forwarded-proto"), request.scheme)
+    return Arrival(msgspec.structs.replace(request, path=path, headers=headers, scheme=scheme), internal)
+
+
+def _refused_path(request: Request) -> Refusal | None:
+    path = request.path
+    if any(ord(character) <= 0x20 or ord(character) >= 0x7F for character in path):
+        return Refusal(400, "http1.codec_error", f"path {path!r} holds a character that must be escaped", "DPE")
+    try:
+        if not path.startswith("/"):
+            return Refusal(404, "absolute_path_rejected", f"path {path!r} does not begin with /")
+        normalized(path)
+    except PathRefused:
+        return Refusal(400, "path_normalization_failed", f"path {path!r} holds # or %00")
+    return None
+
+
+def _is_internal(listener: ListenerPlan, http: HttpPlan, request: Request) -> bool:
+    """Tell whether the caller is trusted: the workload itself, at its own proxy, not on behalf of another."""
+    if not http.use_remote_address or listener.direction is not Direction.OUTBOUND:
+        return False
+    if request.header("x-forwarded-for") is not None:
+        return False
+    return ipaddress.ip_address(request.peer).is_loopback
+
+
+def _headers(
+    listener: ListenerPlan,
+    http: HttpPlan,
+    request: Request,
+    *,
+    internal: bool,
+) -> tuple[tuple[str, str], ...]:
+    removed = set(_HOP_BY_HOP)
+    if not internal:
+        removed |= _FROM_INSIDE_ONLY
+        if http.use_remote_address:
+            removed |= _FROM_INSIDE_ONLY_AT_THE_EDGE
+    headers = [(name.lower(), value) for name, value in request.headers if name.lower() not in removed]
+    if http.use_remote_address:
+        headers = [pair for pair in headers if pair[0] != "x-forwarded-proto"]
+        if listener.direction is not Direction.OUTBOUND:
+            headers.append(("x-forwarded-for", request.peer))
+    names = {name for name, _ in headers}
+    if "x-forwarded-proto" not in names:
+        headers.append(("x-forwarded-proto", request.scheme if not http.use_remote_address else "http"))
+    if "x-request-id" not in names:
+        headers.append(("x-request-id", GENERATED))
+    if internal:
+        headers.append(("x-envoy-internal", "true"))
+    return tuple(headers)

@@ -1,0 +1,120 @@
+"""Which endpoints of a cluster get requests, and which share each has.
+
+Source: Envoy's load balancing documentation, checked on Envoy 1.40 (statuses, priorities, thresholds). Shares are those
+of an idle proxy with all connections working: what health checks and ejections find out later is not in a plan.
+"""
+
+import msgspec
+
+from pidalio.ir import AssignmentPlan, ClusterPlan, EndpointPlan, LoadBalancing
+from pidalio.model import Health, Labels, Locality
+
+_OVERPROVISIONING = 140
+_DEFAULT_PANIC_THRESHOLD = 50
+
+
+class Reach(msgspec.Struct, frozen=True):
+    """One endpoint and the share (0–1) of the cluster's requests that it gets."""
+
+    address: str
+    port: int
+    workload: str
+    health: Health
+    share: float
+    weight: int = 1
+    priority: int = 0
+    locality: Locality = Locality()
+    labels: Labels = ()
+
+
+class Pool(msgspec.Struct, frozen=True):
+    """The endpoints of one cluster; `panic` says that health is ignored, for too few are healthy."""
+
+    endpoints: tuple[Reach, ...] = ()
+    panic: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether no endpoint gets requests (503, flag UH)."""
+        return not any(each.share for each in self.endpoints)
+
+
+class _Priority(msgspec.Struct):
+    members: list[tuple[EndpointPlan, Locality]]
+    panic: bool = False
+    load: float = 0.0
+
+    @property
+    def healthy(self) -> list[EndpointPlan]:
+        return [endpoint for endpoint, _ in self.members if endpoint.health in (Health.HEALTHY, Health.UNKNOWN)]
+
+    @property
+    def healthy_percent(self) -> float:
+        return 100 * len(self.healthy) / len(self.members) if self.members else 0.0
+
+    @property
+    def availability(self) -> int:
+        """Return Envoy's health of the priority (0–100): whole percent, with overprovisioning."""
+        return min(100, _OVERPROVISIONING * len(self.healthy) // len(self.members)) if self.members else 0
+
+
+def pool(cluster: ClusterPlan, assignment: AssignmentPlan | None) -> Pool:
+    """Return the endpoints of `cluster` with their shares; unhealthy and draining ones have none unless in panic."""
+    priorities = _priorities(assignment)
+    if not priorities:
+        return Pool()
+    threshold = cluster.healthy_panic_threshold
+    _spread(priorities, _DEFAULT_PANIC_THRESHOLD if threshold is None else threshold)
+    reached = [
+        each for level, priority in enumerate(priorities) for each in _reach(priority, level, cluster.load_balancing)
+    ]
+    return Pool(tuple(reached), any(each.panic and each.load for each in priorities))
+
+
+def _priorities(assignment: AssignmentPlan | None) -> list[_Priority]:
+    localities = assignment.localities if assignment is not None else ()
+    levels = [_Priority([]) for _ in range(max((each.priority for each in localities), default=-1) + 1)]
+    for locality in localities:
+        levels[locality.priority].members += [(endpoint, locality.locality) for endpoint in locality.endpoints]
+    return levels
+
+
+def _spread(priorities: list[_Priority], threshold: int) -> None:
+    """Set each priority's load: earlier ones take what their availability carries, later ones the rest."""
+    total = min(100, sum(each.availability for each in priorities))
+    if total < 100:
+        for each in priorities:
+            each.panic = each.healthy_percent < threshold
+    if all(each.panic for each in priorities):
+        count = sum(len(each.members) for each in priorities)
+        for each in priorities:
+            each.load = len(each.members) / count if count else 0.0
+        return
+    left = 100.0
+    for each in priorities:
+        each.load = min(left, each.availability * 100 // total if total else 0.0)
+        left -= each.load
+        each.load /= 100
+    if total and left:
+        # What rounding leaves over goes to the first priority that has any endpoint available.
+        next(each for each in priorities if each.availability).load += left / 100
+
+
+def _reach(priority: _Priority, level: int, balancing: LoadBalancing) -> list[Reach]:
+    chosen = [endpoint for endpoint, _ in priority.members] if priority.panic else priority.healthy
+    weights = {id(each): 1 if balancing is LoadBalancing.RANDOM else each.weight for each in chosen}
+    total = sum(weights.values())
+    return [
+        Reach(
+            address=endpoint.address,
+            port=endpoint.port,
+            workload=endpoint.workload,
+            health=endpoint.health,
+            share=priority.load * weights.get(id(endpoint), 0) / total if total else 0.0,
+            weight=endpoint.weight,
+            priority=level,
+            locality=locality,
+            labels=endpoint.labels,
+        )
+        for endpoint, locality in priority.members
+    ]
