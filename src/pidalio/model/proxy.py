@@ -23,6 +23,7 @@ class Proxy(msgspec.Struct, frozen=True):
     `address` is the instance's own address, on which inbound ports are bound;
     `app_address` is where the application listens (`127.0.0.1` unless the agent says otherwise) and
     `app_ports` maps a target port to the port on which the application really listens.
+    `gateway_address` is where a gateway's servers are bound that name no address;
     `gateway_ports` maps a Gateway's port to the one that is bound instead (below 1024 without root).
     `access_log` is the file that its listeners write to, empty for none.
     """
@@ -37,6 +38,7 @@ class Proxy(msgspec.Struct, frozen=True):
     outbound: str = ""
     app_address: str = "127.0.0.1"
     app_ports: tuple[tuple[int, int], ...] = ()
+    gateway_address: str = "0.0.0.0"  # noqa: S104 - a gateway is what faces outside
     gateway_ports: tuple[tuple[int, int], ...] = ()
     access_log: str = ""
 

@@ -10,7 +10,7 @@ import msgspec
 from pidalio.api.traffic_policy import SimpleLB
 from pidalio.derive import Database, derived
 from pidalio.ir import AssignmentPlan, ClusterPlan, Discovery, EndpointPlan, LoadBalancing, LocalityPlan
-from pidalio.model import Endpoint, Locality, Protocol, Resolution, selects
+from pidalio.model import Endpoint, Labels, Locality, Protocol, Resolution, selects
 from pidalio.rules import destination_rules, mesh, names, services
 from pidalio.rules.services import ServiceId
 from pidalio.rules.visibility import Scope
@@ -51,7 +51,7 @@ class ClusterKey(msgspec.Struct, frozen=True, order=True):
 @derived
 def cluster_keys(world: Database, scope: Scope) -> tuple[ClusterKey, ...]:
     """Return every outbound cluster of a scope: each service, port and subset; sorted."""
-    result = []
+    result: list[ClusterKey] = []
     for identity in services.visible_services(world, scope):
         view = destination_rules.client_view(world, scope.namespace, identity)
         result += service_clusters(world, identity, view)
@@ -120,7 +120,7 @@ def discovers_endpoints(world: Database, identity: ServiceId) -> bool:
 @derived
 def endpoints_of(world: Database, key: ClusterKey) -> AssignmentPlan:
     """Return the endpoints of a cluster, grouped by locality; empty when there are none."""
-    labels = ()
+    labels: Labels = ()
     if key.subset:
         chosen = destination_rules.subset(world, key.view, key.identity, key.subset)
         if chosen is None:

@@ -11,7 +11,7 @@ from pidalio.api.gateway import Gateway, Server
 from pidalio.api.object import Object
 from pidalio.derive import Database, derived
 from pidalio.ir import Direction, HttpPlan, ListenerPlan, RoutePlan, RouteTablePlan, VirtualHostPlan
-from pidalio.model import Labels, Origin, Proxy, host_matches, host_sort_key, host_subset_of, labels_of, selects
+from pidalio.model import Labels, Origin, Proxy, host_matches, host_subset_of, labels_of, selects
 from pidalio.rules import mesh, names, services
 from pidalio.rules.matching import RouteContext
 from pidalio.rules.routes import routes_of
@@ -82,9 +82,9 @@ def gateway_ports(world: Database, labels: Labels) -> tuple[GatewayPort, ...]:
     return tuple(GatewayPort(*address, tuple(dict.fromkeys(found[address]))) for address in sorted(found))
 
 
-def gateway_listener(proxy: Proxy, port: GatewayPort, gateway: Origin) -> ListenerPlan:
+def gateway_listener(proxy: Proxy, port: GatewayPort, gateway: Origin | None) -> ListenerPlan:
     """Return the listener of one port; without the right to bind it, the agent's substitute is used."""
-    address = port.bind or proxy.address
+    address = port.bind or proxy.gateway_address
     bound = dict(proxy.gateway_ports).get(port.number, port.number)
     name = f"{port.bind or '0.0.0.0'}_{port.number}"  # noqa: S104 - Istio's name of the listener, not an address
     return ListenerPlan(
@@ -194,8 +194,3 @@ def gateway_host(world: Database, key: GatewayHostKey) -> VirtualHostPlan:
         require_tls=key.require_tls,
         origin=key.origin,
     )
-
-
-def ordered_hosts(hosts: list[str]) -> list[str]:
-    """Return hosts by specificity, for people."""
-    return sorted(hosts, key=host_sort_key)

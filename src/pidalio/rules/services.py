@@ -10,7 +10,7 @@ from typing import TypeAlias
 import msgspec
 
 from pidalio.derive import Database, derived
-from pidalio.model import Endpoint, Port, Service, Workload, selects
+from pidalio.model import Endpoint, Port, Service, Workload
 from pidalio.rules import mesh
 from pidalio.rules.visibility import Scope, egress_hosts, imports, is_exported
 from pidalio.store import tables

@@ -66,13 +66,15 @@ class VirtualHostKey(msgspec.Struct, frozen=True):
 def virtual_host_keys(world: Database, scope: Scope) -> tuple[VirtualHostKey, ...]:
     """Return every virtual host of the scope's table, sorted by name."""
     view = scope.namespace if services.has_own_view(world, scope.namespace) else ""
-    result = []
+    result: list[VirtualHostKey] = []
     visible = services.visible_services(world, scope)
     for host, owner in visible:
         rule = governing(world, scope, host)
-        for port in services.ports(world, (host, owner)):
-            if port.protocol is not Protocol.UDP:
-                result.append(_key(scope, host, port.number, owner, rule, view, _is_tunnel(port.protocol)))
+        result += [
+            _key(scope, host, port.number, owner, rule, view, tunnel=_is_tunnel(port.protocol))
+            for port in services.ports(world, (host, owner))
+            if port.protocol is not Protocol.UDP
+        ]
     known = {host for host, _ in visible}
     result += _rule_only(world, scope, known, view)
     return tuple(sorted(result, key=lambda key: key.name))
@@ -83,7 +85,7 @@ def _is_tunnel(protocol: Protocol) -> bool:
 
 
 def _key(
-    scope: Scope, host: str, port: int, owner: str | None, rule: Head | None, view: str, tunnel: bool
+    scope: Scope, host: str, port: int, owner: str | None, rule: Head | None, view: str, *, tunnel: bool
 ) -> VirtualHostKey:
     by_source = rule is not None and rule.by_source and not tunnel
     return VirtualHostKey(
@@ -115,7 +117,7 @@ def _rule_only(world: Database, scope: Scope, known: set[str], view: str) -> lis
             None,
         )
         if rule:
-            result.append(_key(scope, host, 80, None, rule, view, False))
+            result.append(_key(scope, host, 80, None, rule, view, tunnel=False))
     return result
 
 
@@ -146,7 +148,7 @@ def virtual_host(world: Database, key: VirtualHostKey) -> VirtualHostPlan:
 
 
 def _names(world: Database, key: VirtualHostKey) -> list[str]:
-    """Return the names and addresses under which callers know the host, but those another host has a better claim to."""
+    """Return the names and addresses under which callers know the host, unless another host has a better claim."""
     host = key.host
     if key.owner is None or is_wildcard(host):
         return [host]

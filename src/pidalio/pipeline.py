@@ -1,0 +1,315 @@
+"""The whole compiler on one page: a world of objects and a proxy in, resources and plans out.
+
+A *group* is a set of resources that some proxies hold together: the clusters of a scope, the listeners of one proxy.
+`groups_of` says which groups a proxy holds, `members` which resources a group has, `resource_of` makes one of them.
+All three are outputs of the incremental engine (design record 0001): a change of input names exactly the groups and
+resources to look at again, and proxies of equal scope share every byte.
+"""
+
+from typing import TypeAlias
+
+import msgspec
+
+from pidalio.derive import Database, derived
+from pidalio.envoy import resource as wire
+from pidalio.envoy.resource import Resource
+from pidalio.envoy.route import PLACEHOLDER
+from pidalio.ir import (
+    AssignmentPlan,
+    ClusterPlan,
+    Direction,
+    HttpPlan,
+    ListenerPlan,
+    ProxyPlans,
+    RouteTablePlan,
+    VirtualHostPlan,
+)
+from pidalio.model import Origin, Proxy
+from pidalio.rules import clusters, gateways, inbound, names, virtual_hosts
+from pidalio.rules.clusters import ClusterKey
+from pidalio.rules.gateways import GatewayHostKey, GatewayPort
+from pidalio.rules.inbound import InboundPort
+from pidalio.rules.virtual_hosts import VirtualHostKey
+from pidalio.rules.visibility import Scope, scope_of
+from pidalio.store import tables
+
+
+class Outbound(msgspec.Struct, frozen=True, tag=True):
+    """The clusters of a scope, or with `endpoints` the endpoints of those whose endpoints travel by themselves."""
+
+    scope: Scope
+    endpoints: bool = False
+
+
+class SidecarHosts(msgspec.Struct, frozen=True, tag=True):
+    """The virtual hosts of a scope's route table."""
+
+    scope: Scope
+
+
+class GatewayHosts(msgspec.Struct, frozen=True, tag=True):
+    """The virtual hosts of one gateway port."""
+
+    scope: Scope
+    port: GatewayPort
+
+
+class Tables(msgspec.Struct, frozen=True, tag=True):
+    """The route tables of gateway ports, or with none the sidecar's."""
+
+    scope: Scope
+    ports: tuple[GatewayPort, ...] = ()
+
+
+class Own(msgspec.Struct, frozen=True, tag=True):
+    """What no other proxy shares: its listeners, or with `clusters` its inbound clusters."""
+
+    proxy: Proxy
+    clusters: bool = False
+
+
+class OutboundListener(msgspec.Struct, frozen=True):
+    """The explicit HTTP-proxy listener; `allows_any` adds resolution of unknown hosts."""
+
+    proxy: Proxy
+    allows_any: bool
+
+
+class GatewayListener(msgspec.Struct, frozen=True):
+    """One listener of a gateway proxy."""
+
+    proxy: Proxy
+    port: GatewayPort
+
+
+class InboundListener(msgspec.Struct, frozen=True):
+    """One inbound listener of a sidecar."""
+
+    proxy: Proxy
+    port: InboundPort
+
+
+class InboundCluster(msgspec.Struct, frozen=True):
+    """The cluster behind one inbound listener."""
+
+    proxy: Proxy
+    port: InboundPort
+
+
+class Assignment(msgspec.Struct, frozen=True):
+    """The endpoints of a cluster."""
+
+    cluster: ClusterKey
+
+
+class SidecarTable(msgspec.Struct, frozen=True):
+    """The route table of a scope's sidecars."""
+
+    scope: Scope
+
+
+class Placeholder(msgspec.Struct, frozen=True):
+    """The virtual host that every table which travels in parts must hold."""
+
+    table: str
+
+
+class Passthrough(msgspec.Struct, frozen=True):
+    """The cluster for unknown hosts."""
+
+
+Group: TypeAlias = Outbound | SidecarHosts | GatewayHosts | Tables | Own
+ResourceKey: TypeAlias = (
+    ClusterKey
+    | Assignment
+    | VirtualHostKey
+    | GatewayHostKey
+    | SidecarTable
+    | GatewayPort
+    | OutboundListener
+    | GatewayListener
+    | InboundListener
+    | InboundCluster
+    | Placeholder
+    | Passthrough
+)
+Plan: TypeAlias = ListenerPlan | RouteTablePlan | VirtualHostPlan | ClusterPlan | AssignmentPlan
+Members: TypeAlias = tuple[tuple[str, ResourceKey], ...]
+
+
+@derived(output=True)
+def groups_of(world: Database, proxy: Proxy) -> tuple[Group, ...]:
+    """Return the groups that `proxy` holds."""
+    scope = scope_of(world, proxy)
+    shared: tuple[Group, ...] = (Outbound(scope), Outbound(scope, endpoints=True), Own(proxy))
+    if scope.gateway:
+        ports = gateways.gateway_ports(world, proxy.labels)
+        return (*shared, Tables(scope, ports), *(GatewayHosts(scope, port) for port in ports)) if ports else shared
+    if proxy.outbound:
+        shared += (Tables(scope), SidecarHosts(scope))
+    return (*shared, Own(proxy, clusters=True))
+
+
+@derived(output=True)
+def members(world: Database, group: Group) -> Members:
+    """Return the resources of `group` by name."""
+    match group:
+        case Outbound(scope, endpoints):
+            keys = clusters.cluster_keys(world, scope)
+            if endpoints:
+                return tuple(
+                    (key.name, Assignment(key)) for key in keys if clusters.discovers_endpoints(world, key.identity)
+                )
+            return ((names.PASSTHROUGH, Passthrough()), *((key.name, key) for key in keys))
+        case SidecarHosts(scope):
+            hosts = virtual_hosts.virtual_host_keys(world, scope)
+            return (_placeholder(names.HTTP_PROXY), *((f"{names.HTTP_PROXY}/{key.name}", key) for key in hosts))
+        case GatewayHosts(scope, port):
+            found = gateways.gateway_host_keys(world, scope, port)
+            return (_placeholder(port.table), *((f"{port.table}/{key.name}", key) for key in found))
+        case Tables(scope, ports):
+            if ports:
+                return tuple((port.table, port) for port in ports)
+            return ((names.HTTP_PROXY, SidecarTable(scope)),)
+        case Own(proxy, True):
+            opened = inbound.inbound_ports(world, proxy)
+            return tuple((names.inbound_cluster(port.number), InboundCluster(proxy, port)) for port in opened)
+        case Own(proxy):
+            listeners = _listener_keys(world, proxy)
+            return tuple((plan.name, key) for key in listeners if isinstance(plan := plan_of(world, key), ListenerPlan))
+
+
+def _placeholder(table: str) -> tuple[str, ResourceKey]:
+    return f"{table}/{PLACEHOLDER.name}", Placeholder(table)
+
+
+def _listener_keys(world: Database, proxy: Proxy) -> list[ResourceKey]:
+    scope = scope_of(world, proxy)
+    if scope.gateway:
+        return [GatewayListener(proxy, port) for port in gateways.gateway_ports(world, proxy.labels)]
+    keys: list[ResourceKey] = [InboundListener(proxy, port) for port in inbound.inbound_ports(world, proxy)]
+    if proxy.outbound:
+        allows_any, _ = virtual_hosts.outbound_policy(world, scope)
+        keys.append(OutboundListener(proxy, allows_any))
+    return keys
+
+
+@derived
+def plan_of(world: Database, key: ResourceKey) -> Plan | None:
+    """Return the plan of a resource, None when what it stands for is gone."""
+    match key:
+        case ClusterKey():
+            return clusters.cluster(world, key)
+        case Assignment(cluster):
+            return clusters.endpoints_of(world, cluster)
+        case VirtualHostKey():
+            return virtual_hosts.virtual_host(world, key)
+        case GatewayHostKey():
+            return gateways.gateway_host(world, key)
+        case SidecarTable(scope):
+            return virtual_hosts.sidecar_table(world, scope)
+        case GatewayPort():
+            return gateways.gateway_table(key)
+        case OutboundListener(proxy, allows_any):
+            return outbound_listener(proxy, allows_any=allows_any)
+        case GatewayListener(proxy, port):
+            return gateways.gateway_listener(proxy, port, _gateway_origin(world, port))
+        case InboundListener(proxy, own):
+            return inbound.inbound_listener(proxy, own)
+        case InboundCluster(proxy, own):
+            return inbound.inbound_cluster(world, proxy, own)
+        case Placeholder():
+            return PLACEHOLDER
+        case Passthrough():
+            return clusters.passthrough_cluster(world)
+
+
+@derived(output=True)
+def resource_of(world: Database, key: ResourceKey) -> Resource | None:
+    """Return the bytes of a resource, None when what it stands for is gone."""
+    plan = plan_of(world, key)
+    match plan:
+        case None:
+            return None
+        case ClusterPlan():
+            return wire.cluster_resource(plan)
+        case AssignmentPlan():
+            return wire.load_assignment_resource(plan)
+        case VirtualHostPlan():
+            return wire.virtual_host_resource(_table_of(key), plan)
+        case RouteTablePlan():
+            return wire.route_resource(plan)
+        case ListenerPlan():
+            return wire.listener_resource(plan)
+
+
+def _table_of(key: ResourceKey) -> str:
+    return key.table if isinstance(key, GatewayHostKey | Placeholder) else names.HTTP_PROXY
+
+
+def type_of(group: Group) -> str:
+    """Return the type URL of a group's resources."""
+    match group:
+        case Outbound(_, True):
+            return wire.LOAD_ASSIGNMENT
+        case SidecarHosts() | GatewayHosts():
+            return wire.VIRTUAL_HOST
+        case Tables():
+            return wire.ROUTE_CONFIGURATION
+        case Own(_, False):
+            return wire.LISTENER
+        case _:
+            return wire.CLUSTER
+
+
+def outbound_listener(proxy: Proxy, *, allows_any: bool) -> ListenerPlan:
+    """Return the listener that applications of the workload name as their HTTP proxy (design record 0005)."""
+    address, _, port = proxy.outbound.rpartition(":")
+    name = f"{address}_{port}"
+    return ListenerPlan(
+        name=name,
+        address=address,
+        port=int(port),
+        direction=Direction.OUTBOUND,
+        filter=HttpPlan(
+            stat_prefix=f"outbound_{name}",
+            table=names.HTTP_PROXY,
+            explicit_proxy=True,
+            forward_proxy=allows_any,
+            access_log=proxy.access_log,
+        ),
+    )
+
+
+def _gateway_origin(world: Database, port: GatewayPort) -> Origin | None:
+    row = tables.GATEWAYS.get(world, port.gateways[0]) if port.gateways else None
+    return Origin(row.ref) if row else None
+
+
+def plans_for(world: Database, proxy: Proxy) -> ProxyPlans:
+    """Return all plans of `proxy`: what a static file is made of, and what the simulator answers from."""
+    listeners: list[ListenerPlan] = []
+    route_tables: dict[str, RouteTablePlan] = {}
+    hosts: dict[str, list[VirtualHostPlan]] = {}
+    found: list[ClusterPlan] = []
+    assignments: list[AssignmentPlan] = []
+    for group in groups_of(world, proxy):
+        for _, key in members(world, group):
+            match plan_of(world, key):
+                case ListenerPlan() as plan:
+                    listeners.append(plan)
+                case RouteTablePlan() as plan:
+                    route_tables[plan.name] = plan
+                case VirtualHostPlan() as plan:
+                    hosts.setdefault(_table_of(key), []).append(plan)
+                case ClusterPlan() as plan:
+                    found.append(plan)
+                case AssignmentPlan() as plan:
+                    assignments.append(plan)
+                case None:
+                    pass
+    complete = tuple(
+        msgspec.structs.replace(table, virtual_hosts=(*hosts.get(name, ()), *table.virtual_hosts))
+        for name, table in route_tables.items()
+    )
+    return ProxyPlans(tuple(listeners), complete, tuple(found), tuple(assignments))
