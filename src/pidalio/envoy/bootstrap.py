@@ -74,6 +74,7 @@ def ads_bootstrap(
     with `tls` the control plane must show a certificate for `server_name` (its host when empty).
     """
     message = pb.Bootstrap(node=node, admin=admin(admin_path), layered_runtime=runtime(), stats_config=stats())
+    message.overload_manager.CopyFrom(overload())
     message.deferred_stat_options.enable_deferred_creation_stats = True
     message.static_resources.clusters.append(_xds_cluster(xds_address, tls, server_name))
     dynamic = message.dynamic_resources
@@ -111,6 +112,15 @@ def runtime() -> pb.LayeredRuntime:
     layer = pb.RuntimeLayer(name="static")
     layer.static_layer.fields["re2.max_program_size.error_level"].number_value = MAX_REGEX_PROGRAM_SIZE
     return pb.LayeredRuntime(layers=[layer])
+
+
+def overload() -> pb.OverloadManager:
+    """Return that connections from outside are not limited: said in so many words, or Envoy warns at each start."""
+    message = pb.OverloadManager()
+    monitor = message.resource_monitors.add(name="envoy.resource_monitors.global_downstream_max_connections")
+    unlimited = pb.DownstreamConnectionsConfig(max_active_downstream_connections=2**31 - 1)
+    monitor.typed_config.CopyFrom(pack(unlimited))
+    return message
 
 
 def stats() -> pb.StatsConfig:

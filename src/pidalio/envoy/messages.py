@@ -124,6 +124,11 @@ NAMES = {
     "Bootstrap": _BOOTSTRAP + "Bootstrap",
     "LayeredRuntime": _BOOTSTRAP + "LayeredRuntime",
     "RuntimeLayer": _BOOTSTRAP + "RuntimeLayer",
+    "OverloadManager": "envoy.config.overload.v3.OverloadManager",
+    "ResourceMonitor": "envoy.config.overload.v3.ResourceMonitor",
+    "DownstreamConnectionsConfig": (
+        "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
+    ),
     "StatsConfig": "envoy.config.metrics.v3.StatsConfig",
     "StatsMatcher": "envoy.config.metrics.v3.StatsMatcher",
     "TagSpecifier": "envoy.config.metrics.v3.TagSpecifier",

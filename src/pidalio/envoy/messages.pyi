@@ -1693,7 +1693,6 @@ class RouteAction(Message):
     priority: int
     rate_limits: Messages[Message]
     hash_policy: Messages[RouteAction.HashPolicy]
-    max_grpc_timeout: Duration
     upgrade_configs: Messages[RouteAction.UpgradeConfig]
     internal_redirect_policy: Message
     hedge_policy: Message
@@ -1728,7 +1727,6 @@ class RouteAction(Message):
         priority: int | None = ...,
         rate_limits: Iterable[Message] | None = ...,
         hash_policy: Iterable[RouteAction.HashPolicy] | None = ...,
-        max_grpc_timeout: Duration | None = ...,
         upgrade_configs: Iterable[RouteAction.UpgradeConfig] | None = ...,
         internal_redirect_policy: Message | None = ...,
         hedge_policy: Message | None = ...,
@@ -2888,7 +2886,7 @@ class Bootstrap(Message):
     watchdogs: Message
     layered_runtime: LayeredRuntime
     admin: Admin
-    overload_manager: Message
+    overload_manager: OverloadManager
     enable_dispatcher_stats: bool
     header_prefix: str
     stats_server_version_override: Message
@@ -2928,7 +2926,7 @@ class Bootstrap(Message):
         watchdogs: Message | None = ...,
         layered_runtime: LayeredRuntime | None = ...,
         admin: Admin | None = ...,
-        overload_manager: Message | None = ...,
+        overload_manager: OverloadManager | None = ...,
         enable_dispatcher_stats: bool | None = ...,
         header_prefix: str | None = ...,
         stats_server_version_override: Message | None = ...,
@@ -2990,6 +2988,31 @@ class RuntimeLayer(Message):
         admin_layer: RuntimeLayer.AdminLayer | None = ...,
         rtds_layer: RuntimeLayer.RtdsLayer | None = ...,
     ) -> None: ...
+
+class OverloadManager(Message):
+    refresh_interval: Duration
+    resource_monitors: Messages[ResourceMonitor]
+    actions: Messages[Message]
+    loadshed_points: Messages[Message]
+    buffer_factory_config: Message
+    def __init__(
+        self,
+        *,
+        refresh_interval: Duration | None = ...,
+        resource_monitors: Iterable[ResourceMonitor] | None = ...,
+        actions: Iterable[Message] | None = ...,
+        loadshed_points: Iterable[Message] | None = ...,
+        buffer_factory_config: Message | None = ...,
+    ) -> None: ...
+
+class ResourceMonitor(Message):
+    name: str
+    typed_config: Any
+    def __init__(self, *, name: str | None = ..., typed_config: Any | None = ...) -> None: ...
+
+class DownstreamConnectionsConfig(Message):
+    max_active_downstream_connections: int
+    def __init__(self, *, max_active_downstream_connections: int | None = ...) -> None: ...
 
 class StatsConfig(Message):
     stats_tags: Messages[TagSpecifier]

@@ -30,9 +30,10 @@ def forward_action(plan: ForwardPlan, *, connect: bool) -> pb.RouteAction:
 
     `connect` ends a CONNECT request here and passes its bytes on.
     """
-    timeout = duration(plan.timeout)
-    # max_grpc_timeout is deprecated, yet only it lets a caller's grpc-timeout shorten the route's, as in Istio.
-    action = pb.RouteAction(timeout=timeout, max_grpc_timeout=timeout)
+    action = pb.RouteAction(timeout=duration(plan.timeout))
+    # A caller's grpc-timeout ends the stream too. Istio says so by max_grpc_timeout, which is deprecated: Envoy logs
+    # a warning for each route that has it.
+    action.max_stream_duration.grpc_timeout_header_max.SetInParent()
     _set_clusters(action, plan)
     if plan.prefix_rewrite is not None:
         action.prefix_rewrite = plan.prefix_rewrite

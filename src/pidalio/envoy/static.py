@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import msgspec
 
 from pidalio.envoy import messages as pb
-from pidalio.envoy.bootstrap import runtime
+from pidalio.envoy.bootstrap import overload, runtime
 from pidalio.envoy.cluster import cluster
 from pidalio.envoy.listener import listener
 from pidalio.ir import (
@@ -28,6 +28,7 @@ def static_bootstrap(plans: ProxyPlans, node: pb.Node, admin: pb.Admin | None = 
     tables = {table.name: msgspec.structs.replace(table, delta=False) for table in plans.tables}
     assignments = {each.cluster: each for each in plans.assignments}
     message = pb.Bootstrap(node=node, admin=admin, layered_runtime=runtime())
+    message.overload_manager.CopyFrom(overload())
     static = message.static_resources
     static.listeners.extend(listener(_with_table(each, tables)) for each in plans.listeners)
     static.clusters.extend(cluster(_with_endpoints(each, assignments)) for each in plans.clusters)
