@@ -14,13 +14,18 @@ Spec = TypeVar("Spec")
 
 
 class Meta(msgspec.Struct, frozen=True):
-    """Metadata that has meaning; `created` is an RFC 3339 stamp, empty for "as old as all others"."""
+    """Metadata that has meaning.
+
+    `created` is an RFC 3339 stamp, empty for "as old as all others"; `deleting` tells that the platform is
+    removing the object (a pod that drains). `annotations` are only those that mean something to us.
+    """
 
     namespace: str
     name: str
     labels: Labels = ()
     annotations: Labels = ()
     created: str = ""
+    deleting: bool = False
 
 
 class Object(msgspec.Struct, Generic[Spec], frozen=True):

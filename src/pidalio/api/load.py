@@ -1,0 +1,63 @@
+"""The one entry for files and API bodies: text in, objects and reports out."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from pidalio.api.parse import Parsed, Skipped, parse
+from pidalio.api.places import Places
+from pidalio.api.yaml_reader import Bounds, Document, read
+from pidalio.model import Report
+
+_LISTS_MAX = 4
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """What a text held.
+
+    `reports` concern the text as a whole: when it is not empty, the text could not be read to its end, and
+    `parsed` holds what came before. Reports about single objects are in their `Parsed`.
+    """
+
+    parsed: tuple[Parsed, ...]
+    skipped: tuple[Skipped, ...]
+    reports: tuple[Report, ...]
+
+    def all_reports(self) -> tuple[Report, ...]:
+        """Return every report, in the order of the text."""
+        return tuple(report for parsed in self.parsed for report in parsed.reports) + self.reports
+
+
+def load(text: bytes | str, file: str, default_namespace: str = "default", bounds: Bounds | None = None) -> Loaded:
+    """Return the objects of a YAML or JSON text; `file` names it in reports and is empty for API bodies."""
+    reading = read(text, file, bounds or Bounds())
+    parsed: list[Parsed] = []
+    skipped: list[Skipped] = []
+    for document in reading.documents:
+        for single in _unfold(document):
+            result = parse(single, default_namespace)
+            if isinstance(result, Skipped):
+                skipped.append(result)
+            else:
+                parsed.append(result)
+    return Loaded(tuple(parsed), tuple(skipped), reading.reports)
+
+
+def _unfold(document: Document, depth: int = 0) -> Iterator[Document]:
+    """Yield the items of a `kind: List` (also `VirtualServiceList` and the like), or the document itself."""
+    tree, lines = document.tree, document.places.lines
+    if not isinstance(tree, dict) or not _is_list(tree) or isinstance(lines, int) or depth > _LISTS_MAX:
+        yield document
+        return
+    items: Any = tree.get("items") or []
+    nodes: Any = lines[1]
+    members = nodes["items"][1] if items else []
+    for index, (item, node) in enumerate(zip(items, members, strict=True)):
+        reports = document.reports if index == 0 else ()
+        yield from _unfold(Document(item, Places(document.places.file, node), reports), depth + 1)
+
+
+def _is_list(tree: dict[str, Any]) -> bool:
+    kind, items = tree.get("kind"), tree.get("items")
+    return isinstance(kind, str) and kind.endswith("List") and "spec" not in tree and isinstance(items, list | None)

@@ -1,0 +1,38 @@
+"""MeshConfig: what the mesh's defaults may be (reference §1.9)."""
+
+from pidalio.api.findings import Findings
+from pidalio.api.mesh_config import MeshConfig
+from pidalio.api.object import Meta
+from pidalio.api.validate.exports import check_exports
+from pidalio.api.validate.http_actions import check_retries
+from pidalio.api.validate.locality import check_locality
+from pidalio.api.validate.traffic_policy import check_outlier, check_pool
+from pidalio.api.validate.values import check_dns_label, check_optional_port, check_positive
+
+
+def validate(spec: MeshConfig, _meta: Meta, found: Findings) -> None:
+    """Note everything that is wrong with the mesh's settings."""
+    check_positive(spec.connect_timeout, "connectTimeout", found)
+    check_positive(spec.dns_refresh_rate, "dnsRefreshRate", found)
+    for name, port in (
+        ("proxyListenPort", spec.proxy_listen_port),
+        ("proxyInboundListenPort", spec.proxy_inbound_listen_port),
+        ("proxyHttpPort", spec.proxy_http_port),
+    ):
+        check_optional_port(port, name, found)
+    if spec.root_namespace:
+        check_dns_label(spec.root_namespace, "namespace", "rootNamespace", found)
+    check_exports(spec.default_service_export_to, "", "defaultServiceExportTo", found, none_allowed=True)
+    check_exports(spec.default_virtual_service_export_to, "", "defaultVirtualServiceExportTo", found)
+    check_exports(spec.default_destination_rule_export_to, "", "defaultDestinationRuleExportTo", found)
+    if spec.default_http_retry_policy:
+        check_retries(spec.default_http_retry_policy, "defaultHttpRetryPolicy", found)
+    if spec.default_inbound_http_retry_policy:
+        check_retries(spec.default_inbound_http_retry_policy, "defaultInboundHttpRetryPolicy", found)
+    if spec.locality_lb_setting:
+        check_locality(spec.locality_lb_setting, "localityLbSetting", found)
+    policy = spec.default_traffic_policy
+    if policy and policy.connection_pool:
+        check_pool(policy.connection_pool, "defaultTrafficPolicy.connectionPool", found)
+    if policy and policy.outlier_detection:
+        check_outlier(policy.outlier_detection, "defaultTrafficPolicy.outlierDetection", found)
