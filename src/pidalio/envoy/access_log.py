@@ -1,5 +1,7 @@
 """Access logs: one JSON object a line, with the rule that decided, so that `explain --log` can start from it."""
 
+from __future__ import annotations
+
 from pidalio.envoy import messages as pb
 from pidalio.envoy.protos import pack
 

@@ -3,6 +3,8 @@
 Kept as short as it can be: everything that may change arrives over ADS.
 """
 
+from __future__ import annotations
+
 import ipaddress
 from collections.abc import Mapping
 

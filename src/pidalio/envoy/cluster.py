@@ -4,6 +4,8 @@ Envoy's own limits (1,024 connections, 3 retries) never apply: all are written o
 An EDS cluster waits at most Envoy's default of 15 s for its endpoints and then goes on with those it held before.
 """
 
+from __future__ import annotations
+
 from pidalio.envoy import messages as pb
 from pidalio.envoy.endpoint import load_assignment
 from pidalio.envoy.filters.forward_proxy import dns_cache

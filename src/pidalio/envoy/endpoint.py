@@ -1,5 +1,7 @@
 """Load assignments: the addresses behind a cluster, grouped by locality and priority."""
 
+from __future__ import annotations
+
 from pidalio.envoy import messages as pb
 from pidalio.envoy.metadata import PIDALIO
 from pidalio.envoy.values import address

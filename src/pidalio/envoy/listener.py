@@ -4,6 +4,8 @@ A port belongs to one Envoy: `enable_reuse_port` is off, for with it two meshes 
 silence, each taking part of the requests.
 """
 
+from __future__ import annotations
+
 from pidalio.envoy import messages as pb
 from pidalio.envoy.access_log import json_access_log
 from pidalio.envoy.filters.http import chain

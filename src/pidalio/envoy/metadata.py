@@ -5,6 +5,8 @@ Two namespaces: `istio`, with the path of the owning object as Istio writes it, 
 Invariant: nothing here changes unless behaviour or ownership does (no file, no line, no revision).
 """
 
+from __future__ import annotations
+
 import re
 
 from pidalio.envoy import messages as pb

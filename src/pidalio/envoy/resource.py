@@ -5,6 +5,8 @@ of bodies; `version` is a hash of the content, so that replicas agree and nothin
 Invariant: equal plans give equal resources.
 """
 
+from __future__ import annotations
+
 import hashlib
 from collections.abc import Iterable
 

@@ -4,6 +4,8 @@ Envoy keeps a listener warming until VHDS has brought at least one virtual host 
 hold back every listener of the proxy at start; so each such table has one placeholder, which matches no request.
 """
 
+from __future__ import annotations
+
 from pidalio.envoy import messages as pb
 from pidalio.envoy.values import ads
 from pidalio.envoy.virtual_host import virtual_host

@@ -3,6 +3,8 @@
 Timeouts are always written out, for Envoy's own default of 15 s is never meant (Istio: no timeout).
 """
 
+from __future__ import annotations
+
 from pidalio.envoy import messages as pb
 from pidalio.envoy.protos import pack
 from pidalio.envoy.values import duration, fraction, headers_to_add

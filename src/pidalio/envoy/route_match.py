@@ -1,5 +1,7 @@
 """A request's conditions as Envoy's RouteMatch."""
 
+from __future__ import annotations
+
 from pidalio.envoy import messages as pb
 from pidalio.envoy.values import string_matcher
 from pidalio.ir import HeaderMatch, MatchKind, MatchPlan, PathKind, PathMatch, QueryMatch

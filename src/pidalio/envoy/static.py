@@ -4,6 +4,8 @@ What travels by itself over ADS is put in place here: route tables into their li
 tables, endpoints into their clusters.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 
 import msgspec

@@ -3,6 +3,8 @@
 Invariant: one unit per function, named in its docstring; a value that means Envoy's default is left out.
 """
 
+from __future__ import annotations
+
 from pidalio.envoy import messages as pb
 from pidalio.ir import HeaderEdits, MatchKind, StringPattern
 

@@ -1,5 +1,7 @@
 """Virtual hosts and their routes: the part of a route table that travels by itself."""
 
+from __future__ import annotations
+
 from pidalio.envoy import messages as pb
 from pidalio.envoy.filters.cors import CORS, cors_policy
 from pidalio.envoy.filters.fault import FAULT, fault_config

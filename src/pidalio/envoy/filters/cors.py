@@ -1,5 +1,7 @@
 """Cross-origin requests: the proxy answers preflights of origins that a route allows."""
 
+from __future__ import annotations
+
 from pidalio.envoy import messages as pb
 from pidalio.envoy.protos import pack
 from pidalio.envoy.values import fraction, string_matcher

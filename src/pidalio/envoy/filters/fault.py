@@ -1,5 +1,7 @@
 """Fault injection: present in every chain, configured by routes only (Istio: faults act at the caller)."""
 
+from __future__ import annotations
+
 from pidalio.envoy import messages as pb
 from pidalio.envoy.protos import pack
 from pidalio.envoy.values import duration, fraction

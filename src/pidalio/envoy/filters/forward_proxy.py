@@ -3,6 +3,8 @@
 Filter and cluster must name one DNS cache in the same words, so the cache's configuration lives here.
 """
 
+from __future__ import annotations
+
 from pidalio.envoy import messages as pb
 from pidalio.envoy.protos import pack
 

@@ -1,5 +1,7 @@
 """The order of the HTTP filters, which is Istio's."""
 
+from __future__ import annotations
+
 from pidalio.envoy import messages as pb
 from pidalio.envoy.filters.cors import cors_filter
 from pidalio.envoy.filters.fault import fault_filter

@@ -1,5 +1,7 @@
 """The router: the last filter, which sends the request upstream."""
 
+from __future__ import annotations
+
 from pidalio.envoy import messages as pb
 from pidalio.envoy.protos import pack
 

@@ -1,0 +1,63 @@
+import datetime as dt
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from pidalio.envoy import bootstrap, protos
+from pidalio.model import Locality
+
+NODE_ID = "sidecar~10.0.0.7~reviews-v1-0.default~default.svc.cluster.local"
+
+
+@pytest.fixture
+def tls(tmp_path: Path) -> bootstrap.TlsFiles:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
+    now = dt.datetime.now(dt.UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + dt.timedelta(days=1))
+    certificate = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    secret = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    (tmp_path / "cert.pem").write_bytes(certificate)
+    (tmp_path / "key.pem").write_bytes(secret)
+    return bootstrap.TlsFiles(*(str(tmp_path / name) for name in ("cert.pem", "key.pem", "cert.pem")))
+
+
+def node() -> object:
+    metadata = {"NAMESPACE": "default", "LABELS": {"app": "reviews"}, "PORTS": [1, 2]}
+    return bootstrap.node(NODE_ID, "reviews.default", locality=Locality("r", "z"), metadata=metadata)
+
+
+@pytest.mark.envoy
+@pytest.mark.parametrize("address", ["unix:///run/xds.sock", "127.0.0.1:15010", "[::1]:15010", "localhost:15010"])
+def test_envoy_takes_it_without_a_warning(address: str, validate, tmp_path: Path) -> None:
+    admin = str(tmp_path / "admin.sock")
+    assert validate(bootstrap.ads_bootstrap(node=node(), xds_address=address, admin_path=admin)) == ""
+
+
+@pytest.mark.envoy
+@pytest.mark.parametrize("address", ["127.0.0.1:15012", "pidalio.example:15012"])
+def test_envoy_takes_mutual_tls(address: str, validate, tmp_path: Path, tls: bootstrap.TlsFiles) -> None:
+    admin = str(tmp_path / "admin.sock")
+    message = bootstrap.ads_bootstrap(node=node(), xds_address=address, admin_path=admin, tls=tls)
+    assert validate(message) == ""
+    context = protos.unpack(message.static_resources.clusters[0].transport_socket.typed_config)
+    (expected,) = context.common_tls_context.validation_context.match_typed_subject_alt_names
+    assert expected.matcher.exact == address.rpartition(":")[0]
+
+
+def test_one_delta_stream_carries_clusters_and_listeners() -> None:
+    written = protos.to_dict(bootstrap.ads_bootstrap(node=node(), xds_address="unix:///x", admin_path="/a"))
+    dynamic = written["dynamic_resources"]
+    assert dynamic["ads_config"]["api_type"] == "DELTA_GRPC"
+    assert dynamic["ads_config"]["set_node_on_first_message_only"] is True
+    assert dynamic["cds_config"] == dynamic["lds_config"]
+    assert written["admin"] == {"address": {"pipe": {"path": "/a", "mode": 0o600}}}
+    assert written["node"]["metadata"]["LABELS"] == {"app": "reviews"}
+    assert written["node"]["locality"] == {"region": "r", "zone": "z"}
