@@ -80,7 +80,7 @@ def located(places: Places, path: str) -> Place | None:
     Reports name fields from the object's root, origins in plans from its spec: both find their line here.
     """
     found = places.place(path)
-    if path.startswith(_ROOT_FIELDS) or found != places.place(""):
+    if not path or path.startswith(_ROOT_FIELDS) or found != places.place(""):
         return found
     return places.place(f"spec.{path}")
 

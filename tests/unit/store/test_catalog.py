@@ -92,7 +92,10 @@ def test_a_changed_object_is_one_edit():
             ),
             id="annotation",
         ),
-        pytest.param(both(rule("reviews"), rule("ratings")).replace("networking.istio.io/v1", "networking.istio.io/v1beta1"), id="version"),
+        pytest.param(
+            both(rule("reviews"), rule("ratings")).replace("networking.istio.io/v1", "networking.istio.io/v1beta1"),
+            id="version",
+        ),
     ],
 )
 def test_what_changes_no_meaning_changes_nothing(text):
@@ -302,7 +305,9 @@ def test_platform_rows_come_go_and_yield_to_objects():
     assert catalog.feed("consul", {SERVICES: {"reviews": "other"}}).is_empty
     assert catalog.remove_unit("files", "a.yaml").edits == {SERVICES: {"reviews": "other"}}
     assert catalog.feed("mesos", {SERVICES: {"cart": "mesos"}}).is_empty
-    assert catalog.feed("consul", {SERVICES: {"reviews": "other"}}, complete=True).edits == {SERVICES: {"cart": "mesos"}}
+    assert catalog.feed("consul", {SERVICES: {"reviews": "other"}}, complete=True).edits == {
+        SERVICES: {"cart": "mesos"}
+    }
     assert catalog.feed("mesos", {SERVICES: {"cart": None}}).edits == {SERVICES: {"cart": None}}
 
 
