@@ -131,7 +131,7 @@ def stats() -> pb.StatsConfig:
     kept.patterns.extend(pb.StringMatcher(suffix=each) for each in STATS_SUFFIXES)
     return pb.StatsConfig(
         stats_matcher=pb.StatsMatcher(inclusion_list=kept),
-        stats_tags=[pb.TagSpecifier(tag_name="cluster_name", regex=r"^cluster\.((.+?);?\.)(?:[a-z_0-9]+)$")],
+        stats_tags=[pb.TagSpecifier(tag_name="cluster_name", regex=r"^cluster\.((.+?);\.)")],
     )
 
 

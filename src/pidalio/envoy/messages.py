@@ -101,6 +101,8 @@ NAMES = {
     "CircuitBreakers": _CLUSTER + "CircuitBreakers",
     "Cluster": _CLUSTER + "Cluster",
     "CaresDnsResolverConfig": "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig",
+    "AddressMatcher": "envoy.type.matcher.v3.AddressMatcher",
+    "XdsCidrRange": "xds.core.v3.CidrRange",
     "DnsCacheConfig": "envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheConfig",
     "DnsCluster": "envoy.extensions.clusters.dns.v3.DnsCluster",
     "DnsLookupFamily": "envoy.extensions.clusters.common.dns.v3.DnsLookupFamily",

@@ -2311,6 +2311,16 @@ class CaresDnsResolverConfig(Message):
         qcache_max_ttl: UInt32Value | None = ...,
     ) -> None: ...
 
+class AddressMatcher(Message):
+    ranges: Messages[XdsCidrRange]
+    invert_match: bool
+    def __init__(self, *, ranges: Iterable[XdsCidrRange] | None = ..., invert_match: bool | None = ...) -> None: ...
+
+class XdsCidrRange(Message):
+    address_prefix: str
+    prefix_len: UInt32Value
+    def __init__(self, *, address_prefix: str | None = ..., prefix_len: UInt32Value | None = ...) -> None: ...
+
 class DnsCacheConfig(Message):
     name: str
     dns_lookup_family: int
@@ -2325,7 +2335,7 @@ class DnsCacheConfig(Message):
     preresolve_hostnames: Messages[SocketAddress]
     dns_query_timeout: Duration
     key_value_config: Message
-    resolved_address_filter: Message
+    resolved_address_filter: AddressMatcher
     def __init__(
         self,
         *,
@@ -2342,7 +2352,7 @@ class DnsCacheConfig(Message):
         preresolve_hostnames: Iterable[SocketAddress] | None = ...,
         dns_query_timeout: Duration | None = ...,
         key_value_config: Message | None = ...,
-        resolved_address_filter: Message | None = ...,
+        resolved_address_filter: AddressMatcher | None = ...,
     ) -> None: ...
 
 class DnsCluster(Message):
