@@ -6,18 +6,20 @@ What the bootstrap says is the caller's: it is written as given, readable by thi
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from pidalio.agent.admin import Admin
+from pidalio.agent.listening import accepts
 from pidalio.agent.logs import last_lines
 from pidalio.agent.processes import Process, Processes
 from pidalio.errors import EnvoyError, EnvoyExited, EnvoyUnresponsive
 
 Bootstrap = Callable[[], str | Mapping[str, Any]]
+_CLOSED_WITHIN_SECONDS, _CLOSING_POLL_SECONDS = 0.5, 0.002
 _FIRST_POLL_SECONDS, _LAST_POLL_SECONDS = 0.01, 0.25
 
 
@@ -67,8 +69,11 @@ class EnvoyProcess:
         """Write the bootstrap (JSON) and start; raise `EnvoyError` when the executable cannot be run."""
         text = bootstrap if isinstance(bootstrap, str) else json.dumps(bootstrap, indent=1)
         self._is_dynamic = not {"dynamic_resources", "dynamicResources"}.isdisjoint(json.loads(text))
-        await asyncio.to_thread(_write_private, self.files.bootstrap, text)
-        self.files.admin.unlink(missing_ok=True)
+        try:
+            await asyncio.to_thread(_write_private, self.files.bootstrap, text)
+            self.files.admin.unlink(missing_ok=True)
+        except OSError as error:
+            raise EnvoyError(f"{error.filename or self.files.bootstrap}: {error.strerror}") from error
         command = self.options.arguments(self.files.bootstrap)
         try:
             self._process = await self._processes.start(command, log=self.files.log)
@@ -104,11 +109,18 @@ class EnvoyProcess:
         quote = last_lines(self.files.log) or "its log is empty"
         return EnvoyExited(f"Envoy of {self.name} {ending}: {quote} (all of it: {self.files.log})")
 
-    async def close_inbound(self) -> bool:
-        """Refuse new connections to the workload from now on; False when Envoy gives no answer."""
+    async def close_inbound(self, address: str, ports: Sequence[int]) -> bool:
+        """Refuse new connections to the workload; return when `ports` of `address` do, False when they still do not.
+
+        Envoy answers a moment before its worker has closed the sockets, hence the second look.
+        """
         try:
             await self.admin.close_inbound()
-        except EnvoyUnresponsive:
+            async with asyncio.timeout(_CLOSED_WITHIN_SECONDS):
+                for port in ports:
+                    while await accepts(address, port):  # noqa: ASYNC110 - another process tells no event
+                        await asyncio.sleep(_CLOSING_POLL_SECONDS)
+        except (TimeoutError, EnvoyUnresponsive):
             return False
         return True
 

@@ -1,5 +1,9 @@
-"""On which ports a process group really listens (Linux), so that a workload that ignores PORT is found."""
+"""Who listens where: whether an address accepts connections, and on which ports a process group really listens.
 
+The latter (Linux) is how a workload that ignores PORT is found.
+"""
+
+import asyncio
 import os
 import socket
 from collections.abc import Iterable, Iterator
@@ -59,3 +63,13 @@ def _address(text: str) -> Address:
     raw = b"".join(bytes.fromhex(words[at : at + 8])[::-1] for at in range(0, len(words), 8))
     family = socket.AF_INET if len(raw) == 4 else socket.AF_INET6
     return socket.inet_ntop(family, raw), int(port, 16)
+
+
+async def accepts(address: str, port: int) -> bool:
+    """Tell whether somebody accepts TCP connections there."""
+    try:
+        _, writer = await asyncio.open_connection(address, port)
+    except OSError:
+        return False
+    writer.close()
+    return True

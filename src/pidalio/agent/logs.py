@@ -4,8 +4,9 @@ Writers hold the file open in append mode, so it is copied and truncated, never 
 """
 
 import asyncio
+import contextlib
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 LIMIT_BYTES = 16 << 20
@@ -25,21 +26,23 @@ def last_lines(path: Path, count: int = 5, *, longest: int = 300) -> str:
 
 
 def bound(path: Path, limit_bytes: int = LIMIT_BYTES) -> None:
-    """Move what a file holds to `<name>.1` once it is larger than the limit."""
+    """Move what a file holds to `<name>.1` once it is larger than the limit; on a full disk it is dropped."""
     try:
         if path.stat().st_size <= limit_bytes:
             return
     except FileNotFoundError:
         return
-    shutil.copyfile(path, path.with_name(path.name + ".1"))
-    with path.open("r+b") as file:
+    with contextlib.suppress(OSError):
+        shutil.copyfile(path, path.with_name(path.name + ".1"))
+    with contextlib.suppress(FileNotFoundError), path.open("r+b") as file:
         file.truncate(0)
 
 
-async def keep_bounded(paths: Iterable[Path], *, every_seconds: float = 10, limit_bytes: int = LIMIT_BYTES) -> None:
-    """Bound the files again and again until cancelled; together with its `.1` a file holds about twice the limit."""
-    kept = list(paths)
+async def keep_bounded(
+    paths: Callable[[], Iterable[Path]], *, every_seconds: float = 10, limit_bytes: int = LIMIT_BYTES
+) -> None:
+    """Bound the files again and again until cancelled; together with its `.1` one holds about twice the limit."""
     while True:
-        for path in kept:
+        for path in list(paths()):
             await asyncio.to_thread(bound, path, limit_bytes)
         await asyncio.sleep(every_seconds)

@@ -91,8 +91,10 @@ class Sidecar:
         async with asyncio.TaskGroup() as group:
             envoy = group.create_task(self.supervisor.run(), name=f"envoy of {self.instance.id}")
             try:
+                await self._tell_control_plane()
                 await self._keep_application()
             finally:
+                self._stopping.set()
                 await self._set_health(None)
                 if self._app is not None:
                     await self._app.stop(grace_seconds=0)
@@ -145,7 +147,7 @@ class Sidecar:
         """Refuse callers, then tell that the instance is gone; a new Envoy, for a closed listener stays closed."""
         envoy = self.supervisor.envoy
         if envoy is not None and self.supervisor.ready.is_set():
-            await envoy.close_inbound()
+            await envoy.close_inbound(self.where.address, [port for _, port in self.where.ports])
         await self._set_health(None)
         await self.supervisor.replace()
 
@@ -188,19 +190,29 @@ class Sidecar:
             if row == self._row:
                 return
             known, self._row = self._row, row
+            if row is None or row.health is not Health.HEALTHY:
+                self.registered.clear()
             if row is not None:
                 await self.control.register(row)
-                self.registered.set()
             elif known is not None:
-                self.registered.clear()
                 await self.control.deregister(known)
+            if row is not None and row.health is Health.HEALTHY:
+                self.registered.set()
 
     def _wanted_row(self) -> Workload | None:
-        if self._app_health is None:
+        """Return the row to be known, None for none.
+
+        An instance whose ports are moved is announced as unhealthy instead of left out: its own proxy learns from the
+        row where to listen, and must know before callers do.
+        """
+        unhealthy = workload_row(self.instance, self.where, Health.UNHEALTHY)
+        if self._stopping.is_set():
             return None
+        if self._app_health is None:
+            return unhealthy if self.where.is_moved else None
         if self.supervisor.ready.is_set():
             return workload_row(self.instance, self.where, self._app_health)
-        return workload_row(self.instance, self.where, Health.UNHEALTHY) if self._row is not None else None
+        return unhealthy if self._row is not None else None
 
     def _tell(self, code: str, message: str) -> None:
         self.control.report(Report(Severity.WARNING, code, message, self.instance.object))

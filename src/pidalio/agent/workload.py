@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from pidalio.agent.listening import listening_addresses
+from pidalio.agent.listening import accepts, listening_addresses
 from pidalio.agent.processes import Process, Processes
 from pidalio.model import Report, Severity
 from pidalio.platforms.local.addresses import Placement
@@ -127,13 +127,3 @@ class WorkloadProcess:
 def contract_of(instance: LocalInstance, where: Placement, app_ports: Mapping[int, int]) -> AppContract:
     """Return what to tell the application of an instance; `app_ports` maps each declared port to the real one."""
     return AppContract(tuple((port, app_ports[port]) for port in instance.port_numbers), where.outbound)
-
-
-async def accepts(address: str, port: int) -> bool:
-    """Tell whether somebody accepts TCP connections there."""
-    try:
-        _, writer = await asyncio.open_connection(address, port)
-    except OSError:
-        return False
-    writer.close()
-    return True

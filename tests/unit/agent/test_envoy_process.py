@@ -9,7 +9,7 @@ import pytest
 from pidalio.agent.envoy_process import EnvoyFiles, EnvoyOptions, EnvoyProcess
 from pidalio.errors import EnvoyError, EnvoyExited, EnvoyUnresponsive
 
-from .conftest import connects, free_port, listener, static_bootstrap, until
+from .conftest import connects, free_port, listener, static_bootstrap
 
 pytestmark = pytest.mark.envoy
 
@@ -45,13 +45,9 @@ async def test_closed_inbound_refuses_and_outbound_goes_on(envoy):
     await envoy.start(static_bootstrap(envoy.files.admin, listeners))
     await envoy.ready()
     assert await connects("127.0.0.1", inbound)
-    assert await envoy.close_inbound()
-    await until(lambda: refuses(inbound))
+    assert await envoy.close_inbound("127.0.0.1", [inbound])
+    assert not await connects("127.0.0.1", inbound)
     assert await connects("127.0.0.1", outbound)
-
-
-async def refuses(port: int) -> bool:
-    return not await connects("127.0.0.1", port)
 
 
 async def test_connections_in_use_survive_the_closing(envoy):
@@ -62,8 +58,7 @@ async def test_connections_in_use_survive_the_closing(envoy):
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
     assert (await reader.readuntil(b"<in>")).startswith(b"HTTP/1.1 200")
-    await envoy.close_inbound()
-    await until(lambda: refuses(port))
+    await envoy.close_inbound("127.0.0.1", [port])
     writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
     assert (await reader.readuntil(b"<in>")).lstrip().startswith(b"HTTP/1.1 200")
     writer.close()
@@ -106,6 +101,6 @@ async def test_gone_envoy_gives_no_answer(envoy):
     await envoy.start(static_bootstrap(envoy.files.admin, []))
     await envoy.ready()
     await envoy.stop()
-    assert not await envoy.close_inbound()
+    assert not await envoy.close_inbound("127.0.0.1", [])
     with pytest.raises(EnvoyUnresponsive):
         await envoy.admin.is_live()

@@ -39,6 +39,11 @@ class Placement(msgspec.Struct, frozen=True):
     outbound: str
     ports: tuple[tuple[int, int], ...] = ()
 
+    @property
+    def is_moved(self) -> bool:
+        """Tell whether some port is another than the declared one."""
+        return any(declared != bound for declared, bound in self.ports)
+
     def bound(self, declared: int) -> int:
         """Return the port on which the instance is reached when its service targets `declared`."""
         return dict(self.ports).get(declared, declared)

@@ -1,0 +1,47 @@
+"""One gateway: an Envoy with no application beside it.
+
+Start: Envoy → serving. Envoy ends: started again with back-off. Stop: callers leave (drain) → Envoy.
+"""
+
+from collections.abc import Callable
+
+from pidalio.agent.envoy_process import Bootstrap, EnvoyFiles, EnvoyOptions
+from pidalio.agent.envoy_supervisor import EnvoySupervisor
+from pidalio.agent.processes import Processes
+from pidalio.errors import EnvoyError
+from pidalio.model import Report, Severity
+
+
+class GatewayAgent:
+    """One gateway; `run` is its life, `stop` its orderly end."""
+
+    def __init__(
+        self,
+        name: str,
+        bootstrap: Bootstrap,
+        *,
+        options: EnvoyOptions,
+        files: EnvoyFiles,
+        processes: Processes,
+        report: Callable[[Report], None],
+    ) -> None:
+        self._report = report
+        self.supervisor = EnvoySupervisor(name, bootstrap, options, files, processes, changed=self._envoy_changed)
+
+    async def run(self) -> None:
+        """Live until `stop`; when cancelled, end at once without draining."""
+        await self.supervisor.run()
+
+    async def ready(self) -> None:
+        """Wait until it serves its configuration."""
+        await self.supervisor.ready.wait()
+
+    async def stop(self, *, drain_seconds: float = 10) -> None:
+        """Let callers finish, at most so long, then end Envoy."""
+        if drain_seconds > 0:
+            await self.supervisor.drain(inbound_only=False, at_most_seconds=drain_seconds)
+        await self.supervisor.stop()
+
+    async def _envoy_changed(self, error: EnvoyError | None) -> None:
+        if error is not None:
+            self._report(Report(Severity.WARNING, "envoy-ended", f"{error}; it is started again"))
