@@ -5,8 +5,9 @@ them and names exactly those to the xDS server. Nothing here compares bytes: str
 Invariant: after `apply`, every open view answers as a compile from scratch would (tests/e2e/test_history.py).
 """
 
+import contextlib
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from pidalio.derive import Changes, Database
@@ -64,25 +65,27 @@ class Distribution:
         self.world = world
         self._notify = notify
         self._views: dict[Proxy, View] = {}
-        self._uses: dict[Proxy, int] = defaultdict(int)
         self._holdings: dict[Group, Holding] = {}
         self._holders: dict[Any, set[Holding]] = defaultdict(set)
 
     def open(self, proxy: Proxy) -> View:
-        """Return the view of `proxy`, compiled up to date; pair every call with one of `close`."""
-        self._uses[proxy] += 1
+        """Return the view of `proxy`, compiled up to date."""
         view = self._views.get(proxy)
         if view is None:
             view = self._views[proxy] = View(self.world, proxy)
             self._hold(view, groups_of(self.world, proxy))
         return view
 
-    def close(self, proxy: Proxy) -> None:
-        """Give back one use of the view of `proxy`."""
-        self._uses[proxy] -= 1
-        if self._uses[proxy] <= 0:
-            del self._uses[proxy]
-            self._hold(self._views.pop(proxy), ())
+    def retain(self, views: Collection[View]) -> None:
+        """Close every view but `views`, and forget every memoised answer that none of them needs."""
+        kept = set(views)
+        for view in [one for one in self._views.values() if one not in kept]:
+            del self._views[view.proxy]
+            self._hold(view, ())
+        roots: list[tuple[Any, tuple[Any, ...]]] = [(groups_of, (proxy,)) for proxy in self._views]
+        roots += [(members, (group,)) for group in self._holdings]
+        roots += [(resource_of, (key,)) for key in self._holders]
+        self.world.collect(roots)
 
     def views(self) -> Collection[View]:
         """Return every open view."""
@@ -100,12 +103,24 @@ class Distribution:
             self._notify(view, names, changes.generation)
         return changes
 
-    def collect(self) -> None:
-        """Forget every memoised answer that no open view needs."""
-        roots: list[tuple[Any, tuple[Any, ...]]] = [(groups_of, (proxy,)) for proxy in self._views]
-        roots += [(members, (group,)) for group in self._holdings]
-        roots += [(resource_of, (key,)) for key in self._holders]
-        self.world.collect(roots)
+    @contextlib.contextmanager
+    def trial(self, edits: Edits) -> Iterator[dict[View, Dirty]]:
+        """Compile with `edits` inside the `with` block, and take them back after it; yield what changes for whom."""
+        inverse = {table: {key: table.get(self.world, key) for key in rows} for table, rows in edits.items()}
+        outputs = self.world.apply(edits).outputs or {}
+        dirty: dict[View, Dirty] = defaultdict(lambda: defaultdict(set))
+        for (query, (key,)), (old, new) in outputs.items():
+            if query is members and key in self._holdings:
+                before, after = dict(old), dict(new)
+                names = [name for name in before.keys() | after.keys() if before.get(name) != after.get(name)]
+                self._mark(self._holdings[key], names, dirty)
+            elif query is resource_of:
+                for holding in self._holders.get(key, ()):
+                    self._mark(holding, ((new or old).name,), dirty)
+        try:
+            yield dirty
+        finally:
+            self.world.apply(inverse)
 
     def _look_at(self, changes: Changes, dirty: dict[View, Dirty]) -> None:
         outputs = changes.outputs or {}

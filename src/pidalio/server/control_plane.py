@@ -1,0 +1,219 @@
+"""The control plane in one process: every change of input comes in here, and leaves as pushes to proxies.
+
+Changes of what users wrote are recorded before they are acknowledged (a revision); changes of endpoints and health
+live in memory only (a generation). Both take the same way: catalog → engine → distribution → streams.
+Invariant: what is live is the result of accepted input only; a change that cannot be recorded is refused whole.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from pidalio.api.load import Loaded
+from pidalio.api.object import Object
+from pidalio.api.parse import Parsed
+from pidalio.derive import Database
+from pidalio.history import History, replay
+from pidalio.model import ObjectRef, Place, Proxy, Report, Severity
+from pidalio.rules.effective import MISSING, reports_for
+from pidalio.server.distribution import Distribution, Edits, View
+from pidalio.server.proxies import proxy_of
+from pidalio.store.catalog import Catalog
+from pidalio.store.change import Change
+from pidalio.xds.ads import Ads
+from pidalio.xds.node import Node, Peer
+from pidalio.xds.status import Events, Verdict
+
+_COLLECT_EVERY = 64
+"""Generations between two collections of what no proxy needs any more."""
+
+
+class Applied(msgspec.Struct, frozen=True):
+    """What became of a change: `revision` and `generation` are those that hold it.
+
+    `concerned` names the proxies that are to hold something else, by type URL the resource names (a dry run and a
+    real change alike). With `is_refused` nothing was done, and the reports say why.
+    """
+
+    revision: int
+    generation: int
+    change: Change
+    reports: tuple[Report, ...] = ()
+    concerned: dict[str, dict[str, tuple[str, ...]]] = {}
+    is_refused: bool = False
+
+
+class ControlPlane:
+    """The mesh's inputs, its compiler and its streams; not for use by several threads."""
+
+    def __init__(
+        self,
+        history: History,
+        *,
+        memo: bool = True,
+        events: Events | None = None,
+        admit: Callable[[Node, Peer], None] = lambda _node, _peer: None,
+    ) -> None:
+        self.catalog = Catalog()
+        self.world = Database(memo=memo)
+        self.ads = Ads(self._resolve, events=events)
+        self.distribution = Distribution(self.world, self._notify)
+        self.history = history
+        self.revision = 0
+        self._admit = admit
+        self._writing = asyncio.Lock()
+        self._concerned: dict[str, dict[str, tuple[str, ...]]] = {}
+        self._collected = 0
+
+    async def restore(self) -> tuple[Report, ...]:
+        """Go on where the last process ended: what was applied is live again, files must confirm theirs."""
+        head = await self.history.head()
+        found = replay(await self.history.state())
+        self.catalog.remember(found.remembered)
+        self._commit(self.catalog.apply(found.applied))
+        self.revision = head.number
+        return found.reports
+
+    async def apply(
+        self,
+        parsed: Sequence[Parsed],
+        *,
+        author: str,
+        message: str = "",
+        dry_run: bool = False,
+        force: bool = False,
+        expected: int | None = None,
+    ) -> Applied:
+        """Add or replace objects: all, or none when one is refused or cannot be recorded.
+
+        A reference to something that does not exist refuses the change too, unless `force`.
+        """
+        return await self._write(lambda: self.catalog.apply(parsed), author, message, dry_run, force, expected)
+
+    async def delete(
+        self, refs: Sequence[ObjectRef], *, author: str, message: str = "", dry_run: bool = False
+    ) -> Applied:
+        """Remove objects that the API owns: all, or none."""
+        return await self._write(lambda: self.catalog.delete(refs), author, message, dry_run, True, None)
+
+    async def replace_units(self, source: str, units: Mapping[str, Loaded | None], *, author: str) -> Applied:
+        """Take over the content of files; objects in none any more vanish, broken ones keep their last version."""
+        return await self._write(
+            lambda: self.catalog.replace_all(source, units), author, "", dry_run=False, force=True, expected=None
+        )
+
+    def feed(self, source: str, rows: Edits, *, complete: bool = False) -> int:
+        """Take over rows of a platform (workloads, endpoints, services); return the generation that holds them."""
+        self._commit(self.catalog.feed(source, rows, complete=complete))
+        return self.world.generation
+
+    async def _write(
+        self,
+        change: Callable[[], Change],
+        author: str,
+        message: str,
+        dry_run: bool,
+        force: bool,
+        expected: int | None,
+    ) -> Applied:
+        async with self._writing:
+            with self.catalog.trial():
+                planned = change()
+                verdict = _Judgement() if force and not dry_run else self._judge(planned)
+            refused = planned.is_refused or (verdict.is_missing and not force)
+            if refused or dry_run:
+                reports = verdict.reports or planned.reports
+                return Applied(self.revision, self.world.generation, planned, reports, verdict.concerned, refused)
+            if planned.writes:
+                recorded = await self.history.record(planned.writes, author, message, expected=expected)
+                self.revision = recorded.number
+            self._concerned = {}
+            done = change()
+            self._commit(done)
+            reports = verdict.reports or self._reports_on(done)
+            return Applied(self.revision, self.world.generation, done, reports, self._concerned)
+
+    def _judge(self, planned: Change) -> "_Judgement":
+        """Return what a change that is not made yet would mean; called while the catalog holds it on trial."""
+        with self.distribution.trial(planned.edits) as concerned:
+            reports = self._reports_on(planned)
+            names = {view.proxy.id: _sorted(dirty) for view, dirty in concerned.items()}
+        touched = {*planned.added, *planned.changed}
+        is_missing = any(one.code in MISSING and one.object in touched for one in reports)
+        return _Judgement(reports, names, is_missing)
+
+    def _reports_on(self, change: Change) -> tuple[Report, ...]:
+        items = (self.catalog.get(ref) for ref in (*change.added, *change.changed))
+        found = [report for item in items if item for report in reports_for(self.world, item)]
+        return tuple(dict.fromkeys(self.catalog.locate((*change.reports, *found))))
+
+    def _commit(self, change: Change) -> None:
+        if change.edits:
+            changes = self.distribution.apply(change.edits)
+            self.ads.current(changes.generation)
+            if changes.generation - self._collected >= _COLLECT_EVERY:
+                self.collect()
+
+    def collect(self) -> None:
+        """Close the views that no stream holds, and forget what no view needs."""
+        self._collected = self.world.generation
+        held = [stream.target for stream in self.ads.streams()]
+        self.distribution.retain([view for view in held if isinstance(view, View)])
+
+    def _resolve(self, node: Node, peer: Peer) -> View:
+        self._admit(node, peer)
+        return self.distribution.open(proxy_of(node))
+
+    def _notify(self, view: View, dirty: Mapping[str, Any], generation: int) -> None:
+        self._concerned[view.proxy.id] = _sorted(dirty)
+        self.ads.changed(view, dirty, generation)
+
+    async def live(self, generation: int, seconds: float) -> tuple[Verdict, ...]:
+        """Wait until every connected proxy runs `generation`, at most `seconds`; return how each stands."""
+        return await self.ads.live(generation, seconds)
+
+    def proxies(self) -> dict[str, Proxy]:
+        """Return every connected proxy by its id."""
+        views = (stream.target for stream in self.ads.streams())
+        return {view.proxy.id: view.proxy for view in views if isinstance(view, View)}
+
+    def objects(self, kind: str | None = None, namespace: str | None = None) -> tuple[Object[Any], ...]:
+        """Return the live objects, by kind, namespace and name."""
+        return self.catalog.objects(kind, namespace)
+
+    def place(self, ref: ObjectRef, path: str = "") -> Place | None:
+        """Return where a field is written, None when no file holds it."""
+        return self.catalog.place(ref, path)
+
+    def reports(self) -> tuple[Report, ...]:
+        """Return everything that stands to be told: mistakes, conflicts, missing references, fields without effect."""
+        found = [report for item in self.catalog.objects() for report in reports_for(self.world, item)]
+        rejected = [report for stream in self.ads.streams() for report in _rejections(stream.rejections)]
+        return tuple(dict.fromkeys(self.catalog.locate((*self.catalog.reports(), *found, *rejected))))
+
+
+class _Judgement(msgspec.Struct, frozen=True):
+    """What a planned change would mean; `is_missing` when one of its objects names something that is not there."""
+
+    reports: tuple[Report, ...] = ()
+    concerned: dict[str, dict[str, tuple[str, ...]]] = {}
+    is_missing: bool = False
+
+
+def _rejections(rejections: Iterable[Any]) -> Iterable[Report]:
+    for one in rejections:
+        origin = one.origins[0] if one.origins else None
+        message = f"Envoy refuses {one.name}: {one.error}; the version before stays live"
+        yield Report(
+            Severity.ERROR,
+            "rejected-by-envoy",
+            message,
+            origin.object if origin else None,
+            f"spec.{origin.path}" if origin and origin.path else "",
+        )
+
+
+def _sorted(dirty: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
+    return {type_url: tuple(sorted(names)) for type_url, names in sorted(dirty.items()) if names}

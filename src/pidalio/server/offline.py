@@ -1,0 +1,79 @@
+"""A mesh from files, with no server running: what `compile`, `validate` and `explain -f` work on.
+
+It is the same catalog and compiler as the control plane's; only instances that `up` would start are planned, with the
+addresses they would get, instead of running.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from pidalio.api.load import Loaded, load
+from pidalio.api.object import Object
+from pidalio.derive import Database
+from pidalio.errors import NotFound
+from pidalio.model import Labels, Proxy, Report, Workload
+from pidalio.platforms.files import read_paths
+from pidalio.platforms.local import plan_local
+from pidalio.rules.effective import reports_for
+from pidalio.store import tables
+from pidalio.store.catalog import Catalog
+
+
+class OfflineMesh:
+    """The objects of some files, compiled on demand."""
+
+    def __init__(self, units: Mapping[str, Loaded], reports: Sequence[Report] = ()) -> None:
+        self.catalog = Catalog()
+        self.world = Database()
+        self._reading = tuple(reports)
+        self.world.apply(self.catalog.replace_all("files", units).edits)
+        rows = plan_local(self.catalog.objects("LocalWorkload"))
+        self.world.apply(self.catalog.feed("local", rows).edits)
+
+    @classmethod
+    def from_text(cls, text: str, file: str = "mesh.yaml") -> "OfflineMesh":
+        """Return the mesh of one text of YAML documents."""
+        return cls({file: load(text, file)})
+
+    @classmethod
+    def from_paths(cls, paths: Sequence[str], default_namespace: str = "default") -> "OfflineMesh":
+        """Return the mesh of files and folders (`-` is standard input)."""
+        contents, reports = read_paths(paths)
+        return cls({unit: load(content, unit, default_namespace) for unit, content in contents}, reports)
+
+    def reports(self) -> tuple[Report, ...]:
+        """Return everything there is to tell, in order of place."""
+        found = [report for item in self.catalog.objects() for report in reports_for(self.world, item)]
+        return tuple(dict.fromkeys(self.catalog.locate((*self._reading, *self.catalog.reports(), *found))))
+
+    def objects(self, kind: str | None = None) -> tuple[Object[Any], ...]:
+        """Return the objects, by kind."""
+        return self.catalog.objects(kind)
+
+    def workload(self, name: str, namespace: str) -> Workload | None:
+        """Return the instance called `name`, or the one whose pods would bear that name (a Deployment's)."""
+        keys = tables.WORKLOADS_BY_NAMESPACE.keys(self.world, namespace)
+        rows = [row for key in keys if (row := tables.WORKLOADS.get(self.world, key))]
+        exact = [row for row in rows if row.name == name]
+        prefixed = [row for row in rows if name.startswith(f"{row.name}-")]
+        best = exact or sorted(prefixed, key=lambda row: -len(row.name))
+        return best[0] if best else None
+
+    def proxy(self, node_id: str, labels: Labels | None = None, outbound: str = "127.0.0.1:15001") -> Proxy:
+        """Return the proxy with Istio's `node_id`; its labels are those of its workload unless given."""
+        base = Proxy.from_id(node_id)
+        workload = self.workload(base.name, base.namespace)
+        known = workload.labels if workload and labels is None else labels or ()
+        return msgspec.structs.replace(base, labels=known, outbound=outbound)
+
+    def proxy_of_workload(self, name: str, outbound: str = "127.0.0.1:15001") -> Proxy:
+        """Return the sidecar of workload `[namespace/]name`; raise `NotFound` when there is none."""
+        namespace, slash, short = name.rpartition("/")
+        workload = self.workload(short, namespace if slash else "default")
+        if workload is None:
+            raise NotFound(f"no workload {name}: name one that the files declare, as [namespace/]name")
+        address = workload.address or "127.0.0.1"
+        identity = f"sidecar~{address}~{short}.{workload.namespace}~{workload.namespace}.svc.cluster.local"
+        return self.proxy(identity, workload.labels, outbound)
