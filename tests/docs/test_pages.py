@@ -1,0 +1,96 @@
+"""Every command and every YAML block of the documentation does what the page says."""
+
+import ast
+import json
+import shlex
+import socket
+from pathlib import Path
+
+import click
+import pytest
+from tests.docs.pages import ROOT, Block, blocks, pages
+from tests.docs.session import Session, commands, matches
+
+GATEWAY_PORT = 8080
+LANGUAGES = {"yaml", "console", "python", "json", "text"}
+PAGES = [page for page in pages() if blocks(page)]
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_page_does_what_it_says(page: Path, tmp_path: Path) -> None:
+    found = blocks(page)
+    if any("background" in block.options for block in found) and not is_free(GATEWAY_PORT):
+        pytest.skip(f"port {GATEWAY_PORT} is in use, and the page shows it: end what listens there")
+    with Session(tmp_path) as session:
+        for block in found:
+            follow(page, block, session)
+
+
+def follow(page: Path, block: Block, session: Session) -> None:
+    where = f"{page}:{block.line}"
+    assert block.language in LANGUAGES, f"{where}: say the language, one of {sorted(LANGUAGES)}"
+    if "skip" in block.options:
+        for command, _ in commands(block.text):
+            check_usage(where, command)
+    elif block.language == "yaml":
+        session.yaml(block)
+    elif block.language == "console":
+        session.console(block)
+    elif block.language == "python":
+        ast.parse(block.text, filename=where)
+    elif block.language == "json":
+        json.loads(block.text)
+
+
+def check_usage(where: str, command: str) -> None:
+    """Check that a command that is not run exists, with the options that are shown."""
+    from pidalio.cli import main
+
+    words = shlex.split(command)
+    if words[0] != "pidalio":
+        return
+    at: click.Command = main
+    for word in words[1:]:
+        if isinstance(at, click.Group) and word in at.commands:
+            at = at.commands[word]
+        elif word.startswith("-"):
+            known = {option for parameter in at.params for option in parameter.opts}
+            assert word in known, f"{where}: {command}: no option {word}"
+
+
+def test_every_skip_says_why() -> None:
+    for page in PAGES:
+        for block in blocks(page):
+            assert block.options.get("skip", "why"), f'{page}:{block.line}: say why: skip="..."'
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").rglob("*.yaml")), ids=lambda path: str(path.name))
+def test_example_is_valid(path: Path, tmp_path: Path) -> None:
+    with Session(tmp_path) as session:
+        done = session.run(f"pidalio validate -f {path}")
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("shown", "output", "expected"),
+    [
+        ("", "anything", True),
+        ("ready", "ready\n", True),
+        ("ready", "not ready\n", False),
+        ("…ready…", "one\nready at last\nthree\n", True),
+        ("…live on 2…", "live on 3\n", False),
+    ],
+)
+def test_shown_output_is_compared(shown: str, output: str, expected: bool) -> None:
+    assert matches(shown, output) is expected
+
+
+def test_commands_are_split_from_their_output() -> None:
+    text = "$ pidalio status \\\n    -o json\n{}\n$ true\n"
+    assert commands(text) == [("pidalio status \\\n    -o json", "{}"), ("true", "")]
