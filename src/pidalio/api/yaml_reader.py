@@ -5,6 +5,7 @@ the process. Bytes, depth, nodes and aliases are bounded; duplicate keys are fou
 Nothing here knows kinds. A mistake is a `Report`, never an exception.
 """
 
+import sys
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -178,7 +179,7 @@ class _Builder:
             first = frame.lines[text]
             first_line = first if isinstance(first, int) else first[0]
             self._report("duplicate-key", f"{text!r} is already given in line {first_line}: keep one of them", line)
-        frame.key = text
+        frame.key = sys.intern(text)
         frame.key_line = line
 
     def _tagged(self, text: str, tag: str, line: int) -> Scalar:
