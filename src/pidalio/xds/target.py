@@ -1,0 +1,93 @@
+"""What one proxy is to hold, and what it is told of names that do not exist.
+
+Invariant: a proxy that asks by name for endpoints or for a route table always gets one, so that no listener or cluster
+waits; and what it still holds is never emptied because the name is about to go (make before break).
+"""
+
+import enum
+import functools
+from collections.abc import Collection, Mapping
+from typing import Protocol
+
+from pidalio.envoy import messages as pb
+from pidalio.envoy.resource import Resource, resource
+from pidalio.xds.subscription import Subscription
+from pidalio.xds.typeurls import CLUSTER, ENDPOINT, NEVER_REMOVED, ROUTE, VIRTUAL_HOST
+
+
+class Target(Protocol):
+    """What one proxy is to hold, as a live view; many streams may share one.
+
+    Endpoints bear their cluster's name, virtual hosts `<route configuration>/<name>`.
+    """
+
+    def names(self, type_url: str) -> Collection[str]:
+        """Return the names of every resource of the type."""
+
+    def get(self, type_url: str, name: str) -> Resource | None:
+        """Return the resource, or None where the proxy is to hold none of that name."""
+
+
+class Absent(enum.Enum):
+    """What to do about a name that the target lacks."""
+
+    REMOVE = "remove"
+    LEAVE = "leave"
+
+
+def wanted(
+    target: Target, subscriptions: Mapping[str, Subscription], type_url: str, name: str, *, asked: bool
+) -> Resource | Absent:
+    """Return what the proxy should hold under `name`; `asked` when it waits for an answer about this very name.
+
+    A missing assignment is empty while its cluster stays, and left alone when the cluster goes too.
+    A missing route table is an answer of 503 when it is asked for, and left alone when it vanishes: only connections
+    that drain still use it, and Envoy takes no removal of a route table. Its virtual hosts are left alone likewise.
+    """
+    if not covers(subscriptions, type_url, name):
+        return Absent.LEAVE
+    found = target.get(type_url, name)
+    if found is not None:
+        return found
+    if type_url == ENDPOINT and name in subscriptions[ENDPOINT].names:
+        needed = asked or target.get(CLUSTER, name) is not None
+        return empty_assignment(name) if needed else Absent.LEAVE
+    if type_url == ROUTE and name in subscriptions[ROUTE].names:
+        return absent_route_table(name) if asked else Absent.LEAVE
+    if type_url == VIRTUAL_HOST and target.get(ROUTE, route_table_of(subscriptions, name) or "") is None:
+        return Absent.LEAVE
+    return Absent.LEAVE if type_url in NEVER_REMOVED else Absent.REMOVE
+
+
+def covers(subscriptions: Mapping[str, Subscription], type_url: str, name: str) -> bool:
+    """Tell whether the proxy takes resources of this name; virtual hosts count once their route table was sent."""
+    if type_url != VIRTUAL_HOST:
+        return subscriptions[type_url].includes(name)
+    table = route_table_of(subscriptions, name)
+    return table is not None and subscriptions[ROUTE].has_been_sent(table)
+
+
+def route_table_of(subscriptions: Mapping[str, Subscription], name: str) -> str | None:
+    """Return the subscribed route configuration of a virtual host, the longest that fits its name."""
+    routes = subscriptions.get(ROUTE)
+    end = name.rfind("/")
+    while routes is not None and end > 0:
+        if routes.includes(name[:end]):
+            return name[:end]
+        end = name.rfind("/", 0, end)
+    return None
+
+
+@functools.lru_cache(maxsize=4096)
+def empty_assignment(name: str) -> Resource:
+    """Return an assignment without endpoints: the cluster is ready, and answers 503."""
+    return resource(ENDPOINT, name, pb.ClusterLoadAssignment(cluster_name=name), ())
+
+
+@functools.lru_cache(maxsize=256)
+def absent_route_table(name: str) -> Resource:
+    """Return a route table that answers every request with 503 and the reason."""
+    reason = pb.DataSource(inline_string=f"pidalio: no route configuration {name!r}\n")
+    answer = pb.Route(match=pb.RouteMatch(prefix="/"), direct_response=pb.DirectResponseAction(status=503, body=reason))
+    host = pb.VirtualHost(name="absent", domains=["*"], routes=[answer])
+    return resource(ROUTE, name, pb.RouteConfiguration(name=name, virtual_hosts=[host]), ())

@@ -1,0 +1,116 @@
+"""What a proxy refuses is isolated, reported, not sent again, and blocks nothing else."""
+
+import pytest
+from tests.unit.xds.proxy import Server, held, shop, started
+from tests.xds.world import CLUSTER, VIRTUAL_HOST, World
+
+from pidalio.xds.isolation import split
+
+
+def push_until_quiet(proxy, bad, error="", limit=60):
+    """Answer as Envoy does: a response with a bad resource is refused as a whole."""
+    sent = []
+    for _ in range(limit):
+        message = proxy.next()
+        if message is None:
+            return sent
+        names = [each.name for each in message.resources]
+        sent.append(names)
+        if bad.intersection(names):
+            proxy.nack(error)
+        else:
+            proxy.ack()
+    raise AssertionError("it never becomes quiet")
+
+
+def test_a_single_refused_resource_is_reported_and_not_sent_again():
+    server = shop()
+    proxy = started(server)
+    server.change(server.world.put(VIRTUAL_HOST, "r/a", "bad"))
+    proxy.take()
+    before = held(proxy, VIRTUAL_HOST)
+    proxy.nack("bad regex")
+    assert proxy.take() == []
+    server.change({VIRTUAL_HOST: ["r/a"]})
+    assert proxy.take() == []
+    assert held(proxy, VIRTUAL_HOST) == before
+    (rejection,) = server.log.rejections
+    assert (rejection.name, rejection.error) == ("r/a", "bad regex")
+    assert rejection.version == server.world.get(VIRTUAL_HOST, "r/a").version
+    assert proxy.stream.status().types[-1].rejected == (rejection,)
+
+
+def test_it_blocks_nothing_else_and_its_next_version_is_sent():
+    server = shop()
+    proxy = started(server)
+    server.change(server.world.put(VIRTUAL_HOST, "r/a", "bad"))
+    push_until_quiet(proxy, {"r/a"})
+    server.change(server.world.put(VIRTUAL_HOST, "r/b", "v2"))
+    assert proxy.settle() == [("VirtualHost", "r/b")]
+    server.change(server.world.put(VIRTUAL_HOST, "r/a", "mended"))
+    assert proxy.settle() == [("VirtualHost", "r/a")]
+    assert proxy.stream.rejections == ()
+
+
+def test_going_back_to_the_held_version_pardons():
+    server = shop()
+    proxy = started(server)
+    server.change(server.world.put(VIRTUAL_HOST, "r/a", "bad"))
+    push_until_quiet(proxy, {"r/a"})
+    server.change(server.world.put(VIRTUAL_HOST, "r/a", "to c1"))
+    assert proxy.settle() == []
+    assert proxy.stream.rejections == ()
+
+
+@pytest.mark.parametrize("error", ["invalid", "virtual host r/h7: bad regex"])
+def test_one_bad_resource_among_many_is_found(error):
+    server = Server(World(routes={"r": "r"}, hosts={f"r/h{number}": "v" for number in range(32)}))
+    proxy = server.connect()
+    from tests.xds.world import ROUTE
+
+    proxy.ask(ROUTE, "r")
+    proxy.settle()
+    proxy.ask(VIRTUAL_HOST)
+    sent = push_until_quiet(proxy, {"r/h7"}, error)
+    assert held(proxy, VIRTUAL_HOST).keys() == {f"r/h{number}" for number in range(32)} - {"r/h7"}
+    assert [each.name for each in server.log.rejections] == ["r/h7"]
+    assert len(sent) == (3 if "h7" in error else 11)
+    assert proxy.stream.generation == server.generation
+
+
+def test_several_bad_resources_are_found():
+    bad = {"c3", "c19", "c20"}
+    server = Server(World(clusters={f"c{number}": "v" for number in range(40)}))
+    proxy = server.connect()
+    proxy.ask(CLUSTER)
+    push_until_quiet(proxy, bad)
+    assert {each.name for each in server.log.rejections} == bad
+    assert len(held(proxy, CLUSTER)) == 37
+
+
+def test_a_part_that_changed_meanwhile_is_sent_in_its_newest_state():
+    server = shop()
+    proxy = started(server)
+    server.change(server.world.put(VIRTUAL_HOST, "r/a", "v2"), server.world.put(VIRTUAL_HOST, "r/b", "bad"))
+    proxy.take()
+    server.change(server.world.put(VIRTUAL_HOST, "r/b", "mended"))
+    proxy.nack("invalid")
+    assert proxy.settle() == [("VirtualHost", "r/a"), ("VirtualHost", "r/b")]
+    assert server.log.rejections == []
+
+
+def test_a_resource_that_half_applied_and_vanished_is_removed():
+    server = Server(World(clusters={"a": "1", "b": "bad"}))
+    proxy = server.connect()
+    proxy.ask(CLUSTER)
+    proxy.take()
+    server.change(server.world.drop(CLUSTER, "a"))
+    proxy.nack("error adding cluster b")
+    assert ("Cluster", "-a") in proxy.settle()
+
+
+def test_removals_go_with_the_first_part():
+    assert split({"x": "", "a": "1", "b": "1"}, "b is bad", "") == [["x", "a"], ["b"]]
+    assert split({"x": "", "a": "1"}, "", "") == [["x"], ["a"]]
+    assert split({"x": "", "y": ""}, "", "") == [["x"], ["y"]]
+    assert split({"a": "1", "ab": "1", "c": "1"}, "ab", "") == [["a", "c"], ["ab"]]
