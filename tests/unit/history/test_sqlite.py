@@ -227,7 +227,7 @@ def test_kill_9_at_any_moment_loses_no_acknowledged_change(path):
 
 
 async def test_a_second_process_is_told_that_the_history_is_in_use(history, path):
-    with pytest.raises(HistoryUnavailable, match="another process uses it: is a second pidalio running here?"):
+    with pytest.raises(HistoryUnavailable, match="another process uses it: is a second pidalio running here"):
         await SqliteHistory.open(path, wait=0.0)
     child = await asyncio.create_subprocess_exec(
         sys.executable,
