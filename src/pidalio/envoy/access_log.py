@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
+
 from pidalio.envoy import messages as pb
 from pidalio.envoy.protos import pack
 
@@ -33,8 +35,9 @@ FIELDS = {
 
 
 def json_access_log(path: str) -> pb.AccessLog:
-    """Return a log that appends one JSON object a request to the file at `path`."""
-    fields = {name: pb.Value(string_value=command) for name, command in FIELDS.items()}
+    """Return a log that appends one JSON object a request to the file at `path`, which is named after the proxy."""
+    named = {"proxy": PurePath(path).stem, **FIELDS}
+    fields = {name: pb.Value(string_value=command) for name, command in named.items()}
     log_format = pb.SubstitutionFormatString(json_format=pb.Struct(fields=fields), omit_empty_values=True)
     return pb.AccessLog(
         name="envoy.access_loggers.file",

@@ -131,6 +131,7 @@ class Workload(msgspec.Struct, frozen=True):
 
     `ports` maps a service port's name to the number this instance uses instead (WorkloadEntry.ports);
     `named_ports` are the instance's own port names, which a service's named target port refers to.
+    `moved_ports` are ports that it could not have and the ones it has instead: applied to whatever number results.
     An empty `address` means that the instance is known by its labels only (a Deployment in a file).
     """
 
@@ -140,6 +141,7 @@ class Workload(msgspec.Struct, frozen=True):
     labels: Labels
     ports: tuple[tuple[str, int], ...] = ()
     named_ports: tuple[tuple[str, int], ...] = ()
+    moved_ports: tuple[tuple[int, int], ...] = ()
     weight: int = 0
     locality: Locality = Locality()
     health: Health = Health.HEALTHY

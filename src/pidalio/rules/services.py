@@ -187,9 +187,10 @@ def instance_port(port: Port, workload: Workload) -> int | None:
     """
     if workload.address.startswith("unix://"):
         return 0
-    own = dict(workload.ports).get(port.name)
-    if own:
-        return own
-    if port.target_port_name:
-        return dict(workload.named_ports).get(port.target_port_name)
-    return port.target_port or port.number
+    number = dict(workload.ports).get(port.name)
+    if not number and port.target_port_name:
+        number = dict(workload.named_ports).get(port.target_port_name)
+        if number is None:
+            return None
+    number = number or port.target_port or port.number
+    return dict(workload.moved_ports).get(number, number)

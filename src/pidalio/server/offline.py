@@ -13,9 +13,10 @@ from pidalio.api.load import Loaded, load
 from pidalio.api.object import Object
 from pidalio.derive import Database
 from pidalio.errors import NotFound
-from pidalio.model import Labels, Proxy, Report, Workload
-from pidalio.platforms.files import read_paths
-from pidalio.platforms.local import plan_local
+from pidalio.model import Labels, Proxy, Report, Workload, labels_of
+from pidalio.platforms.files.paths import read_paths
+from pidalio.platforms.local.addresses import subnets
+from pidalio.platforms.local.workloads import planned_workloads
 from pidalio.rules.effective import reports_for
 from pidalio.store import tables
 from pidalio.store.catalog import Catalog
@@ -24,13 +25,15 @@ from pidalio.store.catalog import Catalog
 class OfflineMesh:
     """The objects of some files, compiled on demand."""
 
-    def __init__(self, units: Mapping[str, Loaded], reports: Sequence[Report] = ()) -> None:
+    def __init__(self, units: Mapping[str, Loaded], reports: Sequence[Report] = (), folder: str = ".") -> None:
         self.catalog = Catalog()
         self.world = Database()
         self._reading = tuple(reports)
         self.world.apply(self.catalog.replace_all("files", units).edits)
-        rows = plan_local(self.catalog.objects("LocalWorkload"))
-        self.world.apply(self.catalog.feed("local", rows).edits)
+        planned = planned_workloads(self.catalog.objects("LocalWorkload"), next(subnets(folder)))
+        rows = {(row.namespace, row.name, "LocalWorkload"): row for row in planned.workloads}
+        self.world.apply(self.catalog.feed("local", {tables.WORKLOADS: rows}).edits)
+        self._reading = (*self._reading, *planned.reports)
 
     @classmethod
     def from_text(cls, text: str, file: str = "mesh.yaml") -> "OfflineMesh":
@@ -40,8 +43,8 @@ class OfflineMesh:
     @classmethod
     def from_paths(cls, paths: Sequence[str], default_namespace: str = "default") -> "OfflineMesh":
         """Return the mesh of files and folders (`-` is standard input)."""
-        contents, reports = read_paths(paths)
-        return cls({unit: load(content, unit, default_namespace) for unit, content in contents}, reports)
+        read = read_paths(paths)
+        return cls({unit: load(content, unit, default_namespace) for unit, content in read.units}, read.reports)
 
     def reports(self) -> tuple[Report, ...]:
         """Return everything there is to tell, in order of place."""
@@ -68,7 +71,13 @@ class OfflineMesh:
         known = workload.labels if workload and labels is None else labels or ()
         return msgspec.structs.replace(base, labels=known, outbound=outbound)
 
-    def proxy_of_workload(self, name: str, outbound: str = "127.0.0.1:15001") -> Proxy:
+    def gateway_labels(self, name: str) -> Labels | None:
+        """Return the labels that select the Gateway called `[namespace/]name`, None when there is none."""
+        namespace, slash, short = name.rpartition("/")
+        found = tables.GATEWAYS.get(self.world, (namespace if slash else "default", short))
+        return labels_of(found.spec.selector) if found else None
+
+    def proxy_of_workload(self, name: str, outbound: str = "127.0.0.1:15001", labels: Labels | None = None) -> Proxy:
         """Return the sidecar of workload `[namespace/]name`; raise `NotFound` when there is none."""
         namespace, slash, short = name.rpartition("/")
         workload = self.workload(short, namespace if slash else "default")
@@ -76,4 +85,4 @@ class OfflineMesh:
             raise NotFound(f"no workload {name}: name one that the files declare, as [namespace/]name")
         address = workload.address or "127.0.0.1"
         identity = f"sidecar~{address}~{short}.{workload.namespace}~{workload.namespace}.svc.cluster.local"
-        return self.proxy(identity, workload.labels, outbound)
+        return self.proxy(identity, labels or workload.labels, outbound)

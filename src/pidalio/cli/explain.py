@@ -1,0 +1,229 @@
+"""`pidalio explain`: why a request goes where it goes, live or from files."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import click
+import msgspec
+
+from pidalio.errors import NotFound, UsageError
+from pidalio.ir import FaultPlan, RetryPlan
+from pidalio.model import Health, Origin
+from pidalio.simulate import Answered, Decision, Destination, Forwarded, Redirected, Request
+from pidalio.simulate.decision import Mirrored, RouteTry, Verdict
+
+Where = Callable[[Origin | None], str]
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  pidalio explain --from productpage-v1-0 GET http://reviews:9080/reviews/7
+  pidalio explain -f mesh/ --from front-0 GET http://reviews:9080/ -H 'user: jason'
+  pidalio explain -f mesh/ --from ingress GET http://shop.example.com:8080/cart
+  pidalio explain --log '{"proxy":"front-0.default","method":"GET",…}'
+"""
+)
+@click.argument("method", required=False)
+@click.argument("url", required=False)
+@click.option("--from", "caller", metavar="[NAMESPACE/]WORKLOAD", help="Whose proxy is asked; a gateway's name too.")
+@click.option("-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A header of the request.")
+@click.option("-f", "--file", "paths", multiple=True, metavar="PATH", help="Answer from files, with no server.")
+@click.option("--labels", metavar="K=V,…", help="With -f: labels of a proxy that the files do not declare.")
+@click.option("--gateway", is_flag=True, help="With -f: the proxy is a gateway.")
+@click.option("--log", "log_line", metavar="LINE", help="A line of an access log, instead of METHOD and URL.")
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--server", envvar="PIDALIO_SERVER", metavar="ADDRESS", help="Control plane; default: this folder's mesh."
+)
+def explain(
+    method: str | None,
+    url: str | None,
+    caller: str | None,
+    headers: tuple[str, ...],
+    paths: tuple[str, ...],
+    labels: str | None,
+    *,
+    gateway: bool,
+    log_line: str | None,
+    output: str,
+    server: str | None,
+) -> None:
+    """Explain what the proxy of a workload does with a request.
+
+    METHOD and URL are the request; every line of the answer names the rule it stems from, or "default".
+    """
+    if log_line is not None:
+        caller, request = from_log(log_line, caller)
+    elif method and url:
+        request = Request.from_url(method, url, [_header(one) for one in headers])
+    else:
+        raise UsageError("say METHOD and URL, or --log LINE")
+    if caller is None:
+        raise UsageError("say whose proxy is asked: --from WORKLOAD")
+    if paths:
+        decision, where = _offline(paths, caller, labels, request, gateway=gateway)
+    else:
+        from pidalio.cli.explain_live import explain_live
+
+        decision, where = explain_live(server, caller, request)
+    if output == "json":
+        click.echo(as_json(decision, where))
+    else:
+        click.echo("\n".join(lines(decision, where)))
+
+
+def _header(written: str) -> tuple[str, str]:
+    name, colon, value = written.partition(":")
+    if not colon or not name.strip():
+        raise UsageError(f"-H {written!r}: write it as 'NAME: VALUE'")
+    return name.strip(), value.strip()
+
+
+def from_log(line: str, caller: str | None) -> tuple[str | None, Request]:
+    """Return the caller and the request that an access-log line tells of."""
+    try:
+        found = json.loads(line)
+        method, authority, path = found["method"], found["authority"], found.get("path", "/")
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"--log: this is no line of an access log of ours: {error}") from error
+    name, _, namespace = str(found.get("proxy", "")).rpartition(".")
+    caller = caller or (f"{namespace}/{name}" if name else None)
+    return caller, Request(method=method, authority=authority, path=path, connect=method == "CONNECT")
+
+
+def _offline(
+    paths: tuple[str, ...], caller: str, labels: str | None, request: Request, *, gateway: bool
+) -> tuple[Decision, Where]:
+    from pidalio.cli.compile import parse_labels
+    from pidalio.pipeline import plans_for
+    from pidalio.server.explaining import decide_for, gateway_proxy
+    from pidalio.server.offline import OfflineMesh
+
+    mesh = OfflineMesh.from_paths(paths)
+    chosen = parse_labels(labels)
+    try:
+        proxy = gateway_proxy(caller, chosen) if gateway else mesh.proxy_of_workload(caller, labels=chosen)
+    except NotFound:
+        found = mesh.gateway_labels(caller)
+        if found is None:
+            raise
+        proxy = gateway_proxy(caller, found)
+    decision = decide_for(plans_for(mesh.world, proxy), proxy, request)
+
+    def where(origin: Origin | None) -> str:
+        return describe(
+            origin, str(place) if origin and (place := mesh.catalog.place(origin.object, origin.path)) else ""
+        )
+
+    return decision, where
+
+
+def describe(origin: Origin | None, place: str) -> str:
+    """Return how an origin is shown: `file:line (object field)`, or `default`."""
+    if origin is None:
+        return "default"
+    return f"{place} ({origin})" if place else str(origin)
+
+
+def as_json(decision: Decision, where: Where) -> str:
+    """Return the decision as JSON, each origin with its place."""
+    return json.dumps(_placed(msgspec.to_builtins(decision), where), indent=2)
+
+
+def _placed(tree: Any, where: Where) -> Any:
+    if isinstance(tree, dict):
+        placed = {name: _placed(value, where) for name, value in tree.items()}
+        if set(tree) == {"object", "path"}:
+            placed["place"] = where(msgspec.convert(tree, Origin))
+        return placed
+    return [_placed(value, where) for value in tree] if isinstance(tree, list) else tree
+
+
+def lines(decision: Decision, where: Where) -> Iterator[str]:
+    """Yield the answer line by line: listener, virtual host, routes tried, action, outcome."""
+    yield f"listener      {decision.listener}  [{where(decision.listener_origin)}]"
+    if decision.table:
+        yield f"route table   {decision.table}"
+    if decision.host:
+        name = decision.host.name or "none"
+        yield f"virtual host  {name}: {decision.host.reason}  [{where(decision.host.origin)}]"
+    for one in decision.tried:
+        yield f"  {_tried(one)}  [{where(one.origin)}]"
+    if decision.fault:
+        yield from _fault(decision.fault, where(decision.route.origin if decision.route else None))
+    match decision.action:
+        case Forwarded() as forwarded:
+            yield from _forwarded(forwarded, where)
+        case Redirected() as redirected:
+            yield f"redirect      {redirected.status} to {redirected.location}"
+        case Answered() as answered:
+            yield f"answer        {answered.status}{f': {answered.reason}' if answered.reason else ''}"
+        case None:
+            pass
+    for verdict in decision.verdicts:
+        yield f"outcome       {_verdict(verdict)}"
+
+
+def _tried(one: RouteTry) -> str:
+    name = f" {one.name}" if one.name else ""
+    return f"route {one.position}{name}: {one.missed or 'chosen'}"
+
+
+def _fault(fault: FaultPlan, where: str) -> Iterator[str]:
+    if fault.delay:
+        yield f"fault         delay {fault.delay.duration} ms for {fault.delay.percent:g} %  [{where}]"
+    if fault.abort:
+        status = fault.abort.http_status if fault.abort.grpc_status is None else f"gRPC {fault.abort.grpc_status}"
+        yield f"fault         abort with {status} for {fault.abort.percent:g} %  [{where}]"
+
+
+def _forwarded(action: Forwarded, where: Where) -> Iterator[str]:
+    for one in action.destinations:
+        yield from _destination(one, where)
+    limit = f"{action.timeout.milliseconds} ms" if action.timeout.milliseconds else "none"
+    by = f"header {action.timeout.header}" if action.timeout.header else where(action.timeout.origin)
+    yield f"timeout       {limit}  [{by}]"
+    yield f"retries       {_retries(action.retry)}  [{where(action.retry.origin if action.retry else None)}]"
+    for mirror in action.mirrors:
+        yield f"mirror        {_mirror(mirror)}  [{where(mirror.plan.origin)}]"
+
+
+def _destination(one: Destination, where: Where) -> Iterator[str]:
+    state = "" if one.known else ", which does not exist"
+    yield f"cluster       {one.cluster}: {one.share:.4g} of the requests{state}  [{where(one.origin)}]"
+    if not one.known:
+        return
+    if one.path or one.authority:
+        yield f"  sent as     {one.authority}{one.path}"
+    if one.subset:
+        yield f"  subset      {one.subset}"
+    balancing = one.load_balancing.value if one.load_balancing else "none"
+    yield f"  balancing   {balancing}  [{where(one.lb_origin)}]"
+    yield f"  connect     within {one.connect_timeout} ms  [{where(one.connect_timeout_origin)}]"
+    for endpoint in one.pool.endpoints:
+        health = "" if endpoint.health is Health.HEALTHY else f" {endpoint.health.value}"
+        name = f" {endpoint.workload}" if endpoint.workload else ""
+        yield f"  endpoint    {endpoint.address}:{endpoint.port}{name}{health}: {endpoint.share:.4g}"
+    if not one.pool.endpoints and one.discovery and one.discovery.value == "EDS":
+        yield "  endpoint    none"
+
+
+def _retries(plan: RetryPlan | None) -> str:
+    if plan is None:
+        return "none"
+    conditions = ", ".join((*plan.retry_on, *map(str, plan.status_codes)))
+    per_try = f", {plan.per_try_timeout} ms each" if plan.per_try_timeout else ""
+    return f"up to {plan.attempts} on {conditions}{per_try}"
+
+
+def _mirror(mirror: Mirrored) -> str:
+    return f"{mirror.plan.percent:g} % to {mirror.plan.cluster}{'' if mirror.known else ', which does not exist'}"
+
+
+def _verdict(one: Verdict) -> str:
+    status = "the upstream's status" if one.status is None else str(one.status)
+    flag = "" if one.flag == "-" else f" flag {one.flag}"
+    delay = f", after {one.delay} ms" if one.delay else ""
+    return f"{one.share:.4g}: {status}{flag}{delay} ({one.why})"

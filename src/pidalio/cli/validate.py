@@ -1,0 +1,41 @@
+"""`pidalio validate`: say everything that is wrong with files, with no server running."""
+
+import click
+import msgspec
+
+from pidalio.model import Severity
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  pidalio validate -f mesh/
+  pidalio validate -f rules.yaml -f services.yaml
+  kubectl get virtualservices -o yaml | pidalio validate -f -
+"""
+)
+@click.option("-f", "--file", "paths", multiple=True, required=True, metavar="PATH", help="File, folder, or - (stdin).")
+@click.option("-n", "--namespace", default="default", show_default=True, help="Namespace of objects that name none.")
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", help="Form of the reports.")
+@click.option("--strict", is_flag=True, help="Warnings fail too.")
+def validate(paths: tuple[str, ...], namespace: str, output: str, *, strict: bool) -> None:
+    """Check files: syntax, fields, references, and what has no effect.
+
+    Exit status 1 when there is an error (with --strict, also for a warning).
+    """
+    from pidalio.server.offline import OfflineMesh
+
+    mesh = OfflineMesh.from_paths(paths, namespace)
+    reports = mesh.reports()
+    if output == "json":
+        click.echo(msgspec.json.format(msgspec.json.encode(reports)).decode())
+    else:
+        for report in reports:
+            click.echo(f"{report.severity.name.lower()}: {report.line()}")
+        count = len(mesh.objects())
+        errors = sum(report.severity is Severity.ERROR for report in reports)
+        warnings = sum(report.severity is Severity.WARNING for report in reports)
+        click.echo(f"{count} objects, {errors} errors, {warnings} warnings")
+    worst = max((report.severity for report in reports), default=Severity.INFO)
+    if worst is Severity.ERROR or (strict and worst is Severity.WARNING):
+        raise SystemExit(1)
