@@ -79,7 +79,7 @@ def _routed(plans: ProxyPlans, table: RouteTablePlan, arrival: Arrival, trace: D
         return _ended(trace, local_answer(404, "NR", "route_not_found", why, grpc=request.is_grpc))
     virtual_host, domain, rule = chosen
     trace = msgspec.structs.replace(trace, host=_host_choice(table, virtual_host, domain, rule, request))
-    if virtual_host.require_tls and request.scheme != "https":
+    if virtual_host.require_tls and request.header("x-forwarded-proto") != "https":
         action = Redirected(301, https_location(request))
         return msgspec.structs.replace(trace, action=action, verdicts=outcomes(action, grpc=request.is_grpc))
     route, tried = _first_match(virtual_host, request)

@@ -11,31 +11,14 @@ import msgspec
 
 from pidalio.ir import Direction, HttpPlan, ListenerPlan
 from pidalio.simulate.path import PathRefused, normalized
-from pidalio.simulate.request import Request
+from pidalio.simulate.request import FROM_INSIDE_ONLY, Request
 
 GENERATED = "<generated>"
-"""Stands for a value that Envoy makes up (`x-request-id`)."""
+"""Stands for a value that Envoy makes up: `x-request-id`, and its own address for a loopback caller's."""
 
-_HOP_BY_HOP = frozenset({"connection", "keep-alive", "proxy-connection", "te", "upgrade"})
-_FROM_INSIDE_ONLY = frozenset(
-    {
-        "x-envoy-expected-rq-timeout-ms",
-        "x-envoy-force-trace",
-        "x-envoy-hedge-on-per-try-timeout",
-        "x-envoy-internal",
-        "x-envoy-ip-tags",
-        "x-envoy-max-retries",
-        "x-envoy-retriable-header-names",
-        "x-envoy-retriable-status-codes",
-        "x-envoy-retry-grpc-on",
-        "x-envoy-retry-on",
-        "x-envoy-upstream-alt-stat-name",
-        "x-envoy-upstream-rq-per-try-timeout-ms",
-        "x-envoy-upstream-rq-timeout-alt-response",
-        "x-envoy-upstream-rq-timeout-ms",
-        "x-envoy-upstream-stream-duration-ms",
-    },
-)
+_CONNECTION_SCHEME = "http"
+_HOP_BY_HOP = frozenset({"connection", "keep-alive", "proxy-connection", "upgrade"})
+_KEPT_TE = frozenset({"", "trailers"})
 _FROM_INSIDE_ONLY_AT_THE_EDGE = frozenset(
     {
         "x-envoy-decorator-operation",
@@ -62,7 +45,10 @@ class Arrival(msgspec.Struct, frozen=True):
 
 
 def arrive(listener: ListenerPlan, http: HttpPlan, request: Request) -> Arrival | Refusal:
-    """Return the request as routes of `listener` see it, or the refusal."""
+    """Return the request as routes of `listener` see it, or the refusal.
+
+    The scheme is the URL's where callers send whole URLs, to an explicit proxy, and else `x-forwarded-proto`.
+    """
     if request.connect:
         if not http.explicit_proxy:
             return Refusal(403, "upgrade_failed", "this listener takes no CONNECT requests")
@@ -74,7 +60,7 @@ def arrive(listener: ListenerPlan, http: HttpPlan, request: Request) -> Arrival 
         path = normalized(request.path)
     internal = _is_internal(listener, http, request)
     headers = _headers(listener, http, request, internal=internal)
-    scheme = next((value for name, value in headers if name == "x-forwarded-proto"), request.scheme)
+    scheme = request.scheme if http.explicit_proxy else _scheme_of(headers)
     return Arrival(msgspec.structs.replace(request, path=path, headers=headers, scheme=scheme), internal)
 
 
@@ -97,7 +83,11 @@ def _is_internal(listener: ListenerPlan, http: HttpPlan, request: Request) -> bo
         return False
     if request.header("x-forwarded-for") is not None:
         return False
-    return ipaddress.ip_address(request.peer).is_loopback
+    return _is_loopback(request.peer)
+
+
+def _is_loopback(address: str) -> bool:
+    return ipaddress.ip_address(address).is_loopback
 
 
 def _headers(
@@ -107,21 +97,35 @@ def _headers(
     *,
     internal: bool,
 ) -> tuple[tuple[str, str], ...]:
-    removed = set(_HOP_BY_HOP)
-    if not internal:
-        removed |= _FROM_INSIDE_ONLY
-        if http.use_remote_address:
-            removed |= _FROM_INSIDE_ONLY_AT_THE_EDGE
-    headers = [(name.lower(), value) for name, value in request.headers if name.lower() not in removed]
-    if http.use_remote_address:
-        headers = [pair for pair in headers if pair[0] != "x-forwarded-proto"]
-        if listener.direction is not Direction.OUTBOUND:
-            headers.append(("x-forwarded-for", request.peer))
+    removed = set(_HOP_BY_HOP) | ({"x-envoy-internal"} if internal else FROM_INSIDE_ONLY)
+    if http.use_remote_address and not internal:
+        removed |= _FROM_INSIDE_ONLY_AT_THE_EDGE
+    if http.use_remote_address and listener.direction is not Direction.OUTBOUND:
+        removed.add("x-request-id")
+    headers = [
+        (name.lower(), value)
+        for name, value in request.headers
+        if name.lower() not in removed and (name.lower() != "te" or value in _KEPT_TE)
+    ]
+    headers = [pair for pair in headers if pair[0] != "x-forwarded-proto" or _keeps_scheme(http, pair[1])]
+    if http.use_remote_address and listener.direction is not Direction.OUTBOUND:
+        headers.append(("x-forwarded-for", GENERATED if _is_loopback(request.peer) else request.peer))
+    if http.use_remote_address and not internal:
+        headers.append(("x-envoy-external-address", request.peer))
     names = {name for name, _ in headers}
     if "x-forwarded-proto" not in names:
-        headers.append(("x-forwarded-proto", request.scheme if not http.use_remote_address else "http"))
+        headers.append(("x-forwarded-proto", _CONNECTION_SCHEME))
     if "x-request-id" not in names:
         headers.append(("x-request-id", GENERATED))
     if internal:
         headers.append(("x-envoy-internal", "true"))
     return tuple(headers)
+
+
+def _keeps_scheme(http: HttpPlan, forwarded: str) -> bool:
+    return bool(forwarded) and not http.use_remote_address
+
+
+def _scheme_of(headers: tuple[tuple[str, str], ...]) -> str:
+    forwarded = ",".join(value for name, value in headers if name == "x-forwarded-proto")
+    return forwarded if forwarded.lower() in ("http", "https") else _CONNECTION_SCHEME

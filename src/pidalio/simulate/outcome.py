@@ -68,18 +68,11 @@ def _delayed(delay: DelayPlan | None, verdicts: tuple[Verdict, ...]) -> tuple[Ve
         msgspec.structs.replace(
             _scaled(each, share),
             delay=delay.duration,
-            flag="DI" if each.flag == "-" else _flags("DI", each.flag),
+            flag="DI" if each.flag == "-" else f"DI,{each.flag}",
         )
         for each in verdicts
     )
     return held + tuple(_scaled(each, 1 - share) for each in verdicts)
-
-
-_FLAG_ORDER = ("UH", "NC", "DI", "FI")
-
-
-def _flags(*flags: str) -> str:
-    return ",".join(sorted(flags, key=_FLAG_ORDER.index))
 
 
 def _scaled(verdict: Verdict, share: float) -> Verdict:

@@ -26,8 +26,10 @@ def _requested_host(request: Request, scheme: str, *, new_port: bool) -> str:
     host, colon, port = request.authority.rpartition(":")
     if not colon or "]" in port:
         return request.authority
-    is_default = (request.scheme, port) in (("http", "80"), ("https", "443"))
-    return host if new_port or (scheme != request.scheme and is_default) else request.authority
+    # Envoy asks x-forwarded-proto here, even where the URL's scheme says something else.
+    forwarded = request.header("x-forwarded-proto")
+    is_default = (forwarded, port) in (("http", "80"), ("https", "443"))
+    return host if new_port or (scheme != forwarded and is_default) else request.authority
 
 
 def _path(match: MatchPlan, plan: RedirectPlan, request: Request) -> str:

@@ -12,7 +12,27 @@ import msgspec
 from pidalio.errors import UsageError
 
 _SCHEMES = frozenset({"http", "https"})
-_JOINED = frozenset(
+FROM_INSIDE_ONLY = frozenset(
+    {
+        "x-envoy-expected-rq-timeout-ms",
+        "x-envoy-force-trace",
+        "x-envoy-hedge-on-per-try-timeout",
+        "x-envoy-internal",
+        "x-envoy-ip-tags",
+        "x-envoy-max-retries",
+        "x-envoy-retriable-header-names",
+        "x-envoy-retriable-status-codes",
+        "x-envoy-retry-grpc-on",
+        "x-envoy-retry-on",
+        "x-envoy-upstream-alt-stat-name",
+        "x-envoy-upstream-rq-per-try-timeout-ms",
+        "x-envoy-upstream-rq-timeout-alt-response",
+        "x-envoy-upstream-rq-timeout-ms",
+        "x-envoy-upstream-stream-duration-ms",
+    },
+)
+"""Envoy's own switches: taken away unless the caller is trusted."""
+_JOINED = FROM_INSIDE_ONLY | frozenset(
     {
         "accept",
         "accept-encoding",
@@ -52,6 +72,17 @@ _JOINED = frozenset(
     },
 )
 """Repeated headers that Envoy 1.40 joins (observed: of 100 names tried, these)."""
+
+
+def joined_values(name: str, values: Iterable[str]) -> tuple[str, ...]:
+    """Return the values of the header `name` (lower case) as Envoy keeps them: one joined by commas, or all apart.
+
+    Where values are joined, an empty one beside others leaves no trace.
+    """
+    kept = tuple(values)
+    if not kept or name not in _JOINED:
+        return kept
+    return (",".join(value for value in kept if value),)
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,8 +141,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
             case ":path":
                 return () if self.connect else (self.path,)
             case wanted:
-                found = tuple(value for header, value in self.headers if header.lower() == wanted)
-                return (",".join(found),) if found and wanted in _JOINED else found
+                return joined_values(wanted, [value for header, value in self.headers if header.lower() == wanted])
 
     def header(self, name: str) -> str | None:
         """Return the value of a header, repeated ones joined by a comma; None when it is absent."""

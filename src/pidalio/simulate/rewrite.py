@@ -1,8 +1,8 @@
 """The path that the upstream gets: prefix and regex rewrites.
 
 Source: Envoy's RouteAction. A prefix rewrite replaces what the route matched: the prefix, or the whole path where the
-route compares it exactly or by regex. A regex rewrite changes the path and leaves the query alone; where nothing would
-be left the path stays as it is (observed).
+route compares it exactly or by regex. A regex rewrite changes the path and leaves the query alone; where nothing of
+the path would be left it stays as it is (observed).
 """
 
 from pidalio.ir import ForwardPlan, MatchPlan, PathKind, RedirectPlan
@@ -33,5 +33,6 @@ def rewritten_path(match: MatchPlan, action: ForwardPlan | RedirectPlan, path: s
     if isinstance(action, ForwardPlan) and action.regex_rewrite is not None:
         bare, mark, query = path.partition("?")
         rewrite = action.regex_rewrite
-        return (replace_all(rewrite.pattern, rewrite.substitution, bare) + mark + query) or path
+        replaced = replace_all(rewrite.pattern, rewrite.substitution, bare)
+        return replaced + mark + query if replaced else path
     return path

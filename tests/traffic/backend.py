@@ -1,0 +1,101 @@
+"""One echo server for all instances: it answers on every 127.x.y.z, says which it was reached at, and remembers.
+
+Headers of a request tell it what to do: `x-echo-status` answers with that status, `x-echo-fails: n` does so for the
+first n tries of this call only, `x-echo-delay` waits that many milliseconds first.
+"""
+
+import asyncio
+import json
+import threading
+from collections import defaultdict
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+CALL_ID = "x-echo-call"
+
+
+@dataclass
+class Seen:
+    address: str
+    method: str
+    path: str
+    host: str
+    headers: list[tuple[str, str]]
+
+    def header(self, name: str) -> str | None:
+        values = [value for key, value in self.headers if key == name]
+        return ",".join(values) if values else None
+
+
+@dataclass
+class Backend:
+    port: int = 0
+    _seen: dict[str, list[Seen]] = field(default_factory=lambda: defaultdict(list))
+    _news: threading.Condition = field(default_factory=threading.Condition)
+    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
+    _thread: threading.Thread | None = None
+
+    def start(self) -> "Backend":
+        ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(ready,), daemon=True)
+        self._thread.start()
+        assert ready.wait(10), "the echo server did not start"
+        return self
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        assert self._thread is not None
+        self._thread.join(10)
+
+    def seen(self, call: str) -> list[Seen]:
+        """Return the requests of one call so far, in order of arrival."""
+        with self._news:
+            return list(self._seen[call])
+
+    def wait_for(self, call: str, count: int, seconds: float = 10) -> list[Seen]:
+        """Return the requests of one call once there are `count` of them (mirrored ones come late)."""
+        with self._news:
+            self._news.wait_for(lambda: len(self._seen[call]) >= count, seconds)
+            return list(self._seen[call])
+
+    def _run(self, ready: threading.Event) -> None:
+        asyncio.set_event_loop(self._loop)
+        server = self._loop.run_until_complete(asyncio.start_server(self._serve, "0.0.0.0", 0, backlog=512))
+        self.port = server.sockets[0].getsockname()[1]
+        ready.set()
+        self._loop.run_forever()
+        server.close()
+        tasks = asyncio.all_tasks(self._loop)
+        for task in tasks:
+            task.cancel()
+        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        self._loop.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        address = writer.get_extra_info("sockname")[0]
+        with suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                writer.write(await self._answer(address, head))
+        writer.close()
+
+    async def _answer(self, address: str, head: bytes) -> bytes:
+        first, *lines = head.decode("latin-1")[:-4].split("\r\n")
+        method, path, _ = first.split(" ", 2)
+        headers = [(name.lower(), value) for name, _, value in (line.partition(": ") for line in lines)]
+        told = dict(headers)
+        seen = Seen(address, method, path, told.get("host", ""), headers)
+        call = told.get(CALL_ID, "")
+        with self._news:
+            self._seen[call].append(seen)
+            tried = len(self._seen[call])
+            self._news.notify_all()
+        status = int(told.get("x-echo-status", "200"))
+        if tried > int(told.get("x-echo-fails", "1000000")):
+            status = 200
+        if "x-echo-delay" in told:
+            await asyncio.sleep(int(told["x-echo-delay"]) / 1000)
+        body = json.dumps({"address": address, "method": method, "path": path, "host": seen.host, "headers": headers})
+        content = b"" if method == "HEAD" else body.encode()
+        start = f"HTTP/1.1 {status} Told\r\nserver: echo\r\nx-from: {address}\r\nx-drop-me: 1\r\n"
+        return f"{start}content-length: {len(content)}\r\n\r\n".encode() + content
