@@ -17,6 +17,9 @@ from pidalio.api.yaml_reader import Document
 from pidalio.model import ObjectRef, Place, Report, Severity
 
 _ROOT = ("apiVersion", "kind", "metadata", "spec", "status")
+_FROM_ABSENCE = frozenset(
+    {"missing-field", "bad-delegate", "mesh-wildcard", "no-selector", "no-command", "bad-tls", "bad-resolution"}
+)
 
 
 class Parsed(msgspec.Struct, frozen=True):
@@ -93,7 +96,7 @@ def _beyond(checked: list[Finding], converted: list[Finding]) -> list[Finding]:
         finding
         for finding in checked
         if finding.path not in parents
-        and finding.path.rpartition(".")[0] not in parents
+        and not (finding.code in _FROM_ABSENCE and finding.path.rpartition(".")[0] in parents)
         and not any(_related(finding.path, path) for path in broken)
     ]
 

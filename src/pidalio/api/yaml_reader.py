@@ -91,7 +91,7 @@ class _Anchor(msgspec.Struct, frozen=True):
 class _Frame:
     """A container that is being read."""
 
-    __slots__ = ("anchor", "key", "key_line", "line", "lines", "nodes_before", "tree")
+    __slots__ = ("anchor", "key", "key_line", "line", "lines", "merges", "nodes_before", "tree")
 
     def __init__(self, tree: Any, lines: Any, line: int, anchor: str | None, nodes: int) -> None:
         self.tree: Any = tree
@@ -101,6 +101,7 @@ class _Frame:
         self.nodes_before = nodes
         self.key: str | None = None
         self.key_line = 0
+        self.merges = False
 
 
 class _Builder:
@@ -162,6 +163,7 @@ class _Builder:
         frame = stack[-1] if stack else None
         if frame is not None and frame.key is None and frame.tree.__class__ is dict:
             self._key(frame, text, line)
+            frame.merges = frame.merges or (text == "<<" and event.implicit[0])
             return
         tag = event.tag
         value: Scalar
@@ -211,7 +213,7 @@ class _Builder:
 
     def _close(self, _: Any) -> None:
         frame = self.stack.pop()
-        if frame.tree.__class__ is dict and "<<" in frame.tree:
+        if frame.merges:
             self._merge(frame)
         parent = self.stack[-1] if self.stack else None
         lines: Lines = (frame.line, frame.lines)
