@@ -138,7 +138,7 @@ class Fleet:
         envoy = EnvoyFiles(
             self.places.run.file(f"{key}.json"), self.places.run.socket(key), self.places.logs / f"{key}.envoy.log"
         )
-        proxy = sidecar_proxy(instance, where, app_ports)
+        proxy = sidecar_proxy(instance, where, app_ports, access_log=self.places.logs / f"{instance.id}.access.log")
         sidecar = Sidecar(
             instance,
             where,
@@ -202,11 +202,14 @@ class Fleet:
         self.pool.release(member.key)
 
     def _log_files(self) -> list[Path]:
-        files = (member.sidecar.files for member in self.members)
-        return [path for each in files for path in (each.envoy.log, each.workload_log)]
+        files = [(each.sidecar.files.envoy.log, each.sidecar.files.workload_log) for each in self.members]
+        access = [Path(each.proxy.access_log) for each in self.members]
+        return [*(path for pair in files for path in pair), *access]
 
 
-def sidecar_proxy(instance: LocalInstance, where: Placement, app_ports: Mapping[int, int]) -> Proxy:
+def sidecar_proxy(
+    instance: LocalInstance, where: Placement, app_ports: Mapping[int, int], *, access_log: Path | None = None
+) -> Proxy:
     """Return the proxy beside an instance, as the compiler knows it."""
     real = {where.bound(declared): port for declared, port in app_ports.items()}
     return Proxy(
@@ -219,4 +222,5 @@ def sidecar_proxy(instance: LocalInstance, where: Placement, app_ports: Mapping[
         outbound=where.outbound,
         app_address=APP_ADDRESS,
         app_ports=tuple(sorted((dict(app_ports) | real).items())),
+        access_log=str(access_log or ""),
     )

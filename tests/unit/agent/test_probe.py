@@ -1,0 +1,177 @@
+"""Probes judge as Kubernetes' do: thresholds, timeouts, and what counts as well."""
+
+import asyncio
+from pathlib import Path
+
+import grpc
+import pytest
+
+from pidalio.agent.probe import Prober, ProbeTarget
+from pidalio.api.workload_entry import (
+    ExecHealthCheckConfig,
+    GrpcHealthCheckConfig,
+    HTTPHeader,
+    HTTPHealthCheckConfig,
+    ReadinessProbe,
+    TCPHealthCheckConfig,
+)
+
+from .conftest import free_port
+
+
+class Script(Prober):
+    """A prober whose answers are given, under a clock that costs nothing; it stops where they end."""
+
+    def __init__(self, answers: str, **fields) -> None:
+        self.verdicts: list[bool] = []
+        self.slept: list[float] = []
+        self.answers = list(answers)
+
+        async def changed(well, reason) -> None:
+            self.verdicts.append(well)
+
+        async def sleep(seconds) -> None:
+            self.slept.append(seconds)
+
+        probe = ReadinessProbe(tcp_socket=TCPHealthCheckConfig(port=1), **fields)
+        super().__init__(probe, ProbeTarget("127.0.0.1", ()), None, changed, sleep=sleep)
+
+    async def check(self) -> str:
+        if not self.answers:
+            raise asyncio.CancelledError
+        return "" if self.answers.pop(0) == "+" else "sick"
+
+    async def all(self) -> list[bool]:
+        try:
+            await self.run()
+        except asyncio.CancelledError:
+            return self.verdicts
+
+
+@pytest.mark.parametrize(
+    ("answers", "fields", "verdicts"),
+    [
+        pytest.param("+", {}, [True], id="one success is enough"),
+        pytest.param("+++", {}, [True], id="only changes are told"),
+        pytest.param("--", {}, [], id="failures below the threshold"),
+        pytest.param("---", {}, [False], id="never well, told once"),
+        pytest.param("+--+--", {}, [True], id="a success starts the count again"),
+        pytest.param("+---", {}, [True, False], id="three failures by default"),
+        pytest.param("+-", {"failure_threshold": 1}, [True, False], id="failure threshold"),
+        pytest.param("+-+", {"failure_threshold": 1}, [True, False, True], id="recovers"),
+        pytest.param(
+            "+-++-", {"success_threshold": 2, "failure_threshold": 2}, [True], id="success threshold in a row"
+        ),
+    ],
+)
+async def test_verdicts(answers, fields, verdicts):
+    assert await Script(answers, **fields).all() == verdicts
+
+
+async def test_rhythm_is_quick_until_the_first_success():
+    script = Script("--++", initial_delay_seconds=7, period_seconds=20)
+    await script.all()
+    assert script.slept == [7, 1, 1, 20, 20]
+
+
+@pytest.fixture
+async def http_port():
+    """A server that answers with the status in its path, and never when asked to hang."""
+    seen: list[bytes] = []
+
+    async def serve(reader, writer) -> None:
+        request = await reader.readuntil(b"\r\n\r\n")
+        seen.append(request)
+        path = request.split()[1].decode()
+        if path != "/hang":
+            writer.write(f"HTTP/1.1 {path[1:] or 200} X\r\ncontent-length: 0\r\nlocation: /500\r\n\r\n".encode())
+        else:
+            await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        serve.port = server.sockets[0].getsockname()[1]
+        serve.seen = seen
+        yield serve
+
+
+def prober(target: ProbeTarget, processes=None, **fields) -> Prober:
+    async def changed(well, reason) -> None: ...
+
+    return Prober(ReadinessProbe(**fields), target, processes, changed)
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [("/200", ""), ("", ""), ("/302", ""), ("/399", ""), ("/400", "status 400"), ("503", "status 503")],
+)
+async def test_http(http_port, path, reason):
+    """A redirect counts as well and is not followed."""
+    target = ProbeTarget("127.0.0.1", ((9080, http_port.port),))
+    found = await prober(target, http_get=HTTPHealthCheckConfig(path=path, port=9080)).check()
+    assert found.endswith(reason) if reason else found == ""
+
+
+async def test_http_headers_are_sent(http_port):
+    headers = (HTTPHeader("Host", "shop.example"), HTTPHeader("X-Probe", "1"))
+    target = ProbeTarget("127.0.0.1", ((9080, http_port.port),))
+    assert await prober(target, http_get=HTTPHealthCheckConfig(http_headers=headers)).check() == ""
+    request = http_port.seen[0].lower()
+    assert b"host: shop.example" in request
+    assert b"x-probe: 1" in request
+
+
+async def test_hanging_answer_is_a_failure(http_port):
+    target = ProbeTarget("127.0.0.1", ((9080, http_port.port),))
+    assert await prober(target, http_get=HTTPHealthCheckConfig(path="/hang")).check() == "no answer within 1 s"
+
+
+async def test_tcp(http_port):
+    target = ProbeTarget("127.0.0.1", ((9080, http_port.port),))
+    assert await prober(target, tcp_socket=TCPHealthCheckConfig(port=9080)).check() == ""
+    closed = ProbeTarget("127.0.0.1", ((9080, free_port()),))
+    assert "onnect" in await prober(closed, tcp_socket=TCPHealthCheckConfig(port=9080)).check()
+
+
+async def test_exec(processes, tmp_path):
+    target = ProbeTarget("127.0.0.1", (), (("PATH", "/usr/bin:/bin"), ("WELL", "yes")), tmp_path / "log")
+    good = ExecHealthCheckConfig(command=("sh", "-c", "test $WELL = yes"))
+    assert await prober(target, processes, exec=good).check() == ""
+    bad = ExecHealthCheckConfig(command=("sh", "-c", "exit 4"))
+    assert await prober(target, processes, exec=bad).check() == "sh exited with 4"
+    absent = ExecHealthCheckConfig(command=("no-such-command",))
+    assert "No such file" in await prober(target, processes, exec=absent).check()
+
+
+async def test_exec_that_hangs_is_ended(processes, tmp_path):
+    log = tmp_path / "log"
+    target = ProbeTarget("127.0.0.1", (), (("PATH", "/usr/bin:/bin"),), log)
+    slow = ExecHealthCheckConfig(command=("sh", "-c", "echo $$; sleep 600"))
+    assert await prober(target, processes, exec=slow).check() == "no answer within 1 s"
+    status = Path(f"/proc/{log.read_text().strip()}")
+    async with asyncio.timeout(10):
+        while status.exists():
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("service", "reason"), [("", ""), ("sick", "not serving"), ("x" * 200, "NOT_FOUND")], ids=["all", "sick", "unknown"]
+)
+async def test_grpc(service, reason):
+    async def check(request, context):
+        name = request[2 + (len(request) > 129) :] if request else b""
+        if name not in (b"", b"sick"):
+            await context.abort(grpc.StatusCode.NOT_FOUND, "no such service")
+        return b"\x08\x02" if name == b"sick" else b"\x08\x01"
+
+    server = grpc.aio.server()
+    handler = grpc.unary_unary_rpc_method_handler(check)
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler("grpc.health.v1.Health", {"Check": handler}),)
+    )
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    target = ProbeTarget("127.0.0.1", ((9080, port),))
+    found = await prober(target, grpc=GrpcHealthCheckConfig(service=service)).check()
+    assert reason in found if reason else found == ""
+    await server.stop(None)
