@@ -26,7 +26,7 @@ from pidalio.ir import (
 )
 from pidalio.model import Origin, Proxy
 from pidalio.rules import clusters, gateways, inbound, names, virtual_hosts
-from pidalio.rules.clusters import ClusterKey
+from pidalio.rules.clusters import Assignment, ClusterKey
 from pidalio.rules.gateways import GatewayHostKey, GatewayPort
 from pidalio.rules.inbound import InboundPort
 from pidalio.rules.virtual_hosts import VirtualHostKey
@@ -96,12 +96,6 @@ class InboundCluster(msgspec.Struct, frozen=True):
     port: InboundPort
 
 
-class Assignment(msgspec.Struct, frozen=True):
-    """The endpoints of a cluster."""
-
-    cluster: ClusterKey
-
-
 class SidecarTable(msgspec.Struct, frozen=True):
     """The route table of a scope's sidecars."""
 
@@ -155,18 +149,15 @@ def members(world: Database, group: Group) -> Members:
     """Return the resources of `group` by name."""
     match group:
         case Outbound(scope, endpoints):
-            keys = clusters.cluster_keys(world, scope)
+            found = clusters.scope_clusters(world, scope)
             if endpoints:
-                return tuple(
-                    (key.name, Assignment(key)) for key in keys if clusters.discovers_endpoints(world, key.identity)
-                )
-            return ((names.PASSTHROUGH, Passthrough()), *((key.name, key) for key in keys))
+                return tuple(entry for one in found for entry in one.assignments)
+            return ((names.PASSTHROUGH, Passthrough()), *(entry for one in found for entry in one.clusters))
         case SidecarHosts(scope):
-            hosts = virtual_hosts.virtual_host_keys(world, scope)
-            return (_placeholder(names.HTTP_PROXY), *((f"{names.HTTP_PROXY}/{key.name}", key) for key in hosts))
+            return (_placeholder(names.HTTP_PROXY), *virtual_hosts.virtual_host_keys(world, scope))
         case GatewayHosts(scope, port):
-            found = gateways.gateway_host_keys(world, scope, port)
-            return (_placeholder(port.table), *((f"{port.table}/{key.name}", key) for key in found))
+            hosts = gateways.gateway_host_keys(world, scope, port)
+            return (_placeholder(port.table), *((f"{port.table}/{key.name}", key) for key in hosts))
         case Tables(scope, ports):
             if ports:
                 return tuple((port.table, port) for port in ports)

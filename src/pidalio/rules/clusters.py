@@ -5,6 +5,8 @@ difference); its endpoints are a query of their own, so that an instance that jo
 Source of the rules: Istio's documented clusters and endpoints (reference §1.4, §2.7, §2.9, §2.11).
 """
 
+from collections.abc import Iterator
+
 import msgspec
 
 from pidalio.api.traffic_policy import SimpleLB
@@ -48,26 +50,41 @@ class ClusterKey(msgspec.Struct, frozen=True, order=True):
         return self.host, self.owner
 
 
-@derived
-def cluster_keys(world: Database, scope: Scope) -> tuple[ClusterKey, ...]:
-    """Return every outbound cluster of a scope: each service, port and subset; sorted."""
-    result: list[ClusterKey] = []
+class Assignment(msgspec.Struct, frozen=True):
+    """The endpoints of a cluster."""
+
+    cluster: ClusterKey
+
+
+class ServiceClusters(msgspec.Struct, frozen=True):
+    """The clusters of one service by name, and those of them whose endpoints travel by themselves (EDS)."""
+
+    clusters: tuple[tuple[str, ClusterKey], ...] = ()
+    assignments: tuple[tuple[str, Assignment], ...] = ()
+
+
+def scope_clusters(world: Database, scope: Scope) -> Iterator[ServiceClusters]:
+    """Yield the outbound clusters of a scope, service by service in order of hostname."""
     for identity in services.visible_services(world, scope):
-        view = destination_rules.client_view(world, scope.namespace, identity)
-        result += service_clusters(world, identity, view)
-    return tuple(result)
+        yield service_clusters(world, identity, destination_rules.client_view(world, scope.namespace, identity))
 
 
 @derived
-def service_clusters(world: Database, identity: ServiceId, view: str) -> tuple[ClusterKey, ...]:
-    """Return the clusters of one service as `view` sees it."""
+def service_clusters(world: Database, identity: ServiceId, view: str) -> ServiceClusters:
+    """Return the clusters of one service as `view` sees it: each port with each subset."""
     host, owner = identity
+    found = services.service(world, identity)
     subsets = ("", *sorted(one.name for one in destination_rules.subsets(world, view, identity)))
-    return tuple(
+    keys = [
         ClusterKey(host, owner, port.number, subset, view)
-        for port in services.ports(world, identity)
+        for port in (found.ports if found else ())
         if port.protocol is not Protocol.UDP
         for subset in subsets
+    ]
+    discovers = found is not None and _DISCOVERY[found.resolution] is Discovery.EDS
+    return ServiceClusters(
+        tuple((key.name, key) for key in keys),
+        tuple((key.name, Assignment(key)) for key in keys) if discovers else (),
     )
 
 
@@ -108,13 +125,6 @@ def cluster(world: Database, key: ClusterKey) -> ClusterPlan | None:
         subset=key.subset,
         origin=chosen.origin if chosen else policy.origin,
     )
-
-
-@derived
-def discovers_endpoints(world: Database, identity: ServiceId) -> bool:
-    """Tell whether the endpoints of a service travel by themselves (EDS)."""
-    found = services.service(world, identity)
-    return found is not None and _DISCOVERY[found.resolution] is Discovery.EDS
 
 
 @derived

@@ -10,12 +10,12 @@ from pidalio.api.destination_rule import DestinationRule
 from pidalio.api.object import Object
 from pidalio.api.traffic_policy import ConnectionPoolSettings, LoadBalancerSettings, TrafficPolicy
 from pidalio.derive import Database, derived
-from pidalio.model import Labels, Origin, labels_of
+from pidalio.model import Labels, Origin, host_subset_of, is_wildcard, labels_of
 from pidalio.rules import mesh
 from pidalio.rules.services import ServiceId
 from pidalio.rules.visibility import is_exported
 from pidalio.store import tables
-from pidalio.store.hosts import wildcards_of
+from pidalio.store.hosts import host_reference, wildcards_of
 from pidalio.store.tables import Key
 
 
@@ -40,7 +40,6 @@ class SubsetLabels(msgspec.Struct, frozen=True):
     origin: Origin
 
 
-@derived
 def client_view(world: Database, client: str, identity: ServiceId) -> str:
     """Return `client` where its namespace changes the lookup for a service, "" where it does not.
 
@@ -48,21 +47,53 @@ def client_view(world: Database, client: str, identity: ServiceId) -> str:
     """
     if not client:
         return ""
-    root = mesh.root_namespace(world)
-    if client != root and tables.DR_BY_NAMESPACE.keys(world, client) and _matching(world, client, identity[0]):
+    own = own_hosts(world, client)
+    host = identity[0]
+    if host in own.exact or any(host_subset_of(host, wide) for wide in own.wildcards):
         return client
-    places = (identity[1], root)
-    return client if any(_has_private(world, place, identity[0]) for place in places) else ""
+    return client if has_private(world, identity) else ""
 
 
-def _has_private(world: Database, namespace: str, host: str) -> bool:
+class OwnHosts(msgspec.Struct, frozen=True):
+    """The hosts that a namespace's rules name."""
+
+    exact: frozenset[str] = frozenset()
+    wildcards: tuple[str, ...] = ()
+
+
+@derived
+def own_hosts(world: Database, namespace: str) -> OwnHosts:
+    """Return the hosts for which clients in `namespace` have DestinationRules of their own."""
+    keys = tables.DR_BY_NAMESPACE.keys(world, namespace)
+    hosts = {host for key in keys if (host := rule_host(world, key))}
+    wildcards = sorted(host for host in hosts if is_wildcard(host))
+    return OwnHosts(frozenset(hosts.difference(wildcards)), tuple(wildcards))
+
+
+@derived
+def rule_host(world: Database, key: Key) -> str | None:
+    """Return the host of a rule, None for one that is gone or holds for selected clients only."""
+    row = tables.DESTINATION_RULES.get(world, key)
+    if row is None or row.spec.workload_selector:
+        return None
+    return host_reference(row.spec.host, key[0])
+
+
+@derived
+def has_private(world: Database, identity: ServiceId) -> bool:
+    """Tell whether a rule for the service, in its namespace or the root's, is not exported to everybody."""
     default = mesh.default_export(world, "DestinationRule")
-    return any("*" not in (row.spec.export_to or default) for row in _matching(world, namespace, host))
+    return any(
+        "*" not in (row.spec.export_to or default)
+        for place in (identity[1], mesh.root_namespace(world))
+        for row in _matching(world, place, identity[0])
+    )
 
 
 def _matching(world: Database, namespace: str, host: str) -> list[Object[DestinationRule]]:
     """Return the rules of `namespace` whose host covers `host`, those of the most specific host only."""
-    for name in dict.fromkeys((host, *wildcards_of(host))):
+    wider = wildcards_of(host) if tables.DR_BY_WILDCARD.keys(world, namespace) else ()
+    for name in dict.fromkeys((host, *wider)):
         keys = tables.DR_BY_HOST.keys(world, (namespace, name))
         rows = [row for key in keys if (row := tables.DESTINATION_RULES.get(world, key))]
         if rows := [row for row in rows if not row.spec.workload_selector]:

@@ -7,6 +7,8 @@ The table is that of the explicit HTTP-proxy listener (design record 0005): one 
 Source of the rules: Istio's documented route tables (reference §2.4, §2.5).
 """
 
+from typing import TypeAlias
+
 import msgspec
 
 from pidalio.derive import Database, derived
@@ -23,7 +25,7 @@ from pidalio.ir import (
     VirtualHostPlan,
     WeightedCluster,
 )
-from pidalio.model import Labels, Origin, Protocol, is_wildcard
+from pidalio.model import Labels, ObjectRef, Origin, Protocol, is_wildcard
 from pidalio.rules import mesh, names, services
 from pidalio.rules.matching import RouteContext
 from pidalio.rules.routes import default_route, routes_of
@@ -42,19 +44,15 @@ class VirtualHostKey(msgspec.Struct, frozen=True):
 
     `owner` is the service's namespace, None for a host that only a VirtualService names;
     `near` says that callers share the service's namespace and may use its bare name;
-    `namespace` and `labels` are the caller's where the VirtualService asks for them, else empty;
-    `view` is the namespace from which names are resolved.
+    `tunnel` that the port takes no requests, only CONNECT.
     """
 
     host: str
     port: int
     owner: str | None
-    rule: Key | None = None
+    caller: "Caller"
     near: bool = False
     tunnel: bool = False
-    namespace: str = ""
-    labels: Labels = ()
-    view: str = ""
 
     @property
     def name(self) -> str:
@@ -62,46 +60,57 @@ class VirtualHostKey(msgspec.Struct, frozen=True):
         return names.virtual_host(self.host, self.port)
 
 
+Entries: TypeAlias = tuple[tuple[str, VirtualHostKey], ...]
+"""Virtual hosts by the name under which they travel: `<table>/<virtual host>`."""
+
+
 @derived
-def virtual_host_keys(world: Database, scope: Scope) -> tuple[VirtualHostKey, ...]:
-    """Return every virtual host of the scope's table, sorted by name."""
+def virtual_host_keys(world: Database, scope: Scope) -> Entries:
+    """Return every virtual host of the scope's table."""
     view = scope.namespace if services.has_own_view(world, scope.namespace) else ""
-    result: list[VirtualHostKey] = []
+    result: list[tuple[str, VirtualHostKey]] = []
     visible = services.visible_services(world, scope)
-    for host, owner in visible:
-        rule = governing(world, scope, host)
-        result += [
-            _key(scope, host, port.number, owner, rule, view, tunnel=_is_tunnel(port.protocol))
-            for port in services.ports(world, (host, owner))
-            if port.protocol is not Protocol.UDP
-        ]
+    for identity in visible:
+        rule = governing(world, scope, identity[0])
+        near = identity[1] == scope.namespace
+        result += service_hosts(world, identity, near, _caller(scope, rule, view))
     known = {host for host, _ in visible}
     result += _rule_only(world, scope, known, view)
-    return tuple(sorted(result, key=lambda key: key.name))
+    return tuple(result)
 
 
-def _is_tunnel(protocol: Protocol) -> bool:
-    return not (protocol.is_http or protocol is Protocol.UNSUPPORTED)
+class Caller(msgspec.Struct, frozen=True):
+    """What a virtual host depends on of those who call: the rule for them, and what it and names ask about them."""
+
+    rule: Key | None = None
+    namespace: str = ""
+    labels: Labels = ()
+    view: str = ""
 
 
-def _key(
-    scope: Scope, host: str, port: int, owner: str | None, rule: Head | None, view: str, *, tunnel: bool
-) -> VirtualHostKey:
-    by_source = rule is not None and rule.by_source and not tunnel
-    return VirtualHostKey(
-        host=host,
-        port=port,
-        owner=owner,
-        rule=rule.key if rule and not tunnel else None,
-        near=owner is not None and owner == scope.namespace and bool(kubernetes_aliases(host)),
-        tunnel=tunnel,
-        namespace=scope.namespace if by_source else "",
-        labels=scope.labels if by_source else (),
-        view=view,
-    )
+def _caller(scope: Scope, rule: Head | None, view: str) -> Caller:
+    if rule is None:
+        return Caller(view=view)
+    if rule.by_source:
+        return Caller(rule.key, scope.namespace, scope.labels, view)
+    return Caller(rule.key, view=view)
 
 
-def _rule_only(world: Database, scope: Scope, known: set[str], view: str) -> list[VirtualHostKey]:
+@derived
+def service_hosts(world: Database, identity: services.ServiceId, near: bool, caller: Caller) -> Entries:
+    """Return the virtual hosts of one service, one per port; `near` callers may use the bare name."""
+    host, owner = identity
+    keys = []
+    for port in services.ports(world, identity):
+        if port.protocol is Protocol.UDP:
+            continue
+        tunnel = not (port.protocol.is_http or port.protocol is Protocol.UNSUPPORTED)
+        for_whom = Caller(view=caller.view) if tunnel else caller
+        keys.append(VirtualHostKey(host, port.number, owner, for_whom, near and bool(kubernetes_aliases(host)), tunnel))
+    return tuple((f"{names.HTTP_PROXY}/{key.name}", key) for key in keys)
+
+
+def _rule_only(world: Database, scope: Scope, known: set[str], view: str) -> list[tuple[str, VirtualHostKey]]:
     """Return hosts that a visible VirtualService names and no visible service has: on port 80 only."""
     hosts = egress_hosts(world, scope)
     result = []
@@ -117,7 +126,8 @@ def _rule_only(world: Database, scope: Scope, known: set[str], view: str) -> lis
             None,
         )
         if rule:
-            result.append(_key(scope, host, 80, None, rule, view, tunnel=False))
+            key = VirtualHostKey(host, 80, None, _caller(scope, rule, view))
+            result.append((f"{names.HTTP_PROXY}/{key.name}", key))
     return result
 
 
@@ -134,10 +144,11 @@ def virtual_host(world: Database, key: VirtualHostKey) -> VirtualHostPlan:
         for domain in ((name, f"{name}:80") if key.port == 80 else (f"{name}:{key.port}",))
     )
     routes: tuple[RoutePlan, ...] = ()
-    if key.rule:
-        context = RouteContext("mesh", key.port, key.namespace, key.labels, key.view)
-        routes = routes_of(world, key.rule, context)
-    origin = Origin(row.ref) if routes and key.rule and (row := tables.VIRTUAL_SERVICES.get(world, key.rule)) else None
+    origin: Origin | None = None
+    if rule := key.caller.rule:
+        context = RouteContext("mesh", key.port, key.caller.namespace, key.caller.labels, key.caller.view)
+        routes = routes_of(world, rule, context)
+        origin = Origin(ObjectRef("VirtualService", *rule)) if routes else None
     if key.tunnel:
         routes = (_tunnel(names.outbound_cluster(key.host, key.port)),)
     if not routes and key.owner is not None:
@@ -166,7 +177,9 @@ def _may_use(world: Database, key: VirtualHostKey, name: str) -> bool:
     if tables.SERVICES_BY_HOST.keys(world, name) or tables.VS_BY_HOST.keys(world, name):
         return False
     claims = tables.SERVICES_BY_CLAIM.keys(world, name)
-    rivals = {(one[0], one[1]) for one in claims if services.resolve(world, one[0], key.view) == (one[0], one[1])}
+    rivals = {
+        (one[0], one[1]) for one in claims if services.resolve(world, one[0], key.caller.view) == (one[0], one[1])
+    }
     for rival in sorted(rivals):
         if rival == (key.host, key.owner):
             return True

@@ -57,7 +57,8 @@ def age(one: Head) -> tuple[str, str, str]:
 def mesh_candidates(world: Database, host: str) -> tuple[Head, ...]:
     """Return the VirtualServices for sidecars whose hosts cover `host`, the first visible one governs it."""
     found: list[Head] = []
-    for name in dict.fromkeys((host, *wildcards_of(host))):
+    wider = wildcards_of(host) if tables.VS_BY_WILDCARD.keys(world, "*") else ()
+    for name in dict.fromkeys((host, *wider)):
         keys = tables.VS_BY_HOST.keys(world, name)
         if keys:
             heads = (one for key in keys if (one := head(world, key)))

@@ -14,7 +14,7 @@ from pidalio.api.object import Object
 from pidalio.api.sidecar import Sidecar
 from pidalio.api.virtual_service import VirtualService
 from pidalio.derive import Index, Table
-from pidalio.model import Endpoint, Service, Workload
+from pidalio.model import Endpoint, Service, Workload, is_wildcard
 from pidalio.store.hosts import host_reference, kubernetes_aliases
 
 Key: TypeAlias = tuple[str, str]
@@ -91,6 +91,9 @@ def _workload_pairs(key: WorkloadKey, row: Workload) -> Iterable[tuple[str, str,
 
 
 VS_BY_HOST: Index[str, Key, Object[VirtualService]] = VIRTUAL_SERVICES.index("by_host", _vs_hosts)
+VS_BY_WILDCARD: Index[str, Key, Object[VirtualService]] = VIRTUAL_SERVICES.index(
+    "by_wildcard", lambda key, row: {"*"} if any(is_wildcard(host) for host in _vs_hosts(key, row)) else ()
+)
 VS_BY_GATEWAY: Index[str, Key, Object[VirtualService]] = VIRTUAL_SERVICES.index("by_gateway", _gateway_references)
 VS_BY_EXPORT: Index[str, Key, Object[VirtualService]] = VIRTUAL_SERVICES.index(
     "by_export", lambda key, row: exported(row.spec.export_to, key[0])
@@ -99,6 +102,9 @@ VS_BY_SOURCE: Index[Pair, Key, Object[VirtualService]] = VIRTUAL_SERVICES.index(
 
 DR_BY_HOST: Index[tuple[str, str], Key, Object[DestinationRule]] = DESTINATION_RULES.index(
     "by_host", lambda key, row: ((key[0], host_reference(row.spec.host, key[0])),)
+)
+DR_BY_WILDCARD: Index[str, Key, Object[DestinationRule]] = DESTINATION_RULES.index(
+    "by_wildcard", lambda key, row: (key[0],) if is_wildcard(row.spec.host) else ()
 )
 DR_BY_NAMESPACE: Index[str, Key, Object[DestinationRule]] = DESTINATION_RULES.index(
     "by_namespace", lambda key, _: (key[0],)
