@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from pidalio.api.parse import Parsed, Skipped, parse
-from pidalio.api.places import Places
+from pidalio.api.places import Places, member_of
 from pidalio.api.yaml_reader import Bounds, Document, read
 from pidalio.model import Report
 
@@ -46,16 +46,16 @@ def load(text: bytes | str, file: str, default_namespace: str = "default", bound
 
 def _unfold(document: Document, depth: int = 0) -> Iterator[Document]:
     """Yield the items of a `kind: List` (also `VirtualServiceList` and the like), or the document itself."""
-    tree, lines = document.tree, document.places.lines
-    if not isinstance(tree, dict) or not _is_list(tree) or isinstance(lines, int) or depth > _LISTS_MAX:
+    tree, file = document.tree, document.places.file
+    if not isinstance(tree, dict) or not _is_list(tree) or depth > _LISTS_MAX:
         yield document
         return
     items: Any = tree.get("items") or []
-    nodes: Any = lines[1]
-    members = nodes["items"][1] if items else []
-    for index, (item, node) in enumerate(zip(items, members, strict=True)):
-        reports = document.reports if index == 0 else ()
-        yield from _unfold(Document(item, Places(document.places.file, node), reports), depth + 1)
+    nodes = member_of(document.places.lines, "items")
+    for index, item in enumerate(items):
+        node = member_of(nodes, index) if nodes is not None else None
+        places = Places(file, document.places.lines if node is None else node)
+        yield from _unfold(Document(item, places, document.reports if index == 0 else ()), depth + 1)
 
 
 def _is_list(tree: dict[str, Any]) -> bool:

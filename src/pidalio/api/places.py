@@ -4,16 +4,20 @@ Places are never part of an object's value; the store keeps them beside it.
 A path is written `spec.http[2].match[0].headers["x-user"]`: names with dots, indexes and other keys in brackets.
 """
 
+import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
 import msgspec
 
 from pidalio.model import Place
 
-Lines: TypeAlias = "int | tuple[int, dict[str, Lines] | list[Lines]]"
-"""The line of a scalar, or the line of a container with the lines of its members."""
+Lines: TypeAlias = "int | tuple[int, tuple[Lines, ...]] | tuple[int, tuple[Lines, ...], tuple[str, ...]]"
+"""The line of a scalar; of a list, with those of its members; of a map, with those of its members and their keys.
+
+Tuples of numbers and shared key tuples: a third of the memory of dicts, and nothing for the garbage collector.
+"""
 
 _STEP = re.compile(r'\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]|\.?([A-Za-z_][A-Za-z0-9_]*)')
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -41,6 +45,34 @@ def steps(path: str) -> Iterator[str | int]:
             yield plain
 
 
+@functools.lru_cache(maxsize=4096)
+def _shared(keys: tuple[str, ...]) -> tuple[str, ...]:
+    """Return one tuple for equal ones: most objects have the same keys."""
+    return keys
+
+
+def lines_of_map(line: int, members: dict[str, Lines]) -> Lines:
+    """Return the lines of a map that begins in `line`."""
+    return (line, tuple(members.values()), _shared(tuple(members)))
+
+
+def lines_of_list(line: int, members: list[Lines]) -> Lines:
+    """Return the lines of a list that begins in `line`."""
+    return (line, tuple(members))
+
+
+def member_of(node: Lines, step: str | int) -> "Lines | None":
+    """Return the lines of one member; a key may be given in its JSON spelling where the file has the other."""
+    if isinstance(node, int):
+        return None
+    if len(node) == 2:
+        return node[1][step] if isinstance(step, int) and step < len(node[1]) else None
+    keys, key = node[2], str(step)
+    if key not in keys:
+        key = _SNAKE.sub(r"_\1", key).lower()
+    return node[1][keys.index(key)] if key in keys else None
+
+
 class Places(msgspec.Struct, frozen=True):
     """The lines of one object in `file`; an empty file means that it came from elsewhere (the HTTP API)."""
 
@@ -51,7 +83,7 @@ class Places(msgspec.Struct, frozen=True):
         """Return the line of `path`, or of its nearest ancestor that is written in the file."""
         node = self.lines
         for step in steps(path):
-            found = _member(node, step)
+            found = member_of(node, step)
             if found is None:
                 break
             node = found
@@ -69,17 +101,6 @@ class Places(msgspec.Struct, frozen=True):
             if isinstance(node, int):
                 yield path, node
                 continue
-            line, members = node
-            yield path, line
-            pairs = members.items() if isinstance(members, dict) else enumerate(members)
-            pending.extend((join(path, key), member) for key, member in pairs)
-
-
-def _member(node: Lines, step: str | int) -> "Lines | None":
-    if isinstance(node, int):
-        return None
-    members = node[1]
-    if isinstance(members, dict):
-        key = str(step)
-        return members.get(key, members.get(_SNAKE.sub(r"_\1", key).lower()))
-    return members[step] if isinstance(step, int) and step < len(members) else None
+            yield path, node[0]
+            keys: Iterable[str | int] = node[2] if len(node) == 3 else range(len(node[1]))
+            pending.extend((join(path, key), member) for key, member in zip(keys, node[1], strict=True))

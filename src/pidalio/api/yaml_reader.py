@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import msgspec
 import yaml
 
-from pidalio.api.places import Lines, Places, join
+from pidalio.api.places import Lines, Places, join, lines_of_list, lines_of_map, member_of
 from pidalio.api.yaml_scalars import CORE_TAGS, Scalar, resolve, resolve_tagged
 from pidalio.model import Place, Report, Severity
 
@@ -216,12 +216,11 @@ class _Builder:
         if frame.merges:
             self._merge(frame)
         parent = self.stack[-1] if self.stack else None
-        lines: Lines = (frame.line, frame.lines)
+        begun = frame.line if parent is None or parent.key is None else parent.key_line
+        build: Callable[[int, Any], Lines] = lines_of_map if frame.tree.__class__ is dict else lines_of_list
+        lines = build(begun, frame.lines)
         if frame.anchor:
-            size = self.nodes - frame.nodes_before + 1
-            self.anchors[frame.anchor] = _Anchor(frame.tree, lines, size)
-        if parent is not None and parent.key is not None:
-            lines = (parent.key_line, frame.lines)
+            self.anchors[frame.anchor] = _Anchor(frame.tree, lines, self.nodes - frame.nodes_before + 1)
         self._add(parent, frame.tree, lines)
 
     def _alias(self, event: Any) -> None:
@@ -255,9 +254,7 @@ class _Builder:
     def _merge(self, frame: _Frame) -> None:
         """Resolve a merge key: members of `<<` that the mapping does not give itself."""
         sources, lines = frame.tree.pop("<<"), frame.lines.pop("<<")
-        pairs = (
-            [(sources, lines)] if isinstance(sources, dict) else list(zip(_items(sources), _items(lines), strict=False))
-        )
+        pairs = zip(sources, lines[1], strict=True) if isinstance(sources, list) else ((sources, lines),)
         for tree, node in pairs:
             if not isinstance(tree, dict):
                 self._report("bad-yaml", "'<<' needs a map or a list of maps", frame.line)
@@ -265,7 +262,7 @@ class _Builder:
             for key, value in tree.items():
                 if key not in frame.tree:
                     frame.tree[key] = value
-                    frame.lines[key] = node[1][key]
+                    frame.lines[key] = member_of(node, key)
 
     def _finish(self, _: Any) -> None:
         tree, lines = self.root
@@ -284,12 +281,6 @@ class _Builder:
         for frame in self.stack:
             path = join(path, frame.key) if frame.key is not None else path
         self.reports.append(Report(Severity.ERROR, code, message, path=path, place=place))
-
-
-def _items(value: Any) -> list[Any]:
-    if isinstance(value, tuple):
-        value = value[1]
-    return value if isinstance(value, list) else [value]
 
 
 def _syntax(error: yaml.YAMLError, text: str) -> _Stop:

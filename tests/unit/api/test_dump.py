@@ -6,11 +6,13 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
+from pidalio.api import dump, load
 from pidalio.api.convert import convert
 from pidalio.api.dump import dump_message
 from pidalio.api.fields import ShapeKind, fields_of
 from pidalio.api.findings import Findings
 from pidalio.api.kinds import KINDS
+from pidalio.api.yaml_writer import write
 
 words = st.text(alphabet="abc-./*%é", max_size=5)
 json_texts = st.sampled_from(['{"a":[1,"b",null]}', "5", '"x"', "true", "[]"])
@@ -66,3 +68,35 @@ def test_the_floats_that_json_lacks_do_not_occur():
     found = Findings()
     convert(KINDS[1].struct, {"trafficPolicy": {"retryBudget": {"percent": math.nan}}}, None, found)
     assert [finding.code for finding in found.found] == ["out-of-range"]
+
+
+OBJECTS = {
+    "metadata": """\
+apiVersion: pidalio.dev/v1
+kind: LocalWorkload
+metadata: {name: a, namespace: b, labels: {c: d}, annotations: {pidalio.dev/e: f}, creationTimestamp: "2024-01-01T00:00:00Z"}
+spec: {command: [x], probe: {httpGet: {port: 80}}}
+""",
+    "mesh-wide": "{apiVersion: pidalio.dev/v1, kind: MeshConfig, metadata: {name: a}, spec: {connectTimeout: 2s}}",
+    "whole": """\
+apiVersion: v1
+kind: Pod
+metadata: {name: a, deletionTimestamp: "2024-01-01T00:00:00Z"}
+spec: {containers: [{name: a}]}
+status: {podIP: 10.0.0.1}
+""",
+    "int-or-string": "{apiVersion: v1, kind: Service, metadata: {name: a}, spec: {ports: [{port: 80, targetPort: 8080}]}}",
+}
+
+
+@pytest.mark.parametrize("text", OBJECTS.values(), ids=OBJECTS)
+def test_objects_come_back_as_they_were(text):
+    found = load(text, "f").parsed[0].object
+    assert found is not None
+    assert load(write([dump(found)]), "g").parsed[0].object == found
+
+
+def test_what_is_unset_is_left_out():
+    found = load(OBJECTS["whole"], "f").parsed[0].object
+    assert dump(found)["status"] == {"podIP": "10.0.0.1"}
+    assert dump(found)["metadata"].keys() == {"name", "namespace", "deletionTimestamp"}

@@ -2,10 +2,12 @@
 
 import pytest
 
+from pidalio.api import dump
 from pidalio.api.codes import CODES
+from pidalio.api.yaml_writer import write
 
 from . import test_parse, test_yaml_reader
-from .objects import findings
+from .objects import findings, parsed, text_of
 
 TO = "route: [{destination: {host: b}}]"
 RULE = f"http: [{{{TO}}}]"
@@ -20,6 +22,16 @@ def match(condition):
 
 
 VIRTUAL_SERVICE = {
+    "header-key-empty": (match("headers: {'': {exact: a}}"), "error", "bad-match", 'http[0].match[0].headers[""]'),
+    "query-key-empty": (match("queryParams: {'': {exact: a}}"), "error", "bad-match", "http[0].match[0].queryParams"),
+    "scheme-regex": (match("scheme: {regex: '('}"), "error", "bad-regex", "http[0].match[0].scheme.regex"),
+    "gateway-namespace": (f"hosts: [a]\ngateways: [A_/g]\n{RULE}", "error", "bad-gateway-name", "gateways[0]"),
+    "delegate-namespace": (
+        "hosts: [a]\nhttp: [{delegate: {name: b, namespace: C}}]",
+        "error",
+        "bad-name",
+        "http[0].delegate.namespace",
+    ),
     "no-rules": ("hosts: [a]", "error", "no-routes", ""),
     "empty-host": (f"hosts: ['']\n{RULE}", "error", "missing-field", "hosts[0]"),
     "host-with-space": (f"hosts: ['a b']\n{RULE}", "error", "bad-host", "hosts[0]"),
@@ -369,6 +381,56 @@ def policy(text):
 
 
 DESTINATION_RULE = {
+    "distribute-name": (
+        policy("loadBalancer: {localityLbSetting: {distribute: [{from: a/*/c, to: {a: 100}}]}}"),
+        "error",
+        "bad-locality",
+        "trafficPolicy.loadBalancer.localityLbSetting.distribute[0].from",
+    ),
+    "distribute-weight": (
+        policy("loadBalancer: {localityLbSetting: {distribute: [{from: a, to: {a: 0, b: 100}}]}}"),
+        "error",
+        "bad-locality",
+        "trafficPolicy.loadBalancer.localityLbSetting.distribute[0].to.a",
+    ),
+    "failover-half": (
+        policy("loadBalancer: {localityLbSetting: {failover: [{from: a}]}}"),
+        "error",
+        "missing-field",
+        "trafficPolicy.loadBalancer.localityLbSetting.failover[0]",
+    ),
+    "failover-and-priority": (
+        policy(
+            "loadBalancer: {localityLbSetting: {failover: [{from: a, to: b}], failoverPriority: [topology.kubernetes.io/region]}}"
+        ),
+        "error",
+        "bad-locality",
+        "trafficPolicy.loadBalancer.localityLbSetting.failoverPriority",
+    ),
+    "zone-priority": (
+        policy("loadBalancer: {zoneAwareLbSetting: {failoverPriority: [topology.kubernetes.io/zone]}}"),
+        "error",
+        "bad-locality",
+        "trafficPolicy.loadBalancer.zoneAwareLbSetting.failoverPriority[0]",
+    ),
+    "cookie-attribute-twice": (
+        policy("loadBalancer: {consistentHash: {httpCookie: {name: a, attributes: [{name: x}, {name: x}]}}}"),
+        "error",
+        "duplicate-value",
+        "trafficPolicy.loadBalancer.consistentHash.httpCookie.attributes[1]",
+    ),
+    "maglev-too-large": (
+        policy("loadBalancer: {consistentHash: {useSourceIp: true, maglev: {tableSize: 5000011}}}"),
+        "error",
+        "bad-hash",
+        "trafficPolicy.loadBalancer.consistentHash.maglev.tableSize",
+    ),
+    "tunnel-protocol": (
+        policy("tunnel: {protocol: GET, targetHost: a, targetPort: 80}"),
+        "error",
+        "unknown-value",
+        "trafficPolicy.tunnel.protocol",
+    ),
     "no-host": ("subsets: [{name: v1}]", "error", "missing-field", "host"),
     "bad-host": ("host: a b", "error", "bad-host", "host"),
     "empty-policy": ("host: a\ntrafficPolicy: {}", "error", "empty-policy", "trafficPolicy"),
@@ -583,6 +645,60 @@ def server(text):
 
 
 GATEWAY = {
+    "istio-mutual-with-credential": (
+        server(
+            "port: {number: 443, name: a, protocol: HTTPS}, hosts: ['*'], tls: {mode: ISTIO_MUTUAL, credentialName: x}"
+        ),
+        "error",
+        "bad-tls",
+        "servers[0].tls.credentialName",
+    ),
+    "certificate-without-key": (
+        server(
+            "port: {number: 443, name: a, protocol: HTTPS}, hosts: ['*'], tls: {mode: SIMPLE, serverCertificate: /c}"
+        ),
+        "error",
+        "bad-tls",
+        "servers[0].tls",
+    ),
+    "crl-with-simple": (
+        server(
+            "port: {number: 443, name: a, protocol: HTTPS}, hosts: ['*'], tls: {mode: SIMPLE, credentialName: x, caCrl: /r}"
+        ),
+        "error",
+        "bad-tls",
+        "servers[0].tls.caCrl",
+    ),
+    "three-credentials": (
+        server(
+            "port: {number: 443, name: a, protocol: HTTPS}, hosts: ['*'], tls: {mode: SIMPLE, credentialNames: [a, b, c]}"
+        ),
+        "error",
+        "bad-tls",
+        "servers[0].tls.credentialNames",
+    ),
+    "cipher-twice": (
+        server(
+            "port: {number: 443, name: a, protocol: HTTPS}, hosts: ['*'], tls: {mode: SIMPLE, credentialName: x, cipherSuites: [A, A]}"
+        ),
+        "error",
+        "duplicate-value",
+        "servers[0].tls.cipherSuites",
+    ),
+    "old-tls": (
+        server(
+            "port: {number: 443, name: a, protocol: HTTPS}, hosts: ['*'], tls: {mode: SIMPLE, credentialName: x, minProtocolVersion: TLSV1_0}"
+        ),
+        "warning",
+        "bad-tls",
+        "servers[0].tls.minProtocolVersion",
+    ),
+    "redirect-on-https": (
+        server("port: {number: 443, name: a, protocol: HTTPS}, hosts: ['*'], tls: {httpsRedirect: true}"),
+        "warning",
+        "bad-tls",
+        "servers[0].tls.httpsRedirect",
+    ),
     "no-servers": ("selector: {a: b}", "error", "missing-field", "servers"),
     "no-selector": (f"servers: [{{{HTTP}, hosts: ['*']}}]", "warning", "no-selector", "selector"),
     "no-port": (server("hosts: ['*']"), "error", "missing-field", "servers[0].port"),
@@ -690,6 +806,19 @@ def entry(text, hosts="a.com", ports=PORTS):
 
 
 SERVICE_ENTRY = {
+    "target-port": (
+        entry("", ports="ports: [{number: 1, name: a, protocol: HTTP, targetPort: 70000}]"),
+        "error",
+        "bad-port",
+        "ports[0].targetPort",
+    ),
+    "dynamic-protocol": (
+        entry("resolution: DYNAMIC_DNS\naddresses: []", "'*.a.com'", "ports: [{number: 1, name: a, protocol: TCP}]"),
+        "error",
+        "bad-resolution",
+        "ports[0].protocol",
+    ),
+    "many-addresses": (entry(f"addresses: [{', '.join(['1.2.3.4'] * 257)}]"), "error", "out-of-range", "addresses"),
     "no-hosts": (PORTS, "error", "missing-field", "hosts"),
     "star": (entry("", "'*'"), "error", "bad-host", "hosts[0]"),
     "address-as-host": (entry("", "1.2.3.4"), "error", "bad-host", "hosts[0]"),
@@ -813,6 +942,28 @@ WORKLOAD_GROUP = {
 }
 
 SIDECAR = {
+    "bad-pool": ("inboundConnectionPool: {}", "error", "bad-pool", "inboundConnectionPool"),
+    "selector-labels": ("workloadSelector: {labels: {a: 'b c'}}", "error", "bad-label", "workloadSelector.labels.a"),
+    "egress-proxy-short": (
+        "outboundTrafficPolicy: {mode: ALLOW_ANY, egressProxy: {host: a}}",
+        "error",
+        "bad-egress",
+        "outboundTrafficPolicy.egressProxy",
+    ),
+    "ingress-pool": (
+        "ingress: [{port: {number: 80}, connectionPool: {}}]",
+        "error",
+        "bad-pool",
+        "ingress[0].connectionPool",
+    ),
+    "egress-host-form": ("egress: [{hosts: ['./a b']}]", "error", "bad-egress", "egress[0].hosts[0]"),
+    "egress-address": ("egress: [{hosts: ['./1.2.3.4']}]", "error", "bad-egress", "egress[0].hosts[0]"),
+    "socket-with-port": (
+        "egress: [{port: {number: 1}, bind: 'unix:///s', hosts: ['./*']}]",
+        "error",
+        "bad-port",
+        "egress[0].port.number",
+    ),
     "empty": ("workloadSelector: {labels: {a: b}}", "error", "missing-field", ""),
     "host-without-namespace": ("egress: [{hosts: [a.com]}]", "error", "bad-egress", "egress[0].hosts[0]"),
     "host-namespace": ("egress: [{hosts: [A_/a.com]}]", "error", "bad-egress", "egress[0].hosts[0]"),
@@ -852,6 +1003,24 @@ SIDECAR = {
 }
 
 MESH_CONFIG = {
+    "inbound-retries": (
+        "defaultInboundHttpRetryPolicy: {attempts: -1}",
+        "error",
+        "out-of-range",
+        "defaultInboundHttpRetryPolicy.attempts",
+    ),
+    "locality": (
+        "localityLbSetting: {failover: [{from: a, to: a}]}",
+        "error",
+        "bad-locality",
+        "localityLbSetting.failover[0]",
+    ),
+    "outlier": (
+        "defaultTrafficPolicy: {outlierDetection: {interval: 0s}}",
+        "error",
+        "bad-duration",
+        "defaultTrafficPolicy.outlierDetection.interval",
+    ),
     "connect-timeout": ("connectTimeout: 0s", "error", "bad-duration", "connectTimeout"),
     "root-namespace": ("rootNamespace: A", "error", "bad-name", "rootNamespace"),
     "port": ("proxyHttpPort: 70000", "error", "bad-port", "proxyHttpPort"),
@@ -866,6 +1035,13 @@ MESH_CONFIG = {
 }
 
 LOCAL_WORKLOAD = {
+    "locality": ("command: [x]\nlocality: a/b/c/d", "error", "bad-locality", "locality"),
+    "probe-scheme": (
+        "command: [x]\nprobe: {httpGet: {port: 1, scheme: FTP}}",
+        "error",
+        "bad-probe",
+        "probe.httpGet.scheme",
+    ),
     "no-command": ("replicas: 1", "error", "no-command", "command"),
     "replicas": ("command: [x]\nreplicas: -1", "error", "out-of-range", "replicas"),
     "port": ("command: [x]\nports: [{port: 0}]", "error", "bad-port", "ports[0].port"),
@@ -995,6 +1171,12 @@ GOOD = {
 @pytest.mark.parametrize(("kind", "spec"), GOOD.values(), ids=GOOD)
 def test_accepts_without_a_word(kind, spec):
     assert findings(kind, spec) == set()
+
+
+@pytest.mark.parametrize(("kind", "spec"), GOOD.values(), ids=GOOD)
+def test_what_is_dumped_is_the_same_object(kind, spec):
+    found = parsed(text_of(kind, spec)).object
+    assert parsed(write([dump(found)])).object == found
 
 
 def test_every_code_is_reached_by_some_bad_input():
