@@ -14,6 +14,7 @@ import yaml
 
 from pidalio.api.places import Lines, Places, join, lines_of_list, lines_of_map, member_of
 from pidalio.api.yaml_scalars import CORE_TAGS, Scalar, resolve, resolve_tagged
+from pidalio.api.yaml_stop import Stop, stop_of
 from pidalio.model import Place, Report, Severity
 
 Tree: TypeAlias = "dict[str, Tree] | list[Tree] | Scalar"
@@ -47,7 +48,7 @@ def read(data: bytes | str, file: str, bounds: Bounds = Bounds()) -> Reading:  #
     """Return the documents of `data`, which came from `file`, as far as they can be read."""
     try:
         text = _text(data, bounds)
-    except _Stop as stop:
+    except Stop as stop:
         return Reading((), (stop.report(file),))
     return _Builder(file, bounds).read(text)
 
@@ -56,28 +57,16 @@ def _text(data: bytes | str, bounds: Bounds) -> str:
     try:
         content = data.encode() if isinstance(data, str) else data
     except UnicodeEncodeError as error:
-        raise _Stop("not-utf8", "the text has half of a surrogate pair: save it as UTF-8", 1) from error
+        raise Stop("not-utf8", "the text has half of a surrogate pair: save it as UTF-8", 1) from error
     if len(content) > bounds.file_bytes:
         message = f"{len(content)} bytes; the limit is {bounds.file_bytes}: split the file"
-        raise _Stop("too-large", message, 1)
+        raise Stop("too-large", message, 1)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         message = f"byte 0x{content[error.start]:02x} is not UTF-8: save the file as UTF-8"
-        raise _Stop("not-utf8", message, line) from error
-
-
-class _Stop(Exception):
-    """Reading cannot go on."""
-
-    def __init__(self, code: str, message: str, line: int) -> None:
-        super().__init__(message)
-        self.code, self.message, self.line = code, message, line
-
-    def report(self, file: str) -> Report:
-        place = Place(file, self.line) if file else None
-        return Report(Severity.ERROR, self.code, self.message, place=place)
+        raise Stop("not-utf8", message, line) from error
 
 
 class _Anchor(msgspec.Struct, frozen=True):
@@ -126,10 +115,10 @@ class _Builder:
         self.nodes = 0
         try:
             self._events(loader.get_event)
-        except _Stop as stop:
+        except Stop as stop:
             return Reading(tuple(self.documents), (stop.report(self.file),))
         except yaml.YAMLError as error:
-            return Reading(tuple(self.documents), (_syntax(error, text).report(self.file),))
+            return Reading(tuple(self.documents), (stop_of(error, text).report(self.file),))
         finally:
             loader.dispose()
         return Reading(tuple(self.documents))
@@ -205,9 +194,9 @@ class _Builder:
         if event.tag not in (None, "!", tag):
             self._report("unknown-tag", f"the tag {event.tag!r} has no meaning here: remove it", line)
         if self.stack and self.stack[-1].key is None and self.stack[-1].tree.__class__ is dict:
-            raise _Stop("bad-yaml", "a key must be plain text, not a list or map", line)
+            raise Stop("bad-yaml", "a key must be plain text, not a list or map", line)
         if len(self.stack) >= self.bounds.depth:
-            raise _Stop("too-deep", f"nested more than {self.bounds.depth} levels: flatten it", line)
+            raise Stop("too-deep", f"nested more than {self.bounds.depth} levels: flatten it", line)
         self._count(1, line)
         self.stack.append(_Frame(tree, lines, line, event.anchor, self.nodes))
 
@@ -227,15 +216,13 @@ class _Builder:
         line = event.start_mark.line + 1
         frame = self.stack[-1] if self.stack else None
         if frame is not None and frame.key is None and frame.tree.__class__ is dict:
-            raise _Stop("bad-yaml", "a key must be plain text, not an alias", line)
+            raise Stop("bad-yaml", "a key must be plain text, not an alias", line)
         anchor = self.anchors.get(event.anchor)
         if anchor is None:
-            raise _Stop(
-                "bad-yaml", f"the alias *{event.anchor} stands for nothing: define &{event.anchor} before", line
-            )
+            raise Stop("bad-yaml", f"the alias *{event.anchor} stands for nothing: define &{event.anchor} before", line)
         self.alias_nodes += anchor.nodes
         if self.alias_nodes > self.bounds.alias_nodes:
-            raise _Stop("alias-bomb", f"aliases repeat more than {self.bounds.alias_nodes} values: write fewer", line)
+            raise Stop("alias-bomb", f"aliases repeat more than {self.bounds.alias_nodes} values: write fewer", line)
         self._count(anchor.nodes, line)
         self._add(frame, anchor.tree, anchor.lines)
 
@@ -273,7 +260,7 @@ class _Builder:
     def _count(self, nodes: int, line: int) -> None:
         self.nodes += nodes
         if self.nodes > self.bounds.nodes:
-            raise _Stop("too-large", f"more than {self.bounds.nodes} values: split the file", line)
+            raise Stop("too-large", f"more than {self.bounds.nodes} values: split the file", line)
 
     def _report(self, code: str, message: str, line: int) -> None:
         place = Place(self.file, line) if self.file else None
@@ -281,30 +268,3 @@ class _Builder:
         for frame in self.stack:
             path = join(path, frame.key) if frame.key is not None else path
         self.reports.append(Report(Severity.ERROR, code, message, path=path, place=place))
-
-
-def _syntax(error: yaml.YAMLError, text: str) -> _Stop:
-    """Return what libyaml says, with what to do where its words do not tell."""
-    if isinstance(error, yaml.MarkedYAMLError):
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
-        said = ": ".join(part for part in (error.context, error.problem) if part) or "not YAML"
-        begun = error.context_mark.line + 1 if error.context_mark and error.context else line
-        since = f" (begun in line {begun})" if begun != line else ""
-        return _Stop("bad-yaml", f"{said}{since}{_advice(said, text, line)}", line)
-    position = getattr(error, "position", 0) or 0
-    return _Stop("bad-yaml", getattr(error, "reason", None) or "not YAML", text.count("\n", 0, position) + 1)
-
-
-def _advice(said: str, text: str, line: int) -> str:
-    lines = text.split("\n", line)
-    shown = lines[line - 1] if line <= len(lines) else ""
-    if "\t" in shown[: len(shown) - len(shown.lstrip())]:
-        return ": indent with spaces, not tabs"
-    if "quoted scalar" in said:
-        return ": close the quote"
-    if "mapping values are not allowed" in said:
-        return ": put text that holds ': ' in quotes, and check the indentation"
-    if "block" in said and "did not find expected" in said:
-        return ": check the indentation"
-    return ""
