@@ -1,0 +1,81 @@
+"""Names for loopback addresses, and services written as YAML: the world that the tables speak of.
+
+The instance `reviews v2 #1` answers at an address of its own; the echo server behind all of them tells which it was.
+"""
+
+from textwrap import dedent, indent
+
+PORT = "$PORT"
+_numbers: dict[str, int] = {}
+
+
+def address(service: str, version: str, instance: int = 1) -> str:
+    """Return the address of an instance; `version` is written `v1` to `v99`."""
+    number = _numbers.setdefault(service, 10 + len(_numbers))
+    assert number < 100, "the addresses of the tables have run out"
+    return f"127.{number}.{int(version[1:])}.{instance}"
+
+
+def instance_at(found: str) -> str:
+    """Return `reviews v2 #1` for its address, or the address of no known instance."""
+    _, number, version, instance = found.split(".")
+    name = next((name for name, own in _numbers.items() if str(own) == number), None)
+    return f"{name} v{version} #{instance}" if name else found
+
+
+def service(
+    name: str,
+    instances: str = "v1",
+    *,
+    namespace: str = "default",
+    host: str = "",
+    ports: str = "80/http",
+    extra: str = "",
+    identity: str = "",
+) -> str:
+    """Return a service as a ServiceEntry with static endpoints.
+
+    `instances` is `v1*2 v2`: two instances of v1, one of v2, labelled `version`; `ports` is `80/http 90/grpc`.
+    `extra` are more lines of the spec; `identity` tells instances of equally named services apart.
+    """
+    own = identity or name
+    lines = []
+    for each in instances.split():
+        version, _, count = each.partition("*")
+        for instance in range(1, int(count or 1) + 1):
+            mapped = ", ".join(f"{one.replace('/', '-')}: {PORT}" for one in ports.split())
+            where = address(own, version, instance)
+            lines.append(f"  - {{address: {where}, labels: {{version: {version}}}, ports: {{{mapped}}}}}")
+    declared = "\n".join(
+        f"  - {{number: {one.split('/')[0]}, name: {one.replace('/', '-')}, protocol: {one.split('/')[1].upper()}}}"
+        for one in ports.split()
+    )
+    head = (
+        "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\n"
+        f"metadata: {{name: {name}, namespace: {namespace}}}\nspec:\n"
+        f"  hosts: [{host or f'{name}.{namespace}.svc.cluster.local'}]\n"
+        "  location: MESH_INTERNAL\n  resolution: STATIC\n  ports:\n"
+    )
+    endpoints = "\n  endpoints:\n" + "\n".join(lines) if lines else ""
+    more = indent(dedent(extra).strip(), "  ")
+    return f"---\n{head}{declared}{endpoints}\n{more}\n"
+
+
+def subsets(name: str, *versions: str, namespace: str = "default", policy: str = "") -> str:
+    """Return a DestinationRule with one subset per version."""
+    lines = "\n".join(f"  - {{name: {version}, labels: {{version: {version}}}}}" for version in versions)
+    more = f"  trafficPolicy: {policy}\n" if policy else ""
+    return (
+        "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\n"
+        f"metadata: {{name: {name}, namespace: {namespace}}}\n"
+        f"spec:\n  host: {name}\n{more}  subsets:\n{lines}\n"
+    )
+
+
+def rule(name: str, spec: str, *, namespace: str = "default", hosts: str = "", kind: str = "VirtualService") -> str:
+    """Return an object of Istio's networking group, by default a VirtualService for the host of its name."""
+    given = f"  hosts: [{hosts or name}]\n" if kind == "VirtualService" and "hosts:" not in spec else ""
+    return (
+        f"---\napiVersion: networking.istio.io/v1\nkind: {kind}\nmetadata: {{name: {name}, namespace: {namespace}}}\n"
+        f"spec:\n{given}{indent(dedent(spec).strip(), '  ')}\n"
+    )

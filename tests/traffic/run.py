@@ -1,0 +1,130 @@
+"""Carry a case out: compile it as a user's files, ask the simulator, and drive a real Envoy."""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from functools import cache
+from urllib.parse import urlsplit
+
+import msgspec
+
+from pidalio.ir import HttpPlan, ListenerPlan, ProxyPlans
+from pidalio.model import Severity
+from pidalio.pipeline import plans_for
+from pidalio.server.offline import OfflineMesh
+from pidalio.simulate import Decision, Request, decide
+from tests.traffic.backend import CALL_ID, Backend, Seen
+from tests.traffic.case import Call, Case
+from tests.traffic.client import Got, Sent, fetch
+from tests.traffic.compare import mismatches
+from tests.traffic.envoy import LOG_ID, RunningEnvoy
+from tests.traffic.fleet import instance_at
+from tests.traffic.observe import Outcome
+
+_OWNED = frozenset({"unknown-host", "unknown-port", "unknown-subset"})
+
+
+@cache
+def compiled(case: Case, port: int) -> ProxyPlans:
+    """Return what the proxy of `case` runs on; a mistake in its YAML that users would be told of fails the test."""
+    mesh = OfflineMesh.from_text(case.config.replace("$PORT", str(port)))
+    mistakes = [
+        report.line() for report in mesh.reports() if report.severity is Severity.ERROR and report.code not in _OWNED
+    ]
+    assert not mistakes, "\n".join(mistakes)
+    return plans_for(mesh.world, mesh.proxy(case.proxy, case.labels or None))
+
+
+def listener_for(plans: ProxyPlans, call: Call) -> ListenerPlan:
+    """Return where a client sends the call: the HTTP proxy, or the gateway's port that the URL names."""
+    proxies = [each for each in plans.listeners if isinstance(each.filter, HttpPlan) and each.filter.explicit_proxy]
+    if proxies:
+        return proxies[0]
+    port = urlsplit(call.url).port or 80
+    return next(each for each in plans.listeners if each.requested_port == port)
+
+
+def request_of(call: Call) -> Request:
+    """Return the call as a request."""
+    return Request.from_url(call.method, call.url, tuple(call.headers.items()))
+
+
+@dataclass
+class Driven:
+    """What a real Envoy did with one call: `outcome` over all its requests, `differences` from the simulator."""
+
+    outcome: Outcome
+    differences: list[str]
+
+
+def drive(envoy: RunningEnvoy, call: Call, backend: Backend) -> Driven:
+    """Send `call` as often as it says and gather what came of it."""
+    door = listener_for(envoy.plans, call)
+    request = request_of(call)
+    identities = [envoy.next_id() for _ in range(call.times)]
+    marked = [_marked(request, envoy, each) for each in identities]
+    answers = fetch([_sent(door, each) for each in marked], at_once=8)
+    copies = len(call.mirrors or ())
+    seen = [
+        backend.wait_for(_call_id(envoy, each), copies + (1 if got.header("x-from") else 0))
+        for each, got in zip(identities, answers, strict=True)
+    ]
+    differences = []
+    for identity, one, got, arrived in zip(identities, marked, answers, seen, strict=True):
+        decision = decide(envoy.plans, door, one)
+        if not call.is_told:
+            direct = [each for each in arrived if each.address == got.header("x-from")]
+            differences += mismatches(decision, got, envoy.logged(identity), direct)
+    outcome = _outcome(envoy, identities[-1], answers, seen)
+    outcome.virtual_host = (decision.host.name if decision.host else "") if not differences else None
+    outcome.timeout = call.timeout
+    return Driven(outcome, sorted(set(differences)))
+
+
+def _marked(request: Request, envoy: RunningEnvoy, identity: str) -> Request:
+    own = ((LOG_ID, identity), (CALL_ID, _call_id(envoy, identity)))
+    return msgspec.structs.replace(request, headers=request.headers + own)
+
+
+def _call_id(envoy: RunningEnvoy, identity: str) -> str:
+    return f"{envoy.folder.name}-{identity}"
+
+
+def _sent(door: ListenerPlan, request: Request) -> Sent:
+    target = request.path
+    if request.connect:
+        target = request.authority
+    elif isinstance(door.filter, HttpPlan) and door.filter.explicit_proxy:
+        target = f"http://{request.authority}{request.path}"
+    return Sent((door.address, door.port), request.method, target, request.authority, request.headers)
+
+
+def _outcome(envoy: RunningEnvoy, last: str, answers: list[Got], seen: list[list[Seen]]) -> Outcome:
+    got, log = answers[-1], envoy.logged(last)
+    arrived = [each for each in seen[-1] if each.address == got.header("x-from")] or seen[-1]
+    reached = Counter(instance_at(each.header("x-from") or "") for each in answers if each.header("x-from"))
+    mirrors = frozenset(
+        instance_at(each.address).rpartition(" ")[0] for each in seen[-1] if each.address != got.header("x-from")
+    )
+    own = arrived[-1] if arrived else None
+    return Outcome(
+        status=got.status,
+        reached={name: count / len(answers) for name, count in reached.items()},
+        path=own.path if own else None,
+        host=own.host if own else None,
+        request_headers=dict(own.headers) if own else {},
+        response_headers=dict(got.headers),
+        location=got.header("location") or "",
+        body=got.body.decode(),
+        flag=log["flags"],
+        details=log["details"],
+        route=log["route"] or "",
+        cluster=log["cluster"] or "",
+        tries=len([each for each in seen[-1] if own and each.address == own.address]) if own else 0,
+        slow=got.seconds * 1000,
+        mirrors=mirrors if got.header("x-from") else frozenset(),
+    )
+
+
+def without_share(call: Call) -> Call:
+    """Return the call as the simulator answers it: once, with shares as probabilities."""
+    return replace(call, times=1)

@@ -1,0 +1,45 @@
+"""Every call of the tables, on the simulator and on a real Envoy, with the same expectation."""
+
+import pytest
+
+from pidalio.simulate import decide
+from tests.traffic.envoy import RunningEnvoy
+from tests.traffic.observe import broken_expectations, foreseen
+from tests.traffic.run import compiled, drive, listener_for, request_of, without_share
+from tests.traffic.tables import ALL
+
+_CALLS = [
+    pytest.param(case, call, id=f"{case.id}-{number}") for case in ALL for number, call in enumerate(case.calls, 1)
+]
+
+
+@pytest.mark.parametrize(("case", "call"), _CALLS)
+def test_simulator_says_what_the_table_says(case, call, backend):
+    plans = compiled(case, backend.port)
+    decision = decide(plans, listener_for(plans, call), request_of(call))
+    broken = broken_expectations(without_share(call), foreseen(decision, call))
+    if call.timeout is not None and foreseen(decision, call).timeout != call.timeout:
+        broken.append(f"timeout: {foreseen(decision, call).timeout}, expected {call.timeout}")
+    if call.virtual_host is not None and foreseen(decision, call).virtual_host != call.virtual_host:
+        broken.append(f"virtual host: {foreseen(decision, call).virtual_host}, expected {call.virtual_host}")
+    assert not broken, f"{case.intent}\n{call}\n" + "\n".join(broken)
+
+
+@pytest.mark.envoy
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.id) for case in ALL])
+def test_envoy_does_what_the_table_says(case, backend):
+    envoy = RunningEnvoy(compiled(case, backend.port)).start()
+    told = []
+    try:
+        for call in case.calls:
+            driven = drive(envoy, call, backend)
+            broken = broken_expectations(call, driven.outcome)
+            broken += [f"differs from the simulator: {each}" for each in driven.differences]
+            told += [f"{call}: {each}" for each in broken]
+    finally:
+        envoy.stop()
+    assert not told, f"{case.intent}\n" + "\n".join(told)
+
+
+def test_there_are_enough_calls():
+    assert len(_CALLS) >= 150
