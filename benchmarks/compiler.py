@@ -45,6 +45,14 @@ spec: {{host: s{n}, subsets: [{{name: v1, labels: {{version: v1}}}}, {{name: v2,
 """
 
 
+SIDECAR = """
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {{name: default, namespace: {space}}}
+spec: {{egress: [{{hosts: ["*/*"]}}]}}
+"""
+
+
 def mesh_text(count: int, spaces: int = 20) -> str:
     """Return a mesh of `count` services with a rule each, over `spaces` namespaces."""
     return "\n---\n".join(SERVICE.format(n=n, space=n % spaces) for n in range(count))
@@ -168,11 +176,22 @@ def memory() -> None:
     gc.collect()
     one = tracemalloc.get_traced_memory()[0]
     figure("memory per service (two rules, three clusters)", (one - before) / count / 1024, "KB", "20")
-    compile_all(distribution, [proxy(1, namespace=f"elsewhere-{n}") for n in range(1, 101)])
+    compile_all(distribution, [proxy(1, n, "elsewhere-0") for n in range(1, 101)])
     gc.collect()
+    same = tracemalloc.get_traced_memory()[0]
+    figure("memory per further proxy of a known scope (without its stream)", (same - one) / 100 / 1024, "KB", "60")
+    sidecars = [f"elsewhere-{n}" for n in range(1, 101)]
+    loaded = load("\n---\n".join(SIDECAR.format(space=space) for space in sidecars), "sidecars.yaml")
+    distribution.apply(catalog.replace_all("files", {"sidecars.yaml": loaded}).edits)
+    compile_all(distribution, [proxy(2, 0, sidecars[0])])
+    gc.collect()
+    first = tracemalloc.get_traced_memory()[0]
+    compile_all(distribution, [proxy(2, n, space) for n, space in enumerate(sidecars[1:])])
+    gc.collect()
+    more = (tracemalloc.get_traced_memory()[0] - first) * 100 / 99
     figure(
-        "memory per further scope with equal content (its proxy's view included)",
-        (tracemalloc.get_traced_memory()[0] - one) / 100 / 1024,
+        "memory per further scope with equal content (a Sidecar each; its proxy's own part taken off)",
+        (more - (same - one)) / 100 / 1024,
         "KB",
         "2",
     )

@@ -24,13 +24,13 @@ from pidalio.ir import (
     RouteTablePlan,
     VirtualHostPlan,
 )
-from pidalio.model import Origin, Proxy
+from pidalio.model import Origin, Proxy, ProxyType
 from pidalio.rules import clusters, gateways, inbound, names, virtual_hosts
 from pidalio.rules.clusters import Assignment, ClusterKey
 from pidalio.rules.gateways import GatewayHostKey, GatewayPort
 from pidalio.rules.inbound import InboundPort
 from pidalio.rules.virtual_hosts import VirtualHostKey
-from pidalio.rules.visibility import Scope, scope_of
+from pidalio.rules.visibility import OutboundPolicy, Scope, outbound_policy, scope_of
 from pidalio.store import tables
 
 
@@ -55,10 +55,15 @@ class GatewayHosts(msgspec.Struct, frozen=True, tag=True):
 
 
 class Tables(msgspec.Struct, frozen=True, tag=True):
-    """The route tables of gateway ports, or with none the sidecar's."""
+    """The route tables of gateway ports."""
 
-    scope: Scope
-    ports: tuple[GatewayPort, ...] = ()
+    ports: tuple[GatewayPort, ...]
+
+
+class SidecarTables(msgspec.Struct, frozen=True, tag=True):
+    """The one route table of sidecars that treat unknown hosts alike."""
+
+    policy: OutboundPolicy
 
 
 class Own(msgspec.Struct, frozen=True, tag=True):
@@ -97,9 +102,9 @@ class InboundCluster(msgspec.Struct, frozen=True):
 
 
 class SidecarTable(msgspec.Struct, frozen=True):
-    """The route table of a scope's sidecars."""
+    """The route table of sidecars that treat unknown hosts alike."""
 
-    scope: Scope
+    policy: OutboundPolicy
 
 
 class Placeholder(msgspec.Struct, frozen=True):
@@ -112,7 +117,7 @@ class Passthrough(msgspec.Struct, frozen=True):
     """The cluster for unknown hosts."""
 
 
-Group: TypeAlias = Outbound | SidecarHosts | GatewayHosts | Tables | Own
+Group: TypeAlias = Outbound | SidecarHosts | GatewayHosts | Tables | SidecarTables | Own
 ResourceKey: TypeAlias = (
     ClusterKey
     | Assignment
@@ -136,11 +141,11 @@ def groups_of(world: Database, proxy: Proxy) -> tuple[Group, ...]:
     """Return the groups that `proxy` holds."""
     scope = scope_of(world, proxy)
     shared: tuple[Group, ...] = (Outbound(scope), Outbound(scope, endpoints=True), Own(proxy))
-    if scope.gateway:
+    if proxy.type is ProxyType.ROUTER:
         ports = gateways.gateway_ports(world, proxy.labels)
-        return (*shared, Tables(scope, ports), *(GatewayHosts(scope, port) for port in ports)) if ports else shared
+        return (*shared, Tables(ports), *(GatewayHosts(scope, port) for port in ports)) if ports else shared
     if proxy.outbound:
-        shared += (Tables(scope), SidecarHosts(scope))
+        shared += (SidecarTables(outbound_policy(world, proxy)), SidecarHosts(scope))
     return (*shared, Own(proxy, clusters=True))
 
 
@@ -158,10 +163,10 @@ def members(world: Database, group: Group) -> Members:
         case GatewayHosts(scope, port):
             hosts = gateways.gateway_host_keys(world, scope, port)
             return (_placeholder(port.table), *((f"{port.table}/{key.name}", key) for key in hosts))
-        case Tables(scope, ports):
-            if ports:
-                return tuple((port.table, port) for port in ports)
-            return ((names.HTTP_PROXY, SidecarTable(scope)),)
+        case Tables(ports):
+            return tuple((port.table, port) for port in ports)
+        case SidecarTables(policy):
+            return ((names.HTTP_PROXY, SidecarTable(policy)),)
         case Own(proxy, True):
             opened = inbound.inbound_ports(world, proxy)
             return tuple((names.inbound_cluster(port.number), InboundCluster(proxy, port)) for port in opened)
@@ -175,17 +180,14 @@ def _placeholder(table: str) -> tuple[str, ResourceKey]:
 
 
 def _listener_keys(world: Database, proxy: Proxy) -> list[ResourceKey]:
-    scope = scope_of(world, proxy)
-    if scope.gateway:
+    if proxy.type is ProxyType.ROUTER:
         return [GatewayListener(proxy, port) for port in gateways.gateway_ports(world, proxy.labels)]
     keys: list[ResourceKey] = [InboundListener(proxy, port) for port in inbound.inbound_ports(world, proxy)]
     if proxy.outbound:
-        allows_any, _ = virtual_hosts.outbound_policy(world, scope)
-        keys.append(OutboundListener(proxy, allows_any))
+        keys.append(OutboundListener(proxy, outbound_policy(world, proxy).allows_any))
     return keys
 
 
-@derived
 def plan_of(world: Database, key: ResourceKey) -> Plan | None:
     """Return the plan of a resource, None when what it stands for is gone."""
     match key:
@@ -197,8 +199,8 @@ def plan_of(world: Database, key: ResourceKey) -> Plan | None:
             return virtual_hosts.virtual_host(world, key)
         case GatewayHostKey():
             return gateways.gateway_host(world, key)
-        case SidecarTable(scope):
-            return virtual_hosts.sidecar_table(world, scope)
+        case SidecarTable(policy):
+            return virtual_hosts.sidecar_table(policy)
         case GatewayPort():
             return gateways.gateway_table(key)
         case OutboundListener(proxy, allows_any):
@@ -245,7 +247,7 @@ def type_of(group: Group) -> str:
             return wire.LOAD_ASSIGNMENT
         case SidecarHosts() | GatewayHosts():
             return wire.VIRTUAL_HOST
-        case Tables():
+        case Tables() | SidecarTables():
             return wire.ROUTE_CONFIGURATION
         case Own(_, False):
             return wire.LISTENER

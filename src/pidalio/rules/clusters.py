@@ -88,7 +88,6 @@ def service_clusters(world: Database, identity: ServiceId, view: str) -> Service
     )
 
 
-@derived
 def cluster(world: Database, key: ClusterKey) -> ClusterPlan | None:
     """Return the plan of an outbound cluster; None when service, port or subset is gone, or it can hold nothing."""
     found = services.service(world, key.identity)
@@ -127,7 +126,6 @@ def cluster(world: Database, key: ClusterKey) -> ClusterPlan | None:
     )
 
 
-@derived
 def endpoints_of(world: Database, key: ClusterKey) -> AssignmentPlan:
     """Return the endpoints of a cluster, grouped by locality; empty when there are none."""
     labels: Labels = ()
@@ -151,7 +149,6 @@ def _endpoint(one: Endpoint) -> EndpointPlan:
     return EndpointPlan(one.address, one.port, one.weight or 1, one.health, one.workload, one.labels)
 
 
-@derived
 def passthrough_cluster(world: Database) -> ClusterPlan:
     """Return the cluster that reaches whatever address DNS gives for an unknown host (explicit mode)."""
     timeout, origin = mesh.connect_timeout(world)

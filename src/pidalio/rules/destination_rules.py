@@ -134,7 +134,6 @@ def subsets(world: Database, view: str, identity: ServiceId) -> tuple[SubsetLabe
     return tuple(found.values())
 
 
-@derived
 def subset(world: Database, view: str, identity: ServiceId, name: str) -> SubsetLabels | None:
     """Return one subset by name, None when it is not defined."""
     return next((one for one in subsets(world, view, identity) if one.name == name), None)
@@ -145,7 +144,6 @@ def _rows(world: Database, view: str, identity: ServiceId) -> list[Object[Destin
     return [row for key in keys if (row := tables.DESTINATION_RULES.get(world, key))]
 
 
-@derived
 def policy(world: Database, view: str, identity: ServiceId, port: int, subset_name: str) -> Policy:
     """Return the effective policy of the cluster for `port` and subset ("" for none).
 

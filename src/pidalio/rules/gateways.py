@@ -179,7 +179,6 @@ def _host_part(written: str, namespace: str) -> tuple[str, str]:
     return (namespace if left == "." else left), host.lower()
 
 
-@derived
 def gateway_host(world: Database, key: GatewayHostKey) -> VirtualHostPlan:
     """Return the plan of one virtual host of a gateway; routes that match everything come last."""
     routes: list[RoutePlan] = []

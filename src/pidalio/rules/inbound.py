@@ -112,7 +112,6 @@ def _http(proxy: Proxy, port: InboundPort, cluster: tuple[WeightedCluster, ...],
     return HttpPlan(stat_prefix, table, server_name="istio-envoy", access_log=proxy.access_log)
 
 
-@derived
 def inbound_cluster(world: Database, proxy: Proxy, port: InboundPort) -> ClusterPlan:
     """Return the cluster that leads to the application itself."""
     name = names.inbound_cluster(port.number)

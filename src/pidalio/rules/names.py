@@ -4,6 +4,8 @@ The one invariant: a name derives from what it stands for, never from a position
 Source: Istio's documented cluster, listener and route names (reference §2.4, §2.11, §2.13).
 """
 
+import sys
+
 PASSTHROUGH = "PassthroughCluster"
 BLACKHOLE = "BlackHoleCluster"
 HTTP_PROXY = "http_proxy"
@@ -11,7 +13,7 @@ HTTP_PROXY = "http_proxy"
 
 def outbound_cluster(host: str, port: int, subset: str = "") -> str:
     """Return `outbound|80|v1|reviews.default.svc.cluster.local`."""
-    return f"outbound|{port}|{subset}|{host}"
+    return sys.intern(f"outbound|{port}|{subset}|{host}")
 
 
 def inbound_cluster(port: int) -> str:

@@ -12,7 +12,7 @@ import msgspec
 from pidalio.derive import Database, derived
 from pidalio.model import Endpoint, Port, Service, Workload
 from pidalio.rules import mesh
-from pidalio.rules.visibility import Scope, egress_hosts, imports, is_exported
+from pidalio.rules.visibility import Scope, imports, is_exported
 from pidalio.store import tables
 from pidalio.store.tables import ServiceKey
 
@@ -62,7 +62,7 @@ def visible_keys(world: Database, namespace: str) -> tuple[ServiceKey, ...]:
 @derived
 def visible_services(world: Database, scope: Scope) -> tuple[ServiceId, ...]:
     """Return the services of a scope, one namespace per hostname, sorted by hostname."""
-    hosts = egress_hosts(world, scope)
+    hosts = scope.egress
     chosen: dict[str, list[str]] = {}
     for host, namespace, _ in visible_keys(world, scope.namespace):
         if imports(hosts, namespace, host):

@@ -26,11 +26,11 @@ from pidalio.ir import (
     WeightedCluster,
 )
 from pidalio.model import Labels, ObjectRef, Origin, Protocol, is_wildcard
-from pidalio.rules import mesh, names, services
+from pidalio.rules import names, services
 from pidalio.rules.matching import RouteContext
 from pidalio.rules.routes import default_route, routes_of
 from pidalio.rules.virtual_services import Head, governing, is_visible, mesh_candidates, mesh_hosts
-from pidalio.rules.visibility import Scope, egress_hosts
+from pidalio.rules.visibility import OutboundPolicy, Scope
 from pidalio.store import tables
 from pidalio.store.hosts import DOMAIN, kubernetes_aliases
 from pidalio.store.tables import Key
@@ -112,7 +112,7 @@ def service_hosts(world: Database, identity: services.ServiceId, near: bool, cal
 
 def _rule_only(world: Database, scope: Scope, known: set[str], view: str) -> list[tuple[str, VirtualHostKey]]:
     """Return hosts that a visible VirtualService names and no visible service has: on port 80 only."""
-    hosts = egress_hosts(world, scope)
+    hosts = scope.egress
     result = []
     for host in mesh_hosts(world):
         if host in known or host == "*":
@@ -131,7 +131,6 @@ def _rule_only(world: Database, scope: Scope, known: set[str], view: str) -> lis
     return result
 
 
-@derived
 def virtual_host(world: Database, key: VirtualHostKey) -> VirtualHostPlan:
     """Return the plan of one virtual host.
 
@@ -192,22 +191,10 @@ def _tunnel(cluster: str) -> RoutePlan:
     return RoutePlan(MatchPlan(connect=True), ForwardPlan((WeightedCluster(cluster, 1),)), name="default")
 
 
-@derived
-def sidecar_table(world: Database, scope: Scope) -> RouteTablePlan:
+def sidecar_table(policy: OutboundPolicy) -> RouteTablePlan:
     """Return the sidecar's route table: its virtual hosts travel by themselves, the catch-all is inline."""
-    allowed, origin = outbound_policy(world, scope)
-    catch_all = _allow_any(origin) if allowed else _block_all(origin)
+    catch_all = _allow_any(policy.origin) if policy.allows_any else _block_all(policy.origin)
     return RouteTablePlan(names.HTTP_PROXY, (catch_all,), delta=True)
-
-
-@derived
-def outbound_policy(world: Database, scope: Scope) -> tuple[bool, Origin | None]:
-    """Tell whether unknown hosts are let through for the scope: its Sidecar decides, else the mesh."""
-    row = tables.SIDECARS.get(world, scope.sidecar) if scope.sidecar else None
-    if row and row.spec.outbound_traffic_policy:
-        mode = row.spec.outbound_traffic_policy.mode
-        return mode.value != "REGISTRY_ONLY", Origin(row.ref, "outboundTrafficPolicy.mode")
-    return mesh.allows_any(world)
 
 
 def _block_all(origin: Origin | None) -> VirtualHostPlan:

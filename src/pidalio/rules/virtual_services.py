@@ -9,7 +9,7 @@ import msgspec
 
 from pidalio.derive import Database, derived
 from pidalio.rules import mesh
-from pidalio.rules.visibility import EgressHost, Scope, egress_hosts, imports, is_exported
+from pidalio.rules.visibility import EgressHost, Scope, imports, is_exported
 from pidalio.store import tables
 from pidalio.store.hosts import host_reference, wildcards_of
 from pidalio.store.tables import Key, gateway_reference
@@ -78,7 +78,7 @@ def governing(world: Database, scope: Scope, host: str) -> Head | None:
     candidates = mesh_candidates(world, host)
     if not candidates:
         return None
-    hosts = egress_hosts(world, scope)
+    hosts = scope.egress
     return next((one for one in candidates if is_visible(world, one, scope.namespace, hosts)), None)
 
 

@@ -8,25 +8,12 @@ Source of the rules: Istio's documented visibility (reference §1.6, §2.2).
 import msgspec
 
 from pidalio.api.object import Object
-from pidalio.api.sidecar import Sidecar
+from pidalio.api.sidecar import OutboundMode, Sidecar
 from pidalio.derive import Database, derived
-from pidalio.model import Labels, Proxy, ProxyType, host_matches, labels_of, selects
+from pidalio.model import Labels, Origin, Proxy, ProxyType, host_matches, labels_of, selects
 from pidalio.rules import mesh
 from pidalio.store import tables
 from pidalio.store.tables import Key
-
-
-class Scope(msgspec.Struct, frozen=True):
-    """What decides the view of a proxy.
-
-    `namespace` is "" for clients whose namespace makes no difference; `labels` are only those that some rule asks
-    for; `sidecar` is the Sidecar object that applies; `gateway` says that Sidecars do not.
-    """
-
-    namespace: str
-    labels: Labels = ()
-    sidecar: Key | None = None
-    gateway: bool = False
 
 
 class EgressHost(msgspec.Struct, frozen=True):
@@ -34,6 +21,25 @@ class EgressHost(msgspec.Struct, frozen=True):
 
     namespace: str
     host: str
+
+
+class Scope(msgspec.Struct, frozen=True):
+    """What decides the view of a proxy.
+
+    `namespace` is "" for clients whose namespace makes no difference; `labels` are only those that some rule asks
+    for; `egress` is what the Sidecar that applies lets in, None where nothing is restricted.
+    """
+
+    namespace: str
+    labels: Labels = ()
+    egress: tuple[EgressHost, ...] | None = None
+
+
+class OutboundPolicy(msgspec.Struct, frozen=True):
+    """What happens to unknown hosts, and who says so."""
+
+    allows_any: bool
+    origin: Origin | None = None
 
 
 def is_exported(export_to: tuple[str, ...], owner: str, client: str, default: tuple[str, ...]) -> bool:
@@ -47,11 +53,30 @@ def is_exported(export_to: tuple[str, ...], owner: str, client: str, default: tu
 @derived
 def scope_of(world: Database, proxy: Proxy) -> Scope:
     """Return the scope of `proxy`, in canonical form."""
-    gateway = proxy.type is ProxyType.ROUTER
-    sidecar = None if gateway else sidecar_for(world, proxy.namespace, proxy.labels)
     labels = tuple(pair for pair in proxy.labels if tables.VS_BY_SOURCE.keys(world, pair))
-    namespace = proxy.namespace if sidecar or _is_distinct(world, proxy.namespace) else ""
-    return Scope(namespace, labels, sidecar, gateway)
+    namespace = proxy.namespace if _is_distinct(world, proxy.namespace) else ""
+    row = _sidecar_of(world, proxy)
+    if row is None or not row.spec.egress:
+        return Scope(namespace, labels)
+    written = [host for listener in row.spec.egress for host in listener.hosts]
+    return Scope(namespace, labels, tuple(dict.fromkeys(_egress_host(host, proxy.namespace) for host in written)))
+
+
+@derived
+def outbound_policy(world: Database, proxy: Proxy) -> OutboundPolicy:
+    """Tell whether unknown hosts are let through for `proxy`: its Sidecar decides, else the mesh."""
+    row = _sidecar_of(world, proxy)
+    if row and row.spec.outbound_traffic_policy:
+        allowed = row.spec.outbound_traffic_policy.mode is not OutboundMode.REGISTRY_ONLY
+        return OutboundPolicy(allowed, Origin(row.ref, "outboundTrafficPolicy.mode"))
+    return OutboundPolicy(*mesh.allows_any(world))
+
+
+def _sidecar_of(world: Database, proxy: Proxy) -> Object[Sidecar] | None:
+    if proxy.type is ProxyType.ROUTER:
+        return None
+    key = sidecar_for(world, proxy.namespace, proxy.labels)
+    return tables.SIDECARS.get(world, key) if key else None
 
 
 def _is_distinct(world: Database, namespace: str) -> bool:
@@ -88,16 +113,6 @@ def _sidecars(world: Database, namespace: str) -> list[Object[Sidecar]]:
     keys = tables.SIDECARS_BY_NAMESPACE.keys(world, namespace)
     rows = [row for key in keys if (row := tables.SIDECARS.get(world, key))]
     return sorted(rows, key=lambda row: (row.meta.created, row.meta.name))
-
-
-@derived
-def egress_hosts(world: Database, scope: Scope) -> tuple[EgressHost, ...] | None:
-    """Return what the scope's Sidecar imports, None where it restricts nothing."""
-    row = tables.SIDECARS.get(world, scope.sidecar) if scope.sidecar else None
-    if row is None or not row.spec.egress:
-        return None
-    written = [host for listener in row.spec.egress for host in listener.hosts]
-    return tuple(dict.fromkeys(_egress_host(host, scope.namespace) for host in written))
 
 
 def _egress_host(written: str, namespace: str) -> EgressHost:

@@ -66,7 +66,7 @@ class Distribution:
         self._notify = notify
         self._views: dict[Proxy, View] = {}
         self._holdings: dict[Group, Holding] = {}
-        self._holders: dict[Any, set[Holding]] = defaultdict(set)
+        self._holders: dict[Any, tuple[Holding, ...]] = {}
 
     def open(self, proxy: Proxy) -> View:
         """Return the view of `proxy`, compiled up to date."""
@@ -155,7 +155,7 @@ class Distribution:
                 self._let_go(holding, old[name])
         for name in changed:
             if name in new:
-                self._holders[new[name]].add(holding)
+                self._take(holding, new[name])
         self._mark(holding, changed, dirty)
 
     def _change_groups(self, view: View, groups: tuple[Group, ...], dirty: dict[View, Dirty]) -> None:
@@ -194,8 +194,13 @@ class Distribution:
     def _new(self, group: Group) -> Holding:
         holding = self._holdings[group] = Holding(group, members(self.world, group))
         for key in holding.keys.values():
-            self._holders[key].add(holding)
+            self._take(holding, key)
         return holding
+
+    def _take(self, holding: Holding, key: ResourceKey) -> None:
+        holders = self._holders.get(key, ())
+        if holding not in holders:
+            self._holders[key] = (*holders, holding)
 
     def _drop(self, holding: Holding) -> None:
         del self._holdings[holding.group]
@@ -203,8 +208,8 @@ class Distribution:
             self._let_go(holding, key)
 
     def _let_go(self, holding: Holding, key: ResourceKey) -> None:
-        holders = self._holders.get(key)
+        holders = tuple(one for one in self._holders.get(key, ()) if one is not holding)
         if holders:
-            holders.discard(holding)
-            if not holders:
-                del self._holders[key]
+            self._holders[key] = holders
+        else:
+            self._holders.pop(key, None)
