@@ -187,7 +187,8 @@ class _Connection:
         while (data := await self._context.read()) is not _EOF:
             with _ended_by_errors():
                 stream.receive(parse(data))
-            self._work.set()
+            if stream.has_work:
+                self._work.set()
 
     async def _write(self, stream: Stream) -> None:
         while True:

@@ -21,6 +21,7 @@ from pidalio.xds.typeurls import CLUSTER, ENDPOINT, FOLLOWERS, NAMED, REFERRING,
 from pidalio.xds.wire import Request, response
 
 _MOST_TYPES = 32
+_EXPECTED = (CLUSTER, *REFERRING)  # what every proxy asks for, once it is to hold any of it
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -297,6 +298,8 @@ class Stream:
             asked.retry.pop(0)
         for name in batch.looked:
             asked.due.pop(name, None)
+        if not asked.due:
+            asked.due = {}  # an emptied dict keeps its room
 
     def _removals(self, clusters: Subscription) -> bytes | None:
         limits, now = self._around.limits, self._around.now()
@@ -367,20 +370,27 @@ class Stream:
     @property
     def has_work(self) -> bool:
         """Tell whether something waits to be sent, be it only for time to pass."""
-        return any(asked.has_work or asked.gone for asked in self._order)
+        for asked in self._order:  # once per request: plain loops are several times faster than any()
+            if asked.due or asked.retry or asked.answer or asked.gone:
+                return True
+        return False
 
     @property
     def generation(self) -> int:
         """Return the newest generation of which everything is acknowledged, -1 before the first."""
         if self._unasked():
             return -1
-        pending = [since for asked in self._order if (since := asked.pending_since) is not None]
-        return min([self._around.generation, *(since - 1 for since in pending)])
+        applied = self._around.generation
+        for asked in self._order:
+            since = asked.pending_since
+            if since is not None and since <= applied:
+                applied = since - 1
+        return applied
 
     @property
     def rejections(self) -> tuple[Rejection, ...]:
         """Return every resource that this proxy refuses."""
-        return tuple(each for asked in self._order for each in asked.rejected.values())
+        return tuple([each for asked in self._order if asked.rejected for each in asked.rejected.values()])
 
     @property
     def waiting(self) -> str:
@@ -394,8 +404,7 @@ class Stream:
 
     def _unasked(self) -> list[str]:
         """Return the types that the proxy is to hold and has not asked for since it connected."""
-        expected = (CLUSTER, *REFERRING)
-        return [kind for kind in expected if kind not in self.subscriptions and self.target.names(kind)]
+        return [kind for kind in _EXPECTED if kind not in self.subscriptions and self.target.names(kind)]
 
     def status(self) -> StreamStatus:
         """Return what is known of this stream."""

@@ -90,10 +90,11 @@ class Subscription:
     @property
     def pending_since(self) -> int | None:
         """Return the generation of the oldest change that is not acknowledged, None when all are."""
-        oldest = [sent.since for sent in self.sent.values()]
-        if self.since is not None:
-            oldest.append(self.since)
-        return min(oldest, default=None)
+        oldest = self.since
+        for sent in self.sent.values():
+            if oldest is None or sent.since < oldest:
+                oldest = sent.since
+        return oldest
 
     def look_at(self, names: Iterable[str], generation: int, *, force: bool = False) -> None:
         """Note that these names may differ from what the proxy holds, since `generation`."""

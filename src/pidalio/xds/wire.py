@@ -4,6 +4,7 @@ Invariant: no resource is parsed or serialised here (D3); only the response's fe
 Field numbers are those of `envoy.service.discovery.v3.DeltaDiscoveryResponse`.
 """
 
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -55,11 +56,11 @@ def response(type_url: str, nonce: str, generation: int, bodies: Iterable[bytes]
     """Join one DeltaDiscoveryResponse; each of `bodies` is an encoded `resources` entry, tag and length included."""
     return b"".join(
         (
-            _field(_SYSTEM_VERSION, str(generation)),
+            _shared_field(_SYSTEM_VERSION, str(generation)),
             *bodies,
-            _field(_TYPE_URL, type_url),
+            _shared_field(_TYPE_URL, type_url),
             _field(_NONCE, nonce),
-            *(_field(_REMOVED, name) for name in removed),
+            *[_field(_REMOVED, name) for name in removed],
         )
     )
 
@@ -67,6 +68,9 @@ def response(type_url: str, nonce: str, generation: int, bodies: Iterable[bytes]
 def _field(tag: bytes, text: str) -> bytes:
     data = text.encode()
     return tag + _varint(len(data)) + data
+
+
+_shared_field = functools.lru_cache(maxsize=64)(_field)  # the same for every stream
 
 
 def _varint(number: int) -> bytes:
