@@ -34,86 +34,86 @@ from pidalio.rules.visibility import OutboundPolicy, Scope, outbound_policy, sco
 from pidalio.store import tables
 
 
-class Outbound(msgspec.Struct, frozen=True, tag=True):
+class Outbound(msgspec.Struct, frozen=True, tag=True, gc=False):
     """The clusters of a scope, or with `endpoints` the endpoints of those whose endpoints travel by themselves."""
 
     scope: Scope
     endpoints: bool = False
 
 
-class SidecarHosts(msgspec.Struct, frozen=True, tag=True):
+class SidecarHosts(msgspec.Struct, frozen=True, tag=True, gc=False):
     """The virtual hosts of a scope's route table."""
 
     scope: Scope
 
 
-class GatewayHosts(msgspec.Struct, frozen=True, tag=True):
+class GatewayHosts(msgspec.Struct, frozen=True, tag=True, gc=False):
     """The virtual hosts of one gateway port."""
 
     scope: Scope
     port: GatewayPort
 
 
-class Tables(msgspec.Struct, frozen=True, tag=True):
+class Tables(msgspec.Struct, frozen=True, tag=True, gc=False):
     """The route tables of gateway ports."""
 
     ports: tuple[GatewayPort, ...]
 
 
-class SidecarTables(msgspec.Struct, frozen=True, tag=True):
+class SidecarTables(msgspec.Struct, frozen=True, tag=True, gc=False):
     """The one route table of sidecars that treat unknown hosts alike."""
 
     policy: OutboundPolicy
 
 
-class Own(msgspec.Struct, frozen=True, tag=True):
+class Own(msgspec.Struct, frozen=True, tag=True, gc=False):
     """What no other proxy shares: its listeners, or with `clusters` its inbound clusters."""
 
     proxy: Proxy
     clusters: bool = False
 
 
-class OutboundListener(msgspec.Struct, frozen=True):
+class OutboundListener(msgspec.Struct, frozen=True, gc=False):
     """The explicit HTTP-proxy listener; `allows_any` adds resolution of unknown hosts."""
 
     proxy: Proxy
     allows_any: bool
 
 
-class GatewayListener(msgspec.Struct, frozen=True):
+class GatewayListener(msgspec.Struct, frozen=True, gc=False):
     """One listener of a gateway proxy."""
 
     proxy: Proxy
     port: GatewayPort
 
 
-class InboundListener(msgspec.Struct, frozen=True):
+class InboundListener(msgspec.Struct, frozen=True, gc=False):
     """One inbound listener of a sidecar."""
 
     proxy: Proxy
     port: InboundPort
 
 
-class InboundCluster(msgspec.Struct, frozen=True):
+class InboundCluster(msgspec.Struct, frozen=True, gc=False):
     """The cluster behind one inbound listener."""
 
     proxy: Proxy
     port: InboundPort
 
 
-class SidecarTable(msgspec.Struct, frozen=True):
+class SidecarTable(msgspec.Struct, frozen=True, gc=False):
     """The route table of sidecars that treat unknown hosts alike."""
 
     policy: OutboundPolicy
 
 
-class Placeholder(msgspec.Struct, frozen=True):
+class Placeholder(msgspec.Struct, frozen=True, gc=False):
     """The virtual host that every table which travels in parts must hold."""
 
     table: str
 
 
-class Passthrough(msgspec.Struct, frozen=True):
+class Passthrough(msgspec.Struct, frozen=True, gc=False):
     """The cluster for unknown hosts."""
 
 

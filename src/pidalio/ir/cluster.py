@@ -26,7 +26,7 @@ class LoadBalancing(enum.Enum):
     RANDOM = "RANDOM"
 
 
-class EndpointPlan(msgspec.Struct, frozen=True):
+class EndpointPlan(msgspec.Struct, frozen=True, gc=False):
     """One address; `weight` 1 or more; `workload` names the instance, for people."""
 
     address: str
@@ -37,7 +37,7 @@ class EndpointPlan(msgspec.Struct, frozen=True):
     labels: Labels = ()
 
 
-class LocalityPlan(msgspec.Struct, frozen=True):
+class LocalityPlan(msgspec.Struct, frozen=True, gc=False):
     """The endpoints of one locality; `weight` is the sum of theirs; priorities count from 0 without gaps."""
 
     endpoints: tuple[EndpointPlan, ...]
@@ -46,14 +46,14 @@ class LocalityPlan(msgspec.Struct, frozen=True):
     priority: int = 0
 
 
-class AssignmentPlan(msgspec.Struct, frozen=True):
+class AssignmentPlan(msgspec.Struct, frozen=True, gc=False):
     """A ClusterLoadAssignment: everything that is known of a cluster's endpoints, possibly nothing."""
 
     cluster: str
     localities: tuple[LocalityPlan, ...] = ()
 
 
-class ClusterPlan(msgspec.Struct, frozen=True):
+class ClusterPlan(msgspec.Struct, frozen=True, gc=False):
     """A cluster.
 
     Times in milliseconds; `assignment` is set for STATIC and DNS clusters, whose endpoints travel with them.

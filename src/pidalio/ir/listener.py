@@ -16,7 +16,7 @@ class Direction(enum.Enum):
     GATEWAY = "gateway"
 
 
-class HttpPlan(msgspec.Struct, frozen=True):
+class HttpPlan(msgspec.Struct, frozen=True, gc=False):
     """Treat connections as HTTP.
 
     `table` is the name of a route table that travels by itself, or the table itself, inline.
@@ -35,7 +35,7 @@ class HttpPlan(msgspec.Struct, frozen=True):
     access_log: str = ""
 
 
-class TcpPlan(msgspec.Struct, frozen=True):
+class TcpPlan(msgspec.Struct, frozen=True, gc=False):
     """Treat connections as bytes."""
 
     stat_prefix: str
@@ -43,7 +43,7 @@ class TcpPlan(msgspec.Struct, frozen=True):
     access_log: str = ""
 
 
-class ListenerPlan(msgspec.Struct, frozen=True):
+class ListenerPlan(msgspec.Struct, frozen=True, gc=False):
     """One listener on `address:port` (`address` an IP); `requested_port` is what the rule asked for."""
 
     name: str

@@ -38,7 +38,7 @@ class PathMatch(msgspec.Struct, frozen=True, gc=False):
     ignore_case: bool = False
 
 
-class HeaderMatch(msgspec.Struct, frozen=True):
+class HeaderMatch(msgspec.Struct, frozen=True, gc=False):
     """Compare one header (`:method`, `:authority` and `:scheme` included).
 
     `invert` turns the result; with `missing_as_empty` an absent header is compared as "".
@@ -50,14 +50,14 @@ class HeaderMatch(msgspec.Struct, frozen=True):
     missing_as_empty: bool = False
 
 
-class QueryMatch(msgspec.Struct, frozen=True):
+class QueryMatch(msgspec.Struct, frozen=True, gc=False):
     """Compare one query parameter."""
 
     name: str
     pattern: StringPattern
 
 
-class MatchPlan(msgspec.Struct, frozen=True):
+class MatchPlan(msgspec.Struct, frozen=True, gc=False):
     """What a request must satisfy; `connect` selects CONNECT requests (then `path` is not compared)."""
 
     path: PathMatch = PathMatch()

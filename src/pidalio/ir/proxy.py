@@ -7,7 +7,7 @@ from pidalio.ir.listener import ListenerPlan
 from pidalio.ir.route import RouteTablePlan
 
 
-class ProxyPlans(msgspec.Struct, frozen=True):
+class ProxyPlans(msgspec.Struct, frozen=True, gc=False):
     """All plans of one proxy; every table holds all its virtual hosts, every EDS cluster has an assignment."""
 
     listeners: tuple[ListenerPlan, ...]

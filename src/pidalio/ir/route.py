@@ -6,7 +6,7 @@ from pidalio.ir.match import MatchPlan, StringPattern
 from pidalio.model import Origin
 
 
-class HeaderEdits(msgspec.Struct, frozen=True):
+class HeaderEdits(msgspec.Struct, frozen=True, gc=False):
     """Header changes, names lower-case; `set` overwrites, `add` appends; values may hold Envoy's `%VAR%`."""
 
     set: tuple[tuple[str, str], ...] = ()
@@ -17,7 +17,7 @@ class HeaderEdits(msgspec.Struct, frozen=True):
         return bool(self.set or self.add or self.remove)
 
 
-class WeightedCluster(msgspec.Struct, frozen=True):
+class WeightedCluster(msgspec.Struct, frozen=True, gc=False):
     """One destination and its share: `weight` over the sum of all weights of the route.
 
     `host_rewrite` and header edits apply to requests of this destination only.
@@ -31,7 +31,7 @@ class WeightedCluster(msgspec.Struct, frozen=True):
     origin: Origin | None = None
 
 
-class RetryPlan(msgspec.Struct, frozen=True):
+class RetryPlan(msgspec.Struct, frozen=True, gc=False):
     """Retries: at most `attempts` after the first try.
 
     `retry_on` are Envoy's conditions; `status_codes` are repeated too; times in milliseconds (None: Envoy's own).
@@ -49,7 +49,7 @@ class RetryPlan(msgspec.Struct, frozen=True):
     origin: Origin | None = None
 
 
-class MirrorPlan(msgspec.Struct, frozen=True):
+class MirrorPlan(msgspec.Struct, frozen=True, gc=False):
     """Copy `percent` (0–100) of the requests to `cluster` and drop the answers."""
 
     cluster: str
@@ -57,14 +57,14 @@ class MirrorPlan(msgspec.Struct, frozen=True):
     origin: Origin | None = None
 
 
-class RegexRewrite(msgspec.Struct, frozen=True):
+class RegexRewrite(msgspec.Struct, frozen=True, gc=False):
     r"""Replace what RE2 `pattern` matches in the path by `substitution` (`\1` references)."""
 
     pattern: str
     substitution: str
 
 
-class ForwardPlan(msgspec.Struct, frozen=True):
+class ForwardPlan(msgspec.Struct, frozen=True, gc=False):
     """Send the request to one of `clusters`.
 
     `timeout` in milliseconds, 0 for none; at most one of `prefix_rewrite` and `regex_rewrite`.
@@ -82,7 +82,7 @@ class ForwardPlan(msgspec.Struct, frozen=True):
     dynamic: bool = False
 
 
-class RedirectPlan(msgspec.Struct, frozen=True):
+class RedirectPlan(msgspec.Struct, frozen=True, gc=False):
     """Answer with a redirect; empty parts keep the request's own; `port` 0 keeps it too."""
 
     code: int = 301
@@ -93,7 +93,7 @@ class RedirectPlan(msgspec.Struct, frozen=True):
     prefix_rewrite: str | None = None
 
 
-class DirectResponsePlan(msgspec.Struct, frozen=True):
+class DirectResponsePlan(msgspec.Struct, frozen=True, gc=False):
     """Answer at once with `status` and `body`; `reason` explains an answer that Pidalio itself decided on."""
 
     status: int
@@ -116,14 +116,14 @@ class AbortPlan(msgspec.Struct, frozen=True, gc=False):
     grpc_status: int | None = None
 
 
-class FaultPlan(msgspec.Struct, frozen=True):
+class FaultPlan(msgspec.Struct, frozen=True, gc=False):
     """Inject faults: the delay comes first, the two draws are independent."""
 
     delay: DelayPlan | None = None
     abort: AbortPlan | None = None
 
 
-class CorsPlan(msgspec.Struct, frozen=True):
+class CorsPlan(msgspec.Struct, frozen=True, gc=False):
     """Answer preflights of matching origins; `max_age` in seconds as text, empty when unset."""
 
     allow_origins: tuple[StringPattern, ...]
@@ -135,7 +135,7 @@ class CorsPlan(msgspec.Struct, frozen=True):
     forward_unmatched: bool = True
 
 
-class RoutePlan(msgspec.Struct, frozen=True):
+class RoutePlan(msgspec.Struct, frozen=True, gc=False):
     """One route; `origin` None means Pidalio's (Istio's) default for a service without rule."""
 
     match: MatchPlan
@@ -150,7 +150,7 @@ class RoutePlan(msgspec.Struct, frozen=True):
     origin: Origin | None = None
 
 
-class VirtualHostPlan(msgspec.Struct, frozen=True):
+class VirtualHostPlan(msgspec.Struct, frozen=True, gc=False):
     """The routes of some domains, first match wins; no match is a 404.
 
     `domains` are lower-case and appear in one virtual host of a table only.
@@ -164,7 +164,7 @@ class VirtualHostPlan(msgspec.Struct, frozen=True):
     origin: Origin | None = None
 
 
-class RouteTablePlan(msgspec.Struct, frozen=True):
+class RouteTablePlan(msgspec.Struct, frozen=True, gc=False):
     """A RouteConfiguration.
 
     With `delta` its virtual hosts travel one by one (VHDS) and `virtual_hosts` holds only inline ones.

@@ -16,7 +16,7 @@ class ProxyType(enum.Enum):
     ROUTER = "router"
 
 
-class Proxy(msgspec.Struct, frozen=True):
+class Proxy(msgspec.Struct, frozen=True, gc=False):
     """One Envoy.
 
     `outbound` is `address:port` of the explicit HTTP-proxy listener, empty where there is none;

@@ -38,7 +38,7 @@ class Place(msgspec.Struct, frozen=True, order=True, gc=False):
         return f"{self.file}:{self.line}"
 
 
-class Origin(msgspec.Struct, frozen=True, order=True):
+class Origin(msgspec.Struct, frozen=True, order=True, gc=False):
     """Name the part of an object that a compiled value stems from: stable under moves and comments.
 
     `path` is the field path inside the spec (`http[2].match[0]`); empty means the object as a whole.
@@ -51,7 +51,7 @@ class Origin(msgspec.Struct, frozen=True, order=True):
         return f"{self.object} {self.path}" if self.path else str(self.object)
 
 
-class Report(msgspec.Struct, frozen=True, order=True):
+class Report(msgspec.Struct, frozen=True, order=True, gc=False):
     """Tell a user one thing about one object: `message` says what is wrong and what to do.
 
     `code` is stable and documented; `path` is a field path from the object's root (`spec.http[0].route`).

@@ -68,7 +68,7 @@ class Locality(msgspec.Struct, frozen=True, order=True, gc=False):
         return "/".join((self.region, self.zone, self.subzone)).rstrip("/")
 
 
-class Port(msgspec.Struct, frozen=True, order=True):
+class Port(msgspec.Struct, frozen=True, order=True, gc=False):
     """A port that callers use: `number`; instances listen on `target_port` (0: the same number)."""
 
     number: int
@@ -78,7 +78,7 @@ class Port(msgspec.Struct, frozen=True, order=True):
     target_port_name: str = ""
 
 
-class Service(msgspec.Struct, frozen=True):
+class Service(msgspec.Struct, frozen=True, gc=False):
     """A named destination.
 
     `hostname` is fully qualified and lower-case, or a wildcard (ServiceEntry).
@@ -106,7 +106,7 @@ class Service(msgspec.Struct, frozen=True):
         return next((port for port in self.ports if port.number == number), None)
 
 
-class Endpoint(msgspec.Struct, frozen=True):
+class Endpoint(msgspec.Struct, frozen=True, gc=False):
     """One instance's address for one service port.
 
     `address` is an IP, a DNS name (resolution DNS) or `unix:///path` (then `port` is 0);
@@ -126,7 +126,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     network: str = ""
 
 
-class Workload(msgspec.Struct, frozen=True):
+class Workload(msgspec.Struct, frozen=True, gc=False):
     """One running instance with its labels; selected by services of its namespace.
 
     `ports` maps a service port's name to the number this instance uses instead (WorkloadEntry.ports);

@@ -30,7 +30,7 @@ _BALANCING = {
 }
 
 
-class ClusterKey(msgspec.Struct, frozen=True, order=True):
+class ClusterKey(msgspec.Struct, frozen=True, order=True, gc=False):
     """One destination: a service's port and subset, under the DestinationRules that `view` sees."""
 
     host: str
@@ -50,13 +50,13 @@ class ClusterKey(msgspec.Struct, frozen=True, order=True):
         return self.host, self.owner
 
 
-class Assignment(msgspec.Struct, frozen=True):
+class Assignment(msgspec.Struct, frozen=True, gc=False):
     """The endpoints of a cluster."""
 
     cluster: ClusterKey
 
 
-class ServiceClusters(msgspec.Struct, frozen=True):
+class ServiceClusters(msgspec.Struct, frozen=True, gc=False):
     """The clusters of one service by name, and those of them whose endpoints travel by themselves (EDS)."""
 
     clusters: tuple[tuple[str, ClusterKey], ...] = ()

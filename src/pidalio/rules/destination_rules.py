@@ -19,7 +19,7 @@ from pidalio.store.hosts import host_reference, wildcards_of
 from pidalio.store.tables import Key
 
 
-class Policy(msgspec.Struct, frozen=True):
+class Policy(msgspec.Struct, frozen=True, gc=False):
     """The effective policy of one cluster; None where nothing is stated.
 
     `load_balancer` comes with the origin of the block it was taken from; `origin` is the rule as a whole.
@@ -32,7 +32,7 @@ class Policy(msgspec.Struct, frozen=True):
     origin: Origin | None = None
 
 
-class SubsetLabels(msgspec.Struct, frozen=True):
+class SubsetLabels(msgspec.Struct, frozen=True, gc=False):
     """A subset's name and labels, and the rule that defines it."""
 
     name: str
@@ -54,7 +54,7 @@ def client_view(world: Database, client: str, identity: ServiceId) -> str:
     return client if has_private(world, identity) else ""
 
 
-class OwnHosts(msgspec.Struct, frozen=True):
+class OwnHosts(msgspec.Struct, frozen=True, gc=False):
     """The hosts that a namespace's rules name."""
 
     exact: frozenset[str] = frozenset()

@@ -22,7 +22,7 @@ from pidalio.store.protocols import protocol_named
 from pidalio.store.tables import Key
 
 
-class GatewayPort(msgspec.Struct, frozen=True, order=True):
+class GatewayPort(msgspec.Struct, frozen=True, order=True, gc=False):
     """A port of gateway proxies, bound to `bind` ("" for all addresses); `gateways` open it, the oldest first."""
 
     number: int
@@ -35,7 +35,7 @@ class GatewayPort(msgspec.Struct, frozen=True, order=True):
         return names.gateway_table(self.number, self.bind)
 
 
-class GatewayHostKey(msgspec.Struct, frozen=True):
+class GatewayHostKey(msgspec.Struct, frozen=True, gc=False):
     """What a gateway's virtual host is compiled from: rules with the gateway each hangs on, in order."""
 
     host: str

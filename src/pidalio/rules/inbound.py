@@ -31,7 +31,7 @@ from pidalio.store import tables
 from pidalio.store.tables import ServiceKey
 
 
-class InboundPort(msgspec.Struct, frozen=True):
+class InboundPort(msgspec.Struct, frozen=True, gc=False):
     """A port of the instance: `number` is where callers reach it, `service_port` what they ask for."""
 
     number: int

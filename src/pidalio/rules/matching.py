@@ -19,7 +19,7 @@ _PRESENT = StringPattern(MatchKind.PRESENT)
 _IGNORED = frozenset({"uri", "scheme", "method", "authority"})
 
 
-class RouteContext(msgspec.Struct, frozen=True):
+class RouteContext(msgspec.Struct, frozen=True, gc=False):
     """For whom routes are compiled.
 
     `gateway` is `mesh` or the reference of the gateway they hang on; `port` is the listener's;

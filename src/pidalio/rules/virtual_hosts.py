@@ -39,7 +39,7 @@ _LOOP_HEADER = "x-pidalio-passthrough"
 _ABSENT = "invalid"
 
 
-class VirtualHostKey(msgspec.Struct, frozen=True):
+class VirtualHostKey(msgspec.Struct, frozen=True, gc=False):
     """What a sidecar's virtual host is compiled from.
 
     `owner` is the service's namespace, None for a host that only a VirtualService names;
@@ -79,7 +79,7 @@ def virtual_host_keys(world: Database, scope: Scope) -> Entries:
     return tuple(result)
 
 
-class Caller(msgspec.Struct, frozen=True):
+class Caller(msgspec.Struct, frozen=True, gc=False):
     """What a virtual host depends on of those who call: the rule for them, and what it and names ask about them."""
 
     rule: Key | None = None

@@ -15,7 +15,7 @@ from pidalio.store.hosts import host_reference, wildcards_of
 from pidalio.store.tables import Key, gateway_reference
 
 
-class Head(msgspec.Struct, frozen=True):
+class Head(msgspec.Struct, frozen=True, gc=False):
     """What decides whether a VirtualService applies.
 
     `by_source` says that some match asks for the caller's namespace or labels.

@@ -16,14 +16,14 @@ from pidalio.store import tables
 from pidalio.store.tables import Key
 
 
-class EgressHost(msgspec.Struct, frozen=True):
+class EgressHost(msgspec.Struct, frozen=True, gc=False):
     """One entry of a Sidecar's egress hosts: `namespace` is `*` or a name, `host` a name or wildcard."""
 
     namespace: str
     host: str
 
 
-class Scope(msgspec.Struct, frozen=True):
+class Scope(msgspec.Struct, frozen=True, gc=False):
     """What decides the view of a proxy.
 
     `namespace` is "" for clients whose namespace makes no difference; `labels` are only those that some rule asks
@@ -35,7 +35,7 @@ class Scope(msgspec.Struct, frozen=True):
     egress: tuple[EgressHost, ...] | None = None
 
 
-class OutboundPolicy(msgspec.Struct, frozen=True):
+class OutboundPolicy(msgspec.Struct, frozen=True, gc=False):
     """What happens to unknown hosts, and who says so."""
 
     allows_any: bool
