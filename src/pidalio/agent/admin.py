@@ -3,6 +3,7 @@
 Source of paths and answers: Envoy's administration interface. Nothing else in Pidalio reads these answers' shapes.
 """
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ _APPLIED = (
     r"^(cluster_manager\.cds\.update_success|listener_manager\."
     r"(lds\.update_success|total_listeners_warming|workers_started))$"
 )
-_OPEN = r"^(listener\..*\.downstream_cx_active|http\..*\.downstream_rq_active)$"
-_OWN = ("listener.admin.", "http.admin.")
+_OPEN = r"^listener\..*\.downstream_cx_active$"
+_OWN = "listener.admin."
 
 
 class Admin:
@@ -68,11 +69,15 @@ class Admin:
         """Ask callers to leave (`connection: close`, GOAWAY), and close the listeners after the drain time."""
         await self._post("/drain_listeners?graceful" + ("&inboundonly" if inbound_only else ""))
 
-    async def open_work(self) -> tuple[int, int]:
-        """Return the connections from callers and the requests that are open, those of the admin interface apart."""
-        stats = {name: value for name, value in (await self.stats(_OPEN)).items() if not name.startswith(_OWN)}
-        connections = sum(value for name, value in stats.items() if name.endswith("downstream_cx_active"))
-        return connections, sum(value for name, value in stats.items() if name.endswith("downstream_rq_active"))
+    async def open_connections(self, only: Collection[tuple[str, int]] = ()) -> int:
+        """Return how many connections callers hold, at the listeners bound to `only` or at all but the admin's."""
+        names = {f"listener.{address}_{port}.downstream_cx_active" for address, port in only}
+        stats = await self.stats(_OPEN)
+        return sum(
+            value
+            for name, value in stats.items()
+            if (name in names if names else not name.startswith(_OWN) and ".worker_" not in name)
+        )
 
     async def close(self) -> None:
         """Give the connections up; a later question opens new ones."""

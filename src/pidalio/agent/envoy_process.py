@@ -6,7 +6,7 @@ What the bootstrap says is the caller's: it is written as given, readable by thi
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -124,20 +124,21 @@ class EnvoyProcess:
             return False
         return True
 
-    async def drain(self, *, inbound_only: bool, at_most_seconds: float) -> bool:
-        """Let callers leave; return when no work is open, or False when some was left at the end of the time."""
+    async def drain(self, inbound: Collection[tuple[str, int]] = (), *, at_most_seconds: float) -> bool:
+        """Let callers leave the listeners bound to `inbound`, or all; False when some were left at the end of the time.
+
+        What the workload itself holds open towards others is not waited for.
+        """
         try:
-            await self.admin.drain(inbound_only=inbound_only)
+            await self.admin.drain(inbound_only=bool(inbound))
             async with asyncio.timeout(at_most_seconds):
-                while True:
-                    connections, requests = await self.admin.open_work()
-                    if connections == 0 and requests == 0:
-                        return True
+                while await self.admin.open_connections(inbound):  # noqa: ASYNC110 - another process tells no event
                     await asyncio.sleep(_LAST_POLL_SECONDS)
         except TimeoutError:
             return False
         except EnvoyUnresponsive:
             return not self.is_running
+        return True
 
     async def stop(self, *, grace_seconds: float = 5) -> int | None:
         """End the process, and return its exit status; None when it never started."""

@@ -7,7 +7,7 @@ A sidecar and a gateway differ only in what is beside this.
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 from pidalio.agent.backoff import Backoff
 from pidalio.agent.envoy_process import Bootstrap, EnvoyFiles, EnvoyOptions, EnvoyProcess
@@ -68,11 +68,11 @@ class EnvoySupervisor:
         if self._envoy is not None:
             await self._envoy.stop(grace_seconds=1)
 
-    async def drain(self, *, inbound_only: bool, at_most_seconds: float) -> bool:
-        """Let callers leave; False when some were left at the end of the time."""
+    async def drain(self, inbound: Collection[tuple[str, int]] = (), *, at_most_seconds: float) -> bool:
+        """Let callers leave the listeners bound to `inbound`, or all; False when some were left at the end."""
         if self._envoy is None or not self._envoy.is_running:
             return True
-        return await self._envoy.drain(inbound_only=inbound_only, at_most_seconds=at_most_seconds)
+        return await self._envoy.drain(inbound, at_most_seconds=at_most_seconds)
 
     async def stop(self) -> None:
         """End the present Envoy, and start no other."""

@@ -39,7 +39,7 @@ class GatewayAgent:
     async def stop(self, *, drain_seconds: float = 10) -> None:
         """Let callers finish, at most so long, then end Envoy."""
         if drain_seconds > 0:
-            await self.supervisor.drain(inbound_only=False, at_most_seconds=drain_seconds)
+            await self.supervisor.drain(at_most_seconds=drain_seconds)
         await self.supervisor.stop()
 
     async def _envoy_changed(self, error: EnvoyError | None) -> None:

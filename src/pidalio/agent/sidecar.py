@@ -104,8 +104,9 @@ class Sidecar:
         """Leave the mesh first, let callers finish, then end the application and its Envoy."""
         self._stopping.set()
         await self._set_health(None)
-        if drain:
-            await self.supervisor.drain(inbound_only=True, at_most_seconds=self.patience.drain)
+        inbound = [(self.where.address, port) for _, port in self.where.ports]
+        if drain and inbound:
+            await self.supervisor.drain(inbound, at_most_seconds=self.patience.drain)
         if self._app is not None:
             await self._app.stop(grace_seconds=self.patience.stop)
         await self.supervisor.stop()

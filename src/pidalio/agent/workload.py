@@ -7,6 +7,7 @@ It gets the contract of design decision D9 and nothing else from us; its own `en
 import asyncio
 import os
 import re
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -68,7 +69,7 @@ class WorkloadProcess:
         self, instance: LocalInstance, contract: AppContract, processes: Processes, *, log: Path, root: Path
     ) -> None:
         self.instance, self.contract, self.log, self.root = instance, contract, log, root
-        self.environment = contract.environment(instance, os.environ)
+        self.environment = contract.environment(instance, os.environ | {"PATH": _path_with_python()})
         self._processes = processes
         self._process: Process | None = None
 
@@ -127,3 +128,8 @@ class WorkloadProcess:
 def contract_of(instance: LocalInstance, where: Placement, app_ports: Mapping[int, int]) -> AppContract:
     """Return what to tell the application of an instance; `app_ports` maps each declared port to the real one."""
     return AppContract(tuple((port, app_ports[port]) for port in instance.port_numbers), where.outbound)
+
+
+def _path_with_python() -> str:
+    """Return the command path, with our own interpreter's folder last: `python` means something on every machine."""
+    return os.pathsep.join((os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent)))

@@ -64,16 +64,23 @@ async def test_connections_in_use_survive_the_closing(envoy):
     writer.close()
 
 
-async def test_drain_waits_for_callers_to_leave(envoy):
-    port = free_port()
-    await envoy.start(static_bootstrap(envoy.files.admin, [listener("in", "127.0.0.1", port)]))
+async def test_drain_waits_for_callers_and_not_for_calls_of_the_workload(envoy):
+    inbound, outbound = free_port(), free_port()
+    listeners = [listener("in", "127.0.0.1", inbound), listener("out", "127.0.0.1", outbound, "OUTBOUND")]
+    await envoy.start(static_bootstrap(envoy.files.admin, listeners))
     await envoy.ready()
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
-    await reader.readuntil(b"<in>")
-    assert not await envoy.drain(inbound_only=True, at_most_seconds=0.1)
-    writer.close()
-    assert await envoy.drain(inbound_only=True, at_most_seconds=20)
+    writers = []
+    for port, text in ((inbound, b"<in>"), (outbound, b"<out>")):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        await reader.readuntil(text)
+        writers.append(writer)
+    callers = [("127.0.0.1", inbound)]
+    assert not await envoy.drain(callers, at_most_seconds=0.1)
+    writers[0].close()
+    assert await envoy.drain(callers, at_most_seconds=20)
+    assert not await envoy.drain(at_most_seconds=0.1)
+    writers[1].close()
 
 
 async def test_refused_bootstrap_is_quoted(envoy):
