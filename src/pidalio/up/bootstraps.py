@@ -1,0 +1,26 @@
+"""What each Envoy of the mesh starts from: who it is, its access log, and the control plane's socket."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pidalio.envoy.bootstrap import ads_bootstrap, node
+from pidalio.envoy.protos import to_dict
+from pidalio.model import Proxy
+from pidalio.server.proxies import metadata_of
+from pidalio.up.folder import MeshFolder
+
+
+def bootstraps(folder: MeshFolder, xds: Path) -> Callable[[Proxy, Path], Mapping[str, Any]]:
+    """Return what makes the bootstrap of a proxy from it and the path of its admin socket."""
+
+    def bootstrap(proxy: Proxy, admin: Path) -> Mapping[str, Any]:
+        logged = msgspec.structs.replace(proxy, access_log=str(folder.access_log(proxy)))
+        who = node(
+            logged.id, f"{logged.name}.{logged.namespace}", locality=logged.locality, metadata=metadata_of(logged)
+        )
+        return to_dict(ads_bootstrap(node=who, xds_address=f"unix://{xds}", admin_path=str(admin)))
+
+    return bootstrap

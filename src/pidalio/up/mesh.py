@@ -1,0 +1,228 @@
+"""A whole mesh in one process: what is written in a folder becomes processes, proxies and live rules.
+
+Start:  the folder is ours (lock) → Envoy is there → history → control plane and its socket → files → the ports of
+        gateways are free → workloads, their Envoys and gateways, all at the same time.
+While it runs, every change of the inputs wakes `_follow`, which brings processes in line with objects.
+Stop:   gateways drain → workloads and their Envoys → files → every process left, by the guard → control plane.
+
+Invariant: nothing is started before everything that one line could refuse has been checked.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from pidalio.agent.addresses import AddressPool, lowest_port
+from pidalio.agent.envoy_process import EnvoyFiles, EnvoyOptions
+from pidalio.agent.fleet import Fleet, Places
+from pidalio.agent.gateway import GatewayAgent
+from pidalio.agent.processes import Processes
+from pidalio.agent.run_directory import RunDirectory, run_directory_of
+from pidalio.agent.sidecar import ControlPlane as AgentsView
+from pidalio.agent.sidecar import Patience
+from pidalio.api.load import Loaded
+from pidalio.envoy.executable import check_version, find_envoy
+from pidalio.errors import PortInUse, UsageError
+from pidalio.history import SqliteHistory
+from pidalio.model import Proxy, Workload
+from pidalio.platforms.files import FileSource
+from pidalio.platforms.files.finding import Root, find
+from pidalio.server.control_plane import ControlPlane
+from pidalio.store import tables
+from pidalio.up.bootstraps import bootstraps
+from pidalio.up.folder import MeshFolder
+from pidalio.up.gateways import GatewayAddress, Gateways, addresses, moved_port, port_in_use
+from pidalio.up.notices import Notices
+from pidalio.up.workloads import with_working_directories
+from pidalio.xds import AdsServer, Events
+
+_LOOK_EVERY_SECONDS = 0.05
+_SOURCE, _KIND = "local", "LocalWorkload"
+
+
+class MeshOptions(msgspec.Struct, frozen=True):
+    """What to run: `paths` are files and folders, `folder` is whose `.pidalio` keeps the data.
+
+    `envoy` names an executable (empty: `find_envoy`), which may be of any version with `any_version`;
+    `drain` is how long callers are given at the end, in seconds.
+    """
+
+    paths: tuple[str, ...] = (".",)
+    folder: Path = Path()
+    namespace: str = "default"
+    envoy: str = ""
+    any_version: bool = False
+    drain: float = 2.0
+
+
+class Mesh:
+    """One embedded mesh, running inside its `async with` block; lines for people go to `tell`.
+
+    Entering raises `UsageError`, `PortInUse`, `EnvoyError` or `HistoryUnavailable`, one line each.
+    """
+
+    control: ControlPlane
+    fleet: Fleet
+    gateways: Gateways
+
+    def __init__(self, options: MeshOptions, tell: Callable[[str], None], events: Events | None = None) -> None:
+        self.options = options
+        self.folder = MeshFolder(options.folder.resolve())
+        self._notices = Notices(tell)
+        self._events = events
+        self._stack = contextlib.AsyncExitStack()
+        self._processes = Processes()
+        self._delivered = asyncio.Event()
+        self._addresses: tuple[GatewayAddress, ...] = ()
+        self._seen = (-1, -1)
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    async def ready(self) -> None:
+        """Wait until every workload is registered and every gateway serves."""
+        await self.fleet.all_registered()
+        await self.gateways.ready()
+
+    def gateway_addresses(self) -> tuple[GatewayAddress, ...]:
+        """Return where gateways listen."""
+        return addresses(self.control.objects("Gateway"), lowest_port())
+
+    async def _start(self) -> None:
+        require_files(self.options.paths)
+        run = self._stack.enter_context(RunDirectory(run_directory_of(self.folder.root)))
+        self.folder.make()
+        envoy = await asyncio.to_thread(_envoy, self.options)
+        xds = run.socket("xds")
+        await self._start_control_plane(xds)
+        self._stack.push_async_callback(self._processes.close)
+        self.fleet, self.gateways = self._agents(run, envoy, xds)
+        source = FileSource(self.options.paths, self.options.namespace)
+        await self._stack.enter_async_context(_background(source.run(self._deliver), "files"))
+        await self._delivered.wait()
+        self._require_free_ports()
+        await self._stack.enter_async_context(self.fleet)
+        await self._stack.enter_async_context(self.gateways)
+        self._reconcile()
+        await self._stack.enter_async_context(_background(self._follow(), "follow"))
+
+    async def _start_control_plane(self, xds: Path) -> None:
+        history = await SqliteHistory.open(self.folder.history)
+        self._stack.push_async_callback(history.close)
+        self.control = ControlPlane(history, events=self._events)
+        for report in await self.control.restore():
+            self._notices.event(report)
+        server = AdsServer(self.control.ads, f"unix:{xds}")
+        await server.start()
+        self._stack.push_async_callback(server.stop)
+
+    def _agents(self, run: RunDirectory, envoy: Path, xds: Path) -> tuple[Fleet, Gateways]:
+        pool = AddressPool(self.folder.root)
+        self._stack.callback(pool.close)
+        bootstrap = bootstraps(self.folder, xds)
+        options = EnvoyOptions(envoy)
+        agents = AgentsView(self._register, self._deregister, self._notices.event)
+        places = Places(run, self.folder.logs, self.folder.root)
+        fleet = Fleet(pool, places, self._processes, agents, bootstrap, options, patience=Patience())
+
+        def gateway(proxy: Proxy) -> GatewayAgent:
+            name = f"{proxy.name}.{proxy.namespace}"
+            files = EnvoyFiles(run.file(f"{name}.json"), run.socket(name), self.folder.envoy_log(name))
+            return GatewayAgent(
+                name,
+                lambda: bootstrap(proxy, files.admin),
+                options=options,
+                files=files,
+                processes=self._processes,
+                report=self._notices.event,
+            )
+
+        return fleet, Gateways(gateway, lowest_port(), drain_seconds=self.options.drain)
+
+    # Inputs
+
+    async def _deliver(self, units: Mapping[str, Loaded | None]) -> None:
+        await self.control.replace_units("files", units, author="files")
+        self._delivered.set()
+
+    async def _register(self, row: Workload) -> None:
+        self.control.feed(_SOURCE, {tables.WORKLOADS: {(row.namespace, row.name, _KIND): row}})
+
+    async def _deregister(self, row: Workload) -> None:
+        self.control.feed(_SOURCE, {tables.WORKLOADS: {(row.namespace, row.name, _KIND): None}})
+
+    # What follows from them
+
+    async def _follow(self) -> None:
+        """Bring processes in line whenever objects changed, whoever changed them, and tell what stands."""
+        while True:
+            self._notices.standing(self.control.reports())
+            await asyncio.sleep(_LOOK_EVERY_SECONDS)
+            seen = (self.control.revision, self.control.world.generation)
+            if seen != self._seen:
+                self._seen = seen
+                self._reconcile()
+
+    def _reconcile(self) -> None:
+        objects = self.control.objects("LocalWorkload")
+        self.fleet.reconcile(with_working_directories(objects, self.control.place, self.folder.root))
+        self._announce_ports()
+        self.gateways.reconcile(self.control.objects("Gateway"))
+
+    def _require_free_ports(self) -> None:
+        for one in self.gateway_addresses():
+            if not one.is_free():
+                raise PortInUse(port_in_use(one).line())
+
+    def _announce_ports(self) -> None:
+        """Tell of new ports that are moved or taken; Envoy would share a taken one without a word."""
+        now = self.gateway_addresses()
+        for one in now:
+            if one not in self._addresses:
+                if (report := moved_port(one)) is not None:
+                    self._notices.event(self.control.catalog.locate((report,))[0])
+                if self._addresses and not one.is_free():
+                    self._notices.event(self.control.catalog.locate((port_in_use(one),))[0])
+        self._addresses = now
+
+
+def require_files(paths: Sequence[str]) -> None:
+    """Raise `UsageError` where a path does not exist, or no file of the mesh is under any."""
+    for path in paths:
+        if not Path(path).exists():
+            raise UsageError(f"{path}: no such file or folder: name what holds the mesh, or make one: pidalio init")
+    if not find([Root.of(path) for path in paths]).files:
+        raise UsageError(f"no YAML files in {', '.join(paths)}: make a first mesh with `pidalio init`")
+
+
+def _envoy(options: MeshOptions) -> Path:
+    executable = find_envoy(options.envoy)
+    if not options.any_version:
+        check_version(executable)
+    return executable
+
+
+@contextlib.asynccontextmanager
+async def _background(work: Coroutine[None, None, None], name: str) -> AsyncIterator[None]:
+    """Run `work` beside the block; what stops it unasked stops the block too."""
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(work, name=name)
+        try:
+            yield
+        finally:
+            task.cancel()
