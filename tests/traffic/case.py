@@ -21,7 +21,7 @@ class Call:
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     to: str | Mapping[str, float] | None = None
-    status: int = 200
+    status: int | None = 200
     path: str | None = None
     host: str | None = None
     sees: Mapping[str, str | None] = field(default_factory=dict)

@@ -10,17 +10,19 @@ _numbers: dict[str, int] = {}
 
 
 def address(service: str, version: str, instance: int = 1) -> str:
-    """Return the address of an instance; `version` is written `v1` to `v99`."""
-    number = _numbers.setdefault(service, 10 + len(_numbers))
-    assert number < 100, "the addresses of the tables have run out"
-    return f"127.{number}.{int(version[1:])}.{instance}"
+    """Return the address of an instance; `version` is written `v1` to `v31`."""
+    number = _numbers.setdefault(service, len(_numbers))
+    assert number < 80 * 8, "the addresses of the tables have run out"
+    high, low = divmod(number, 8)
+    return f"127.{10 + high}.{low * 32 + int(version[1:])}.{instance}"
 
 
 def instance_at(found: str) -> str:
     """Return `reviews v2 #1` for its address, or the address of no known instance."""
-    _, number, version, instance = found.split(".")
-    name = next((name for name, own in _numbers.items() if str(own) == number), None)
-    return f"{name} v{version} #{instance}" if name else found
+    _, high, low, instance = (int(part) for part in found.split("."))
+    number = (high - 10) * 8 + low // 32
+    name = next((name for name, own in _numbers.items() if own == number), None)
+    return f"{name} v{low % 32} #{instance}" if name else found
 
 
 def service(

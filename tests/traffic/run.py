@@ -62,7 +62,7 @@ def drive(envoy: RunningEnvoy, call: Call, backend: Backend) -> Driven:
     request = request_of(call)
     identities = [envoy.next_id() for _ in range(call.times)]
     marked = [_marked(request, envoy, each) for each in identities]
-    answers = fetch([_sent(door, each) for each in marked], at_once=8)
+    answers = fetch([_sent(door, each) for each in marked], at_once=1)
     copies = len(call.mirrors or ())
     seen = [
         backend.wait_for(_call_id(envoy, each), copies + (1 if got.header("x-from") else 0))
@@ -74,7 +74,7 @@ def drive(envoy: RunningEnvoy, call: Call, backend: Backend) -> Driven:
         if not call.is_told:
             direct = [each for each in arrived if each.address == got.header("x-from")]
             differences += mismatches(decision, got, envoy.logged(identity), direct)
-    outcome = _outcome(envoy, identities[-1], answers, seen)
+    outcome = _outcome(envoy, identities[-1], answers, seen, expects_copies=call.mirrors is not None)
     outcome.virtual_host = (decision.host.name if decision.host else "") if not differences else None
     outcome.timeout = call.timeout
     return Driven(outcome, sorted(set(differences)))
@@ -98,12 +98,16 @@ def _sent(door: ListenerPlan, request: Request) -> Sent:
     return Sent((door.address, door.port), request.method, target, request.authority, request.headers)
 
 
-def _outcome(envoy: RunningEnvoy, last: str, answers: list[Got], seen: list[list[Seen]]) -> Outcome:
+def _outcome(
+    envoy: RunningEnvoy, last: str, answers: list[Got], seen: list[list[Seen]], *, expects_copies: bool
+) -> Outcome:
     got, log = answers[-1], envoy.logged(last)
     arrived = [each for each in seen[-1] if each.address == got.header("x-from")] or seen[-1]
     reached = Counter(instance_at(each.header("x-from") or "") for each in answers if each.header("x-from"))
     mirrors = frozenset(
-        instance_at(each.address).rpartition(" ")[0] for each in seen[-1] if each.address != got.header("x-from")
+        instance_at(each.address).rpartition(" ")[0]
+        for each in seen[-1]
+        if expects_copies and each.address != got.header("x-from")
     )
     own = arrived[-1] if arrived else None
     return Outcome(
@@ -119,9 +123,9 @@ def _outcome(envoy: RunningEnvoy, last: str, answers: list[Got], seen: list[list
         details=log["details"],
         route=log["route"] or "",
         cluster=log["cluster"] or "",
-        tries=len([each for each in seen[-1] if own and each.address == own.address]) if own else 0,
+        tries=len(seen[-1]) - len(mirrors),
         slow=got.seconds * 1000,
-        mirrors=mirrors if got.header("x-from") else frozenset(),
+        mirrors=mirrors,
     )
 
 
