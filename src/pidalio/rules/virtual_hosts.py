@@ -7,6 +7,7 @@ The table is that of the explicit HTTP-proxy listener (design record 0005): one 
 Source of the rules: Istio's documented route tables (reference §2.4, §2.5).
 """
 
+from collections.abc import Iterator
 from typing import TypeAlias
 
 import msgspec
@@ -67,16 +68,22 @@ Entries: TypeAlias = tuple[tuple[str, VirtualHostKey], ...]
 @derived
 def virtual_host_keys(world: Database, scope: Scope) -> Entries:
     """Return every virtual host of the scope's table."""
-    view = scope.namespace if services.has_own_view(world, scope.namespace) else ""
-    result: list[tuple[str, VirtualHostKey]] = []
-    visible = services.visible_services(world, scope)
-    for identity in visible:
-        rule = governing(world, scope, identity[0])
-        near = identity[1] == scope.namespace
-        result += service_hosts(world, identity, near, _caller(scope, rule, view))
-    known = {host for host, _ in visible}
-    result += _rule_only(world, scope, known, view)
+    result = [entry for entries in scope_hosts(world, scope) for entry in entries]
+    known = {host for host, _ in services.visible_services(world, scope)}
+    result += _rule_only(world, scope, known, _view(world, scope))
     return tuple(result)
+
+
+def scope_hosts(world: Database, scope: Scope) -> Iterator[Entries]:
+    """Yield the virtual hosts of a scope's services, service by service."""
+    view = _view(world, scope)
+    for identity in services.visible_services(world, scope):
+        near = identity[1] == scope.namespace
+        yield service_hosts(world, identity, near, _caller(scope, governing(world, scope, identity[0]), view))
+
+
+def _view(world: Database, scope: Scope) -> str:
+    return scope.namespace if services.has_own_view(world, scope.namespace) else ""
 
 
 class Caller(msgspec.Struct, frozen=True, gc=False):
