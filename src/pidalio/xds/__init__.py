@@ -8,8 +8,9 @@ Invariant: what a proxy has acknowledged, and only that, is what it is believed 
 from pidalio.xds.ads import Ads, Resolve
 from pidalio.xds.node import Node, Peer
 from pidalio.xds.server import AdsServer, Transport
+from pidalio.xds.session import Limits
 from pidalio.xds.status import Events, Rejection, State, StreamStatus, TypeStatus, Unobserved, Verdict
-from pidalio.xds.stream import Limits, Stream
+from pidalio.xds.stream import Stream
 from pidalio.xds.target import Target
 from pidalio.xds.tls import TlsFiles
 

@@ -13,8 +13,9 @@ from typing import Final
 
 from pidalio.errors import Refused
 from pidalio.xds.node import Node, Peer
+from pidalio.xds.session import Limits, Session
 from pidalio.xds.status import Events, State, StreamStatus, Unobserved, Verdict
-from pidalio.xds.stream import Limits, Stream
+from pidalio.xds.stream import Stream
 from pidalio.xds.target import Target
 
 Resolve = Callable[[Node, Peer], Target]
@@ -24,7 +25,7 @@ _WORST: Final = (State.LIVE, State.LAGGING, State.REJECTED)
 class _Waiter:
     """Someone who waits until every stream has a generation; `lagging` holds those that are not known to have it."""
 
-    def __init__(self, generation: int, lagging: set[Stream]) -> None:
+    def __init__(self, generation: int, lagging: set[Session]) -> None:
         self.generation = generation
         self.lagging = lagging
         self.done = asyncio.Event()
@@ -118,10 +119,10 @@ class Ads:
                 self._check(waiter, stream)
             self._finish(waiter)
 
-    def progressed(self, stream: Stream) -> None:
+    def progressed(self, session: Session) -> None:
         """Take note that a stream may have come closer to the newest generation."""
         for waiter in self._waiters:
-            self._check(waiter, stream)
+            self._check(waiter, session)
 
     def overdue(self) -> list[Stream]:
         """Wake the streams for which time matters; return those whose oldest response is unanswered for too long."""
@@ -138,10 +139,9 @@ class Ads:
 
     def status(self) -> tuple[StreamStatus, ...]:
         """Return what is known of every stream, by node; two streams of one node are two entries."""
-        found = [stream.status() for stream in self._wake]
-        counts = Counter(each.node.id for each in found)
-        found.sort(key=lambda each: (each.node.id, each.stream))
-        return tuple(_counted(each, counts[each.node.id]) for each in found)
+        counts = Counter(stream.node.id for stream in self._wake)
+        streams = sorted(self._wake, key=lambda stream: (stream.node.id, stream.number))
+        return tuple(stream.status(counts[stream.node.id]) for stream in streams)
 
     def held(self, proxy: str, type_url: str) -> dict[str, str]:
         """Return what the proxy's newest stream acknowledged: version by name; empty where it is not connected."""
@@ -178,18 +178,14 @@ class Ads:
                 found[verdict.proxy] = verdict
         return tuple(found[proxy] for proxy in sorted(found))
 
-    def _check(self, waiter: _Waiter, stream: Stream, *, ended: bool = False) -> None:
-        if stream in waiter.lagging and (ended or _has_come_through(stream, waiter.generation)):
-            waiter.lagging.discard(stream)
+    def _check(self, waiter: _Waiter, session: Session, *, ended: bool = False) -> None:
+        if session in waiter.lagging and (ended or session.generation >= waiter.generation):
+            waiter.lagging.discard(session)
             self._finish(waiter)
 
     def _finish(self, waiter: _Waiter) -> None:
         if not waiter.lagging and self._generation >= waiter.generation:
             waiter.done.set()
-
-
-def _has_come_through(stream: Stream, generation: int) -> bool:
-    return stream.generation >= generation
 
 
 def _verdict(stream: Stream, generation: int) -> Verdict:
@@ -200,8 +196,3 @@ def _verdict(stream: Stream, generation: int) -> Verdict:
     if applied < generation:
         return Verdict(stream.node.id, State.LAGGING, applied, (), stream.waiting)
     return Verdict(stream.node.id, State.LIVE, applied)
-
-
-def _counted(status: StreamStatus, streams: int) -> StreamStatus:
-    status_with_count = {**{name: getattr(status, name) for name in status.__struct_fields__}, "streams": streams}
-    return StreamStatus(**status_with_count)

@@ -1,0 +1,72 @@
+"""What one response is to hold: the names that are due, compared by version with what the proxy has.
+
+Invariant: a resource is in a batch only if the proxy lacks this version or waits for an answer about it, and never if
+it refused these bytes.
+"""
+
+import msgspec
+
+from pidalio.envoy.resource import Resource
+from pidalio.xds.session import Session
+from pidalio.xds.subscription import REMOVAL, Subscription
+from pidalio.xds.target import Absent, wanted
+from pidalio.xds.typeurls import CLUSTER
+
+
+class Batch(msgspec.Struct):
+    """The content of one response; `looked` are the names it was made from, `asked` those that wait for an answer."""
+
+    looked: list[str] = []
+    resources: list[Resource] = []
+    removed: list[str] = []
+    asked: set[str] = set()
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether there is nothing to say."""
+        return not self.resources and not self.removed
+
+
+def collect(session: Session, asked: Subscription) -> Batch:
+    """Look at what is due: the first part of a refused response by itself, else all names (clusters: a chunk)."""
+    batch = Batch()
+    again = bool(asked.retry)
+    chunked = asked.type_url == CLUSTER and not again
+    for name in asked.retry[0] if again else asked.due:
+        if chunked and len(batch.resources) >= session.around.limits.chunk:
+            break
+        batch.looked.append(name)
+        if asked.due.get(name):
+            batch.asked.add(name)
+        _decide(session, asked, batch, name, again=again)
+    return batch
+
+
+def consume(asked: Subscription, batch: Batch) -> None:
+    """Take off the list what `collect` looked at."""
+    if asked.retry:
+        asked.retry.pop(0)
+    for name in batch.looked:
+        asked.due.pop(name, None)
+    if not asked.due:
+        asked.due = {}  # an emptied dict keeps its room
+
+
+def _decide(session: Session, asked: Subscription, batch: Batch, name: str, *, again: bool) -> None:
+    """Put one name where it belongs; `again` when it was part of a refused response, which may have half applied."""
+    waits = name in batch.asked
+    found = wanted(session.target, session.subscriptions, asked.type_url, name, asked=waits)
+    has = asked.version(name)
+    if isinstance(found, Resource):
+        if found.version == has and not waits:
+            asked.pardon(name, found.version)
+        elif not asked.refuses(name, found.version):
+            batch.resources.append(found)
+    elif found is Absent.LEAVE:
+        return
+    elif not (has or waits or again):
+        asked.rejected.pop(name, None)
+    elif asked.type_url == CLUSTER and name in asked.held:
+        asked.gone[name] = None
+    elif not asked.refuses(name, REMOVAL):
+        batch.removed.append(name)

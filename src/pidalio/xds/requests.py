@@ -1,0 +1,167 @@
+"""What comes in on a stream: first requests, answers, names added and taken back.
+
+Invariant: every name that a proxy asks for is marked to be answered, and nothing that it says it holds is sent again
+unless what it holds does not count any more.
+Source of the rules: Envoy's xDS protocol description, "incremental xDS" and "how the client specifies what resources to
+return".
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Final
+
+from pidalio.errors import Refused
+from pidalio.xds.session import Session
+from pidalio.xds.status import Rejection
+from pidalio.xds.subscription import Sent, Subscription
+from pidalio.xds.target import route_table_of
+from pidalio.xds.typeurls import NAMED, ROUTE, VIRTUAL_HOST, place
+from pidalio.xds.wire import Request
+
+_MOST_TYPES: Final = 32
+
+
+def receive(session: Session, request: Request) -> None:
+    """Take one request: a first request of its type, an answer, a change of what is asked for, or several at once.
+
+    Raise `Refused` when the stream asks for more than `Limits` allows.
+    """
+    asked = session.subscriptions.get(request.type_url)
+    if asked is None:
+        _open(session, request)
+        return
+    if request.nonce:
+        _take_answer(session, asked, request)
+    if request.unsubscribe:
+        _unsubscribe(session, asked, request.unsubscribe)
+    if request.subscribe:
+        _subscribe(session, asked, request.subscribe)
+
+
+def mark(session: Session, dirty: Mapping[str, Collection[str]], generation: int) -> bool:
+    """Note names that may differ since `generation`; tell whether this stream asked for any of them."""
+    touched = False
+    for type_url, names in dirty.items():
+        asked = session.subscriptions.get(type_url)
+        if asked is None:
+            continue
+        whole = asked.wildcard or type_url == VIRTUAL_HOST
+        mine = names if whole else [name for name in names if name in asked.names]
+        if mine:
+            asked.look_at(mine, generation)
+            touched = True
+    return touched
+
+
+def _open(session: Session, request: Request) -> None:
+    """Take the first request of a type; what the proxy still holds from a former stream is not sent again."""
+    if len(session.subscriptions) >= _MOST_TYPES:
+        raise Refused(f"{session.node.id} asks for more than {_MOST_TYPES} types on one stream")
+    kind = request.type_url
+    legacy = not request.subscribe and kind not in NAMED
+    asked = Subscription(kind, wildcard="*" in request.subscribe or legacy or kind == VIRTUAL_HOST)
+    asked.claim(request.initial.items())
+    session.subscriptions[kind] = asked
+    session.order = tuple(sorted(session.subscriptions.values(), key=lambda each: place(each.type_url)))
+    _add_names(session, asked, request.subscribe)
+    _drop_stale_claims(session, asked)
+    asked.look_at([*asked.held, *(session.target.names(kind) if asked.wildcard else ())], 0)
+    asked.look_at([name for name in asked.names if name not in asked.held], 0, force=True)
+    if kind == ROUTE:
+        _look_at_virtual_hosts(session)
+
+
+def _drop_stale_claims(session: Session, asked: Subscription) -> None:
+    """Forget claims that do not count: names not asked for, and what must follow a leader sent on this stream."""
+    fresh = session.fresh.pop(asked.type_url, set())
+    if asked.type_url == VIRTUAL_HOST:
+        stale = [name for name in asked.held if _is_of_new_table(session, name, fresh)]
+    else:
+        stale = [name for name in asked.held if name in fresh or not asked.includes(name)]
+    for name in stale:
+        del asked.held[name]
+
+
+def _is_of_new_table(session: Session, name: str, fresh: set[str]) -> bool:
+    table = route_table_of(session.subscriptions, name)
+    return table in fresh or (table is not None and not session.subscriptions[ROUTE].has_been_sent(table))
+
+
+def _add_names(session: Session, asked: Subscription, names: Collection[str]) -> None:
+    """Add names, as the target's own strings where it has them, so that streams share them."""
+    for name in names:
+        if name != "*":
+            found = session.target.get(asked.type_url, name)
+            asked.names.add(name if found is None else found.name)
+    most = session.around.limits.names
+    if sum(len(each.names) for each in session.order) > most:
+        raise Refused(f"{session.node.id} asks for more than {most} names on one stream")
+
+
+def _subscribe(session: Session, asked: Subscription, names: Collection[str]) -> None:
+    """Add names; each is answered, also one that is held, for the proxy may have forgotten it."""
+    _add_names(session, asked, names)
+    generation = session.around.generation
+    if "*" in names and not asked.wildcard:
+        asked.wildcard = asked.answer = True
+        asked.look_at(session.target.names(asked.type_url), generation)
+    asked.look_at([name for name in names if name != "*"], generation, force=True)
+    if asked.type_url == ROUTE:
+        _look_at_virtual_hosts(session)
+
+
+def _unsubscribe(session: Session, asked: Subscription, names: Collection[str]) -> None:
+    """Take names back; one that the wildcard still covers is answered, for the proxy has dropped it."""
+    asked.names.difference_update(names)
+    lost = [name for name in names if name != "*"]
+    if "*" in names and asked.wildcard:
+        asked.wildcard = False
+        lost += [name for name in {**asked.held, **asked.due} if name not in asked.names]
+    if asked.wildcard:
+        asked.look_at(lost, session.around.generation, force=True)
+        return
+    _forget(session, asked, lost)
+    hosts = session.subscriptions.get(VIRTUAL_HOST)
+    if asked.type_url == ROUTE and hosts is not None:
+        _forget(session, hosts, [name for name in hosts.held if route_table_of(session.subscriptions, name) is None])
+
+
+def _forget(session: Session, asked: Subscription, names: Collection[str]) -> None:
+    asked.forget(names)
+    session.calm(asked)
+
+
+def _look_at_virtual_hosts(session: Session) -> None:
+    hosts = session.subscriptions.get(VIRTUAL_HOST)
+    if hosts is not None:
+        hosts.look_at(session.target.names(VIRTUAL_HOST), session.around.generation)
+
+
+def _take_answer(session: Session, asked: Subscription, request: Request) -> None:
+    """Take an ACK or a NACK; one for an unknown nonce says nothing."""
+    if request.error is not None:
+        _take_refusal(session, asked, request.nonce, request.error)
+        return
+    sent = asked.acknowledge(request.nonce)
+    if sent is not None:
+        seconds = session.around.now() - sent.at
+        session.around.events.acked(session.node.id, asked.type_url, tuple(sent.versions), seconds, sent.generation)
+        session.around.progressed(session)
+
+
+def _take_refusal(session: Session, asked: Subscription, nonce: str, error: str) -> None:
+    refused = asked.refuse(nonce, error)
+    if refused is None:
+        return
+    sent, blamed = refused
+    if blamed is not None:
+        _reject(session, asked, sent, blamed, error)
+    session.around.progressed(session)
+
+
+def _reject(session: Session, asked: Subscription, sent: Sent, name: str, error: str) -> None:
+    version = sent.versions[name]
+    found = session.target.get(asked.type_url, name)
+    origins = found.origins if found is not None and found.version == version else ()
+    rejection = Rejection(asked.type_url, name, version, error, origins, sent.generation)
+    asked.rejected[name] = rejection
+    session.around.events.rejected(session.node.id, rejection)
