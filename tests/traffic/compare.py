@@ -40,6 +40,10 @@ def mismatches(decision: Decision, got: Got, log: dict[str, Any], seen: list[See
             found.append(f"{what}: Envoy {real!r}, simulator {simulated!r}")
 
     same("route", log["route"] or "", decision.route.name if decision.route else "")
+    if decision.request.connect and got.status == 200:
+        # The log line is written when the tunnel ends, and tells how it ended.
+        same("cluster", log["cluster"], decision.verdict.cluster)
+        return found
     verdict = _verdict_of(decision, got, log, told)
     if verdict is None:
         real = f"{got.status} {log['flags']} {log['details']} {log['cluster']}"
@@ -82,7 +86,8 @@ def _differences_upstream(decision: Decision, to: Destination, seen: Seen, got: 
     if seen.host != to.authority:
         yield f"host: Envoy {seen.host!r}, simulator {to.authority!r}"
     reachable = {each.address for each in to.pool.endpoints if each.share}
-    if reachable and seen.address not in reachable:
+    by_name = any(not each.replace(".", "").isdigit() for each in reachable)
+    if reachable and not by_name and seen.address not in reachable:
         yield f"endpoint: Envoy {seen.address}, simulator {sorted(reachable)}"
     formatted = {name for edits in to.request_edits for name, value in edits.set + edits.add if "%" in value}
     skipped = formatted | _ENVOYS_OWN | FROM_INSIDE_ONLY

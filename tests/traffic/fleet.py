@@ -18,7 +18,9 @@ def address(service: str, version: str, instance: int = 1) -> str:
 
 
 def instance_at(found: str) -> str:
-    """Return `reviews v2 #1` for its address, or the address of no known instance."""
+    """Return `reviews v2 #1` for its address; other addresses, and names, stay as they are."""
+    if not found.replace(".", "").isdigit():
+        return found
     _, high, low, instance = (int(part) for part in found.split("."))
     number = (high - 10) * 8 + low // 32
     name = next((name for name, own in _numbers.items() if own == number), None)

@@ -34,6 +34,11 @@ def compiled(case: Case, port: int) -> ProxyPlans:
     return plans_for(mesh.world, mesh.proxy(case.proxy, case.labels or None))
 
 
+def with_port(call: Call, port: int) -> Call:
+    """Return the call with the echo server's port in its URL."""
+    return replace(call, url=call.url.replace("$PORT", str(port)))
+
+
 def listener_for(plans: ProxyPlans, call: Call) -> ListenerPlan:
     """Return where a client sends the call: the HTTP proxy, or the gateway's port that the URL names."""
     proxies = [each for each in plans.listeners if isinstance(each.filter, HttpPlan) and each.filter.explicit_proxy]
@@ -58,6 +63,7 @@ class Driven:
 
 def drive(envoy: RunningEnvoy, call: Call, backend: Backend) -> Driven:
     """Send `call` as often as it says and gather what came of it."""
+    call = with_port(call, backend.port)
     door = listener_for(envoy.plans, call)
     request = request_of(call)
     identities = [envoy.next_id() for _ in range(call.times)]

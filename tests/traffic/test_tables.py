@@ -5,7 +5,7 @@ import pytest
 from pidalio.simulate import decide
 from tests.traffic.envoy import RunningEnvoy
 from tests.traffic.observe import broken_expectations, foreseen
-from tests.traffic.run import compiled, drive, listener_for, request_of, without_share
+from tests.traffic.run import compiled, drive, listener_for, request_of, with_port, without_share
 from tests.traffic.tables import ALL
 
 _CALLS = [
@@ -15,7 +15,7 @@ _CALLS = [
 
 @pytest.mark.parametrize(("case", "call"), _CALLS)
 def test_simulator_says_what_the_table_says(case, call, backend):
-    plans = compiled(case, backend.port)
+    plans, call = compiled(case, backend.port), with_port(call, backend.port)
     decision = decide(plans, listener_for(plans, call), request_of(call))
     broken = broken_expectations(without_share(call), foreseen(decision, call))
     if call.timeout is not None and foreseen(decision, call).timeout != call.timeout:

@@ -1,7 +1,19 @@
 """The tables, one module per area; each has `CASES`."""
 
 from tests.traffic.case import Case
-from tests.traffic.tables import headers, matching, order, redirects, resilience, rewriting, weights
+from tests.traffic.tables import (
+    catch_all,
+    entries,
+    gateways,
+    headers,
+    matching,
+    order,
+    redirects,
+    resilience,
+    rewriting,
+    scoping,
+    weights,
+)
 
 ALL: tuple[Case, ...] = (
     *matching.CASES,
@@ -11,4 +23,8 @@ ALL: tuple[Case, ...] = (
     *redirects.CASES,
     *headers.CASES,
     *resilience.CASES,
+    *catch_all.CASES,
+    *gateways.CASES,
+    *entries.CASES,
+    *scoping.CASES,
 )
