@@ -1,0 +1,85 @@
+"""What people see: a live table in a terminal, plain lines elsewhere."""
+
+from collections.abc import Iterable
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.syntax import Syntax
+from rich.table import Table
+from shares import Measured
+
+Rows = list[tuple[str, Measured]]
+
+
+class Screen:
+    """Prints steps as they go; `rows` of a step may be shown again and again while they are measured."""
+
+    def __init__(self) -> None:
+        self._console = Console(highlight=False)
+        self._live: Live | None = None
+        self.is_terminal = self._console.is_terminal
+
+    def say(self, text: str) -> None:
+        """Print one line."""
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    def step(self, number: int, title: str, rule: str) -> None:
+        """Begin a step: its title and its rule."""
+        self._console.print()
+        self._console.print(f"{number}  {title}", style="bold", markup=False)
+        if rule:
+            shown = Syntax(rule, "yaml", background_color="default") if self.is_terminal else rule
+            self._console.print(shown, markup=False, soft_wrap=True)
+
+    def measuring(self, rows: Rows) -> None:
+        """Show how far the shares are; only where that can be wiped out again."""
+        if not self.is_terminal:
+            return
+        if self._live is None:
+            self._live = Live(console=self._console, refresh_per_second=8)
+            self._live.start()
+        self._live.update(_table(rows, final=False))
+
+    def measured(self, rows: Rows) -> None:
+        """Show the shares as they ended."""
+        if self.is_terminal:
+            self.measuring(rows)
+            self.close(_table(rows, final=True))
+            return
+        for load, one in rows:
+            self.say("   " + "  ".join(part for part in (f"{load:<28}", *_cells(one, final=True)) if part))
+
+    def close(self, last: Table | Group | None = None) -> None:
+        """End the live table, and leave `last` in its place."""
+        if self._live is not None:
+            if last is not None:
+                self._live.update(last)
+            self._live.stop()
+            self._live = None
+
+    def lines(self, texts: Iterable[str]) -> None:
+        """Print several lines, indented."""
+        for text in texts:
+            self.say(f"   {text}")
+
+
+def _table(rows: Rows, *, final: bool) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 3))
+    for heading in ("request", "share", "expected", "measured", "interval", ""):
+        table.add_column(heading, style="dim" if heading == "interval" else "")
+    for load, one in rows:
+        table.add_row(load, *_cells(one, final=final))
+    return table
+
+
+def _cells(one: Measured, *, final: bool) -> tuple[str, str, str, str, str]:
+    count = max(one.count, 1)
+    low, high = one.bounds
+    verdict = ("ok" if one.is_kept else "LEFT") if final else "…"
+    return (
+        f"{one.share.name:<16}",
+        f"expected {100 * one.share.probability:6.2f} %",
+        f"measured {100 * one.hits / count:6.2f} % ({one.hits} of {one.count})",
+        f"within {100 * low / count:.2f}-{100 * high / count:.2f} %",
+        verdict,
+    )
