@@ -86,7 +86,11 @@ class EnvoySupervisor:
         envoy = self._envoy = EnvoyProcess(self.name, self.options, self.files, self._processes)
         try:
             await envoy.start(self._bootstrap())
+            if self._stopping:  # asked while it started
+                await envoy.stop()
+                return None
             await envoy.ready()
+            self._replacing = False
             self.ready.set()
             await self._changed(None)
             await envoy.wait()

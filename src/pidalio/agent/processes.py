@@ -89,6 +89,9 @@ class Processes:
         except OSError:
             self._live.pop(number, None)
             raise
+        except asyncio.CancelledError:  # nobody will own it
+            process.send_signal(signal.SIGKILL)
+            raise
         return process
 
     async def close(self) -> None:
