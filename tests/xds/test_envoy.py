@@ -344,4 +344,39 @@ async def test_a_listener_without_table_answers_with_the_reason(run):
     async with asyncio.timeout(TIMEOUT):
         while not (run.folder / "lost").exists():
             await asyncio.sleep(0.01)
-    assert await run.get("a", "lost") == (503, "pidalio: no route configuration 'lost'\n")
+    assert await run.get("a", "lost") == (503, "pidalio: no usable route configuration 'lost'\n")
+
+
+async def test_a_malformed_endpoint_blocks_no_other_cluster(run):
+    shop = run.shop
+    place = LocalityPlan((EndpointPlan("not-an-address", 80),), weight=1)
+    run.announce(
+        shop.cluster("bad"),
+        shop.put(load_assignment_resource(AssignmentPlan("bad", (place,)))),
+        shop.host("out", "bad", "bad"),
+        shop.cluster("good"),
+        shop.endpoint("good", "v3"),
+        shop.host("out", "good", "good"),
+    )
+    (verdict,) = await run.ads.live(run.generation, TIMEOUT)
+    assert (verdict.state, [each.name for each in verdict.rejections]) == (State.REJECTED, ["bad"])
+    await run.until("good", (200, "v3"))
+    status, _ = await run.get("bad")
+    assert status == 503
+    assert await run.change(shop.endpoint("bad", "v2")) == [("ClusterLoadAssignment", "bad")]
+    await run.until("bad", (200, "v2"))
+
+
+async def test_a_domain_moves_between_virtual_hosts_under_load(run):
+    shop = run.shop
+    async with Load(run, "a") as load:
+        for number in range(4):
+            name = f"host-{number}"
+            route = RoutePlan(MatchPlan(), ForwardPlan((WeightedCluster("v1", 1),)))
+            added = shop.put(virtual_host_resource("out", VirtualHostPlan(name, ("a",), (route,))))
+            removed = shop.drop(VIRTUAL_HOST, f"out/host-{number - 1}" if number else "out/a")
+            assert await run.change(added, removed) == [
+                ("VirtualHost", f"out/{name}", f"-{next(iter(removed.values()))[0]}")
+            ]
+    assert load.statuses.keys() == {200}, load.statuses
+    assert run.log.rejections == []

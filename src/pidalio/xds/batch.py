@@ -9,17 +9,22 @@ import msgspec
 from pidalio.envoy.resource import Resource
 from pidalio.xds.session import Session
 from pidalio.xds.subscription import REMOVAL, Subscription
-from pidalio.xds.target import Absent, wanted
-from pidalio.xds.typeurls import CLUSTER
+from pidalio.xds.target import Absent, stand_in, wanted
+from pidalio.xds.typeurls import CLUSTER, ROUTE
 
 
 class Batch(msgspec.Struct):
-    """The content of one response; `looked` are the names it was made from, `asked` those that wait for an answer."""
+    """The content of one response.
+
+    `looked` are the names it was made from, `asked` those that wait for an answer, `replaced` those whose own content
+    the proxy refuses, so that it gets something else.
+    """
 
     looked: list[str] = []
     resources: list[Resource] = []
     removed: list[str] = []
     asked: set[str] = set()
+    replaced: set[str] = set()
 
     @property
     def is_empty(self) -> bool:
@@ -62,6 +67,8 @@ def _decide(session: Session, asked: Subscription, batch: Batch, name: str, *, a
             asked.pardon(name, found.version)
         elif not asked.refuses(name, found.version):
             batch.resources.append(found)
+        else:
+            _stand_in(asked, batch, name, has)
     elif found is Absent.LEAVE:
         return
     elif not (has or waits or again):
@@ -70,3 +77,17 @@ def _decide(session: Session, asked: Subscription, batch: Batch, name: str, *, a
         asked.gone[name] = None
     elif not asked.refuses(name, REMOVAL):
         batch.removed.append(name)
+
+
+def _stand_in(asked: Subscription, batch: Batch, name: str, has: str | None) -> None:
+    """Give something that cannot be refused to a proxy that has nothing else of this name to go on with.
+
+    A proxy that asks for a route table again has forgotten it; one that waits for endpoints may have former ones.
+    """
+    found = stand_in(asked.type_url, name)
+    if found is None or asked.refuses(name, found.version):
+        return
+    has_only_this = name in batch.asked and (has == found.version or asked.type_url == ROUTE)
+    if has is None or has_only_this:
+        batch.resources.append(found)
+        batch.replaced.add(name)

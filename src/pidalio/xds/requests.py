@@ -13,7 +13,7 @@ from pidalio.errors import Refused
 from pidalio.xds.session import Session
 from pidalio.xds.status import Rejection
 from pidalio.xds.subscription import Sent, Subscription
-from pidalio.xds.target import route_table_of
+from pidalio.xds.target import has_route_table, route_table_of, stand_in
 from pidalio.xds.typeurls import NAMED, ROUTE, VIRTUAL_HOST, place
 from pidalio.xds.wire import Request
 
@@ -83,7 +83,7 @@ def _drop_stale_claims(session: Session, asked: Subscription) -> None:
 
 def _is_of_new_table(session: Session, name: str, fresh: set[str]) -> bool:
     table = route_table_of(session.subscriptions, name)
-    return table in fresh or (table is not None and not session.subscriptions[ROUTE].has_been_sent(table))
+    return table in fresh or (table is not None and not has_route_table(session.subscriptions, table))
 
 
 def _add_names(session: Session, asked: Subscription, names: Collection[str]) -> None:
@@ -145,6 +145,8 @@ def _take_answer(session: Session, asked: Subscription, request: Request) -> Non
     if sent is not None:
         seconds = session.around.now() - sent.at
         session.around.events.acked(session.node.id, asked.type_url, tuple(sent.versions), seconds, sent.generation)
+        if asked.rejected and sent.versions:
+            asked.reconsider(session.around.generation)
         session.around.progressed(session)
 
 
@@ -164,4 +166,6 @@ def _reject(session: Session, asked: Subscription, sent: Sent, name: str, error:
     origins = found.origins if found is not None and found.version == version else ()
     rejection = Rejection(asked.type_url, name, version, error, origins, sent.generation)
     asked.rejected[name] = rejection
+    if name not in asked.held and stand_in(asked.type_url, name) is not None:
+        asked.look_at([name], sent.since)
     session.around.events.rejected(session.node.id, rejection)

@@ -7,7 +7,7 @@ costs one response per type, and whatever changes meanwhile is sent in its newes
 from pidalio.xds.batch import Batch, collect, consume
 from pidalio.xds.session import Session
 from pidalio.xds.subscription import REMOVAL, Sent, Subscription
-from pidalio.xds.target import route_table_of
+from pidalio.xds.target import has_route_table, route_table_of
 from pidalio.xds.typeurls import CLUSTER, ENDPOINT, FOLLOWERS, REFERRING, VIRTUAL_HOST
 from pidalio.xds.wire import response
 
@@ -82,6 +82,7 @@ def _send(session: Session, asked: Subscription, batch: Batch, since: int | None
     asked.sent[nonce] = Sent(versions, len(versions), around.now(), oldest, generation)
     asked.answer = False
     asked.calm()
+    _pardon(asked, batch)
     data = response(asked.type_url, nonce, generation, [each.body for each in batch.resources], batch.removed)
     session.bytes += len(data)
     names = [each.name for each in batch.resources]
@@ -89,16 +90,25 @@ def _send(session: Session, asked: Subscription, batch: Batch, since: int | None
     return data
 
 
+def _pardon(asked: Subscription, batch: Batch) -> None:
+    """Forget that former content was refused, now that other content is on its way."""
+    if asked.rejected:
+        for name in [each.name for each in batch.resources] + batch.removed:
+            if name not in batch.replaced:
+                asked.rejected.pop(name, None)
+
+
 def _follow(session: Session, asked: Subscription, batch: Batch, since: int) -> None:
     """Have the endpoints follow their clusters, and virtual hosts a route table that is new to the proxy."""
     follower = FOLLOWERS.get(asked.type_url)
     if follower is None or not batch.resources:
         return
-    sent = [each.name for each in batch.resources]
-    new = [name for name in sent if not asked.has_been_sent(name)]
+    leaders = [each.name for each in batch.resources]
     if follower == ENDPOINT:
-        session.gate.warming.update(dict.fromkeys(new))
-    leaders = sent if follower == ENDPOINT else list({*new, *batch.asked})
+        session.gate.warming.update((name, None) for name in leaders if not asked.has_been_sent(name))
+    else:
+        tables = session.subscriptions
+        leaders = [name for name in leaders if name in batch.asked or not has_route_table(tables, name)]
     following = session.subscriptions.get(follower)
     if following is None:
         session.fresh.setdefault(follower, set()).update(leaders)

@@ -22,6 +22,11 @@ class Rejection(msgspec.Struct, frozen=True):
     origins: tuple[Any, ...] = ()
     generation: int = 0
 
+    @property
+    def is_conflict(self) -> bool:
+        """Tell whether it was refused only beside another: Envoy says "duplicate" of domains and addresses."""
+        return "uplicate" in self.error
+
 
 class TypeStatus(msgspec.Struct, frozen=True):
     """One type on one stream: how many resources are acknowledged, on their way, still to be sent; what was refused."""

@@ -125,6 +125,13 @@ class Subscription:
         if not (self.due or self.retry or self.gone):
             self.since = None
 
+    def reconsider(self, generation: int) -> None:
+        """Look again at resources that were refused for a conflict with another: the other may have given way."""
+        conflicts = [name for name, each in self.rejected.items() if each.is_conflict]
+        for name in conflicts:
+            del self.rejected[name]
+        self.look_at(conflicts, generation)
+
     def acknowledge(self, nonce: str) -> Sent | None:
         """Take an ACK; return what it answers, None for an unknown nonce."""
         sent = self.sent.pop(nonce, None)
@@ -135,9 +142,6 @@ class Subscription:
                 self.held[name] = version
             else:
                 self.held.pop(name, None)
-        if self.rejected:
-            for name in sent.versions:
-                self.rejected.pop(name, None)
         return sent
 
     def refuse(self, nonce: str, error: str) -> tuple[Sent, str | None] | None:

@@ -64,7 +64,23 @@ def covers(subscriptions: Mapping[str, Subscription], type_url: str, name: str) 
     if type_url != VIRTUAL_HOST:
         return subscriptions[type_url].includes(name)
     table = route_table_of(subscriptions, name)
-    return table is not None and subscriptions[ROUTE].has_been_sent(table)
+    return table is not None and has_route_table(subscriptions, table)
+
+
+def has_route_table(subscriptions: Mapping[str, Subscription], table: str) -> bool:
+    """Tell whether the proxy has the route configuration, or it is on its way; a stand-in takes no virtual hosts."""
+    version = subscriptions[ROUTE].version(table)
+    return bool(version) and version != absent_route_table(table).version
+
+
+def stand_in(type_url: str, name: str) -> Resource | None:
+    """Return what a proxy gets that refused its first version of a resource: nothing may wait for it for ever.
+
+    A cluster without endpoints, or a listener without its route table, holds back every other one when Envoy starts.
+    """
+    if type_url == ENDPOINT:
+        return empty_assignment(name)
+    return absent_route_table(name) if type_url == ROUTE else None
 
 
 def route_table_of(subscriptions: Mapping[str, Subscription], name: str) -> str | None:
@@ -87,7 +103,7 @@ def empty_assignment(name: str) -> Resource:
 @functools.lru_cache(maxsize=256)
 def absent_route_table(name: str) -> Resource:
     """Return a route table that answers every request with 503 and the reason."""
-    reason = pb.DataSource(inline_string=f"pidalio: no route configuration {name!r}\n")
+    reason = pb.DataSource(inline_string=f"pidalio: no usable route configuration {name!r}\n")
     answer = pb.Route(match=pb.RouteMatch(prefix="/"), direct_response=pb.DirectResponseAction(status=503, body=reason))
     host = pb.VirtualHost(name="absent", domains=["*"], routes=[answer])
     return resource(ROUTE, name, pb.RouteConfiguration(name=name, virtual_hosts=[host]), ())

@@ -2,8 +2,9 @@
 
 import pytest
 from tests.unit.xds.proxy import Server, held, shop, started
-from tests.xds.world import CLUSTER, VIRTUAL_HOST, World
+from tests.xds.world import CLUSTER, ENDPOINT, ROUTE, VIRTUAL_HOST, World
 
+from pidalio.envoy import messages as pb
 from pidalio.xds.isolation import split
 
 
@@ -66,8 +67,6 @@ def test_going_back_to_the_held_version_pardons():
 def test_one_bad_resource_among_many_is_found(error):
     server = Server(World(routes={"r": "r"}, hosts={f"r/h{number}": "v" for number in range(32)}))
     proxy = server.connect()
-    from tests.xds.world import ROUTE
-
     proxy.ask(ROUTE, "r")
     proxy.settle()
     proxy.ask(VIRTUAL_HOST)
@@ -114,3 +113,76 @@ def test_removals_go_with_the_first_part():
     assert split({"x": "", "a": "1"}, "", "") == [["x"], ["a"]]
     assert split({"x": "", "y": ""}, "", "") == [["x"], ["y"]]
     assert split({"a": "1", "ab": "1", "c": "1"}, "ab", "") == [["a", "c"], ["ab"]]
+
+
+def test_a_proxy_that_refuses_the_first_endpoints_of_a_cluster_gets_none_so_that_it_warms():
+    server = shop()
+    proxy = started(server)
+    server.change(server.world.put(CLUSTER, "c3", "c3"), server.world.put(ENDPOINT, "c3", "malformed"))
+    assert proxy.take() == [("Cluster", "c3")]
+    proxy.ask(ENDPOINT, "c3")
+    proxy.take()
+    proxy.nack("malformed IP address", ENDPOINT)
+    message = proxy.next()
+    assert pb.ClusterLoadAssignment.FromString(message.resources[0].resource.value).cluster_name == "c3"
+    proxy.ack()
+    assert proxy.take() == []
+    assert [each.name for each in proxy.stream.rejections] == ["c3"]
+    server.change(server.world.put(CLUSTER, "c3", "changed"))
+    assert proxy.settle() == [("Cluster", "c3"), ("ClusterLoadAssignment", "c3")]
+    assert [each.name for each in proxy.stream.rejections] == ["c3"]
+    server.change(server.world.put(ENDPOINT, "c3", "good"))
+    assert proxy.settle() == [("ClusterLoadAssignment", "c3")]
+    assert proxy.stream.rejections == ()
+
+
+def test_a_proxy_that_refuses_a_route_table_gets_a_stand_in_and_later_the_table_with_its_virtual_hosts():
+    server = shop()
+    server.world.put(ROUTE, "r", "bad")
+    proxy = server.connect()
+    proxy.ask(ROUTE, "r")
+    proxy.take()
+    proxy.nack("bad")
+    assert b"no usable route configuration" in proxy.next().resources[0].resource.value
+    proxy.ack()
+    proxy.ask(VIRTUAL_HOST)
+    assert proxy.settle() == [("VirtualHost",)]
+    server.change(server.world.put(ROUTE, "r", "good"))
+    assert proxy.settle() == [("RouteConfiguration", "r"), ("VirtualHost", "r/a", "r/b")]
+
+
+def test_the_former_content_stays_when_a_new_version_is_refused():
+    server = shop()
+    proxy = started(server)
+    server.change(server.world.put(ENDPOINT, "c1", "malformed"), server.world.put(ROUTE, "r", "bad"))
+    proxy.take()
+    proxy.nack("malformed", ENDPOINT)
+    proxy.nack("bad", ROUTE)
+    assert proxy.take() == []
+
+
+def test_a_conflict_is_tried_again_when_the_other_has_given_way():
+    server = shop()
+    proxy = started(server)
+    server.change(server.world.put(VIRTUAL_HOST, "r/b", "also has a's domain"))
+    proxy.take()
+    proxy.nack("Duplicate entry of domain a in route r")
+    assert proxy.take() == []
+    assert [each.name for each in proxy.stream.rejections] == ["r/b"]
+    server.change(server.world.put(VIRTUAL_HOST, "r/a", "has another domain"))
+    assert proxy.take() == [("VirtualHost", "r/a")]
+    proxy.ack()
+    assert proxy.take() == [("VirtualHost", "r/b")]
+    proxy.ack()
+    assert proxy.stream.rejections == ()
+
+
+def test_a_conflict_that_stays_is_tried_once_for_each_change():
+    server = shop()
+    proxy = started(server)
+    server.change(server.world.put(VIRTUAL_HOST, "r/b", "also has a's domain"))
+    push_until_quiet(proxy, {"r/b"}, "Duplicate entry of domain a in route r")
+    server.change(server.world.put(VIRTUAL_HOST, "r/a", "still has the domain"))
+    sent = push_until_quiet(proxy, {"r/b"}, "Duplicate entry of domain a in route r")
+    assert sent == [["r/a"], ["r/b"]]
+    assert [each.name for each in proxy.stream.rejections] == ["r/b"]

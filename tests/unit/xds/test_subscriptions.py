@@ -129,19 +129,6 @@ def test_a_table_that_was_forgotten_comes_with_its_virtual_hosts():
     assert proxy.settle() == [(TABLE, "r"), (HOST, "r/a", "r/b")]
 
 
-def test_virtual_hosts_of_a_refused_table_wait_for_it():
-    server = shop()
-    server.world.put(ROUTE, "r", "bad")
-    proxy = server.connect()
-    proxy.ask(ROUTE, "r")
-    proxy.take()
-    proxy.nack("bad")
-    proxy.ask(VIRTUAL_HOST)
-    assert proxy.settle() == [(HOST,)]
-    server.change(server.world.put(ROUTE, "r", "good"))
-    assert proxy.settle() == [(TABLE, "r"), (HOST, "r/a", "r/b")]
-
-
 def test_a_vanished_table_and_its_virtual_hosts_are_left_to_connections_that_drain():
     server = shop()
     proxy = started(server)
@@ -156,7 +143,7 @@ def test_an_unknown_table_is_answered_with_a_reason_until_it_exists():
     proxy = started(server)
     proxy.ask(ROUTE, "later")
     message = proxy.next()
-    assert b"no route configuration 'later'" in message.resources[0].resource.value
+    assert b"no usable route configuration 'later'" in message.resources[0].resource.value
     proxy.ack()
     server.change(server.world.put(ROUTE, "later", "here"))
     assert proxy.settle() == [(TABLE, "later")]
@@ -250,3 +237,24 @@ def test_names_without_wildcard_bring_those_only_and_unknown_ones_are_named_remo
     assert proxy.settle() == [("Cluster", "a", "-x")]
     server.change(server.world.put(CLUSTER, "x", "1"), server.world.put(CLUSTER, "b", "2"))
     assert proxy.settle() == [("Cluster", "x")]
+
+
+def test_a_table_that_comes_to_exist_brings_virtual_hosts_that_existed_before_it():
+    server = shop()
+    proxy = started(server)
+    proxy.ask(ROUTE, "later")
+    proxy.settle()
+    server.change(server.world.put(VIRTUAL_HOST, "later/a", "v"))
+    assert proxy.settle() == []
+    server.change(server.world.put(ROUTE, "later", "here"))
+    assert proxy.settle() == [(TABLE, "later"), (HOST, "later/a")]
+
+
+def test_a_stand_in_held_from_a_former_stream_takes_no_virtual_hosts():
+    server = shop()
+    old = started(server)
+    old.ask(ROUTE, "later")
+    old.settle()
+    changes = (server.world.put(ROUTE, "later", "here"), server.world.put(VIRTUAL_HOST, "later/a", "v"))
+    proxy = reconnected(server, old, *changes)
+    assert proxy.settle()[3:] == [(TABLE, "later"), (HOST, "later/a")]
