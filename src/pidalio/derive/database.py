@@ -63,6 +63,7 @@ class Database(Wave):
     def collect(self, roots: Iterable[Call]) -> None:
         """Forget every answer that no call in `roots`, pairs of query and arguments, needs."""
         self._outside_queries("collect")
+        self.settle()  # if an interrupt cut the last wave short
         evict_nodes(self, roots)
         for rows in self.tables.values():
             evict_inputs(rows)

@@ -13,7 +13,7 @@ from itertools import count
 from typing import Any
 
 from pidalio.derive.changes import Args, Call
-from pidalio.derive.graph import DIRTY, NOT_RUN, RUNNING, TOP, Cell, Node, link, unlink
+from pidalio.derive.graph import DIRTY, GONE, NOT_RUN, RUNNING, TOP, Cell, Node, link, unlink
 from pidalio.derive.query import AnyQuery
 
 
@@ -71,6 +71,8 @@ class Wave:
             raise Cycle(" → ".join(map(str, [*path, node])))
         else:
             self._refresh(node)
+            if node.stamp == GONE:  # looking after it ran it, by way of a cycle: ask again, and hear of it
+                return self.fetch(query, args, self.memos[query].get(args))
         return node
 
     def schedule(self, readers: Iterable[Node]) -> None:
@@ -104,7 +106,7 @@ class Wave:
                 self.frame = frame
         if node.stamp == DIRTY:
             self._run(node)
-        else:
+        elif node.stamp != GONE:
             node.stamp = self.generation
 
     def _verify(self, node: Node) -> None:
@@ -119,7 +121,7 @@ class Wave:
                 else:
                     with suppress(Exception):  # the source is dropped, and thereby `node` is scheduled
                         self._refresh(source)
-                if node.stamp == DIRTY:
+                if node.stamp in (DIRTY, GONE):
                     return
 
     def _run(self, node: Node) -> None:
