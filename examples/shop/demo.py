@@ -143,7 +143,7 @@ class Demo:
         begun = time.monotonic()
         prepare(self._folder, self._port)
         options = MeshOptions((str(self._folder / "mesh"),), self._folder)
-        async with Mesh(options, self._screen.say, events=self._watch) as mesh:
+        async with Mesh(options, self._screen.say, events=(self._watch,)) as mesh:
             async with asyncio.timeout(LIVE_WITHIN_SECONDS):
                 await mesh.ready()
             workloads, gateway = len(mesh.fleet.members), mesh.gateway_addresses()[0]

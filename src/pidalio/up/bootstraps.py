@@ -13,7 +13,7 @@ from pidalio.server.proxies import metadata_of
 from pidalio.up.folder import MeshFolder
 
 
-def bootstraps(folder: MeshFolder, xds: Path) -> Callable[[Proxy, Path], Mapping[str, Any]]:
+def bootstraps(folder: MeshFolder, xds: str) -> Callable[[Proxy, Path], Mapping[str, Any]]:
     """Return what makes the bootstrap of a proxy from it and the path of its admin socket."""
 
     def bootstrap(proxy: Proxy, admin: Path) -> Mapping[str, Any]:
@@ -21,6 +21,6 @@ def bootstraps(folder: MeshFolder, xds: Path) -> Callable[[Proxy, Path], Mapping
         who = node(
             logged.id, f"{logged.name}.{logged.namespace}", locality=logged.locality, metadata=metadata_of(logged)
         )
-        return to_dict(ads_bootstrap(node=who, xds_address=f"unix://{xds}", admin_path=str(admin)))
+        return to_dict(ads_bootstrap(node=who, xds_address=xds, admin_path=str(admin)))
 
     return bootstrap

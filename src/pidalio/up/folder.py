@@ -22,11 +22,6 @@ class MeshFolder(msgspec.Struct, frozen=True):
         return self.root / ".pidalio"
 
     @property
-    def history(self) -> Path:
-        """Return the file of revisions."""
-        return self.data / "history.db"
-
-    @property
     def logs(self) -> Path:
         """Return the folder of the logs."""
         return self.data / "logs"

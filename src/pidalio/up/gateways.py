@@ -115,6 +115,10 @@ class Gateways:
         for agent in list(self._agents.values()):
             await agent.ready()
 
+    def waiting_for(self) -> tuple[str, ...]:
+        """Return the names of those that do not serve yet."""
+        return tuple(each.supervisor.name for each in self._agents.values() if not each.supervisor.ready.is_set())
+
     async def stop(self) -> None:
         """Let callers finish, then end every gateway."""
         agents = list(self._agents.values())

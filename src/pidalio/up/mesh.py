@@ -1,16 +1,17 @@
 """A whole mesh in one process: what is written in a folder becomes processes, proxies and live rules.
 
-Start:  the folder is ours (lock) → Envoy is there → history → control plane and its socket → files → the ports of
-        gateways are free → workloads, their Envoys and gateways, all at the same time.
+Start:  Envoy is there → server: the folder is ours (lock), history, files, xDS, API → the ports of gateways are free →
+        workloads, their Envoys and gateways, all at the same time.
 While it runs, every change of the inputs wakes `_follow`, which brings processes in line with objects.
-Stop:   gateways drain → workloads and their Envoys → files → every process left, by the guard → control plane.
+Stop:   gateways drain → workloads and their Envoys → every process left, by the guard → server.
 
 Invariant: nothing is started before everything that one line could refuse has been checked.
 """
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,24 +23,24 @@ from pidalio.agent.envoy_process import EnvoyFiles, EnvoyOptions
 from pidalio.agent.fleet import Fleet, Places
 from pidalio.agent.gateway import GatewayAgent
 from pidalio.agent.processes import Processes
-from pidalio.agent.run_directory import RunDirectory, run_directory_of
+from pidalio.agent.run_directory import RunDirectory
 from pidalio.agent.sidecar import ControlPlane as AgentsView
 from pidalio.agent.sidecar import Patience
-from pidalio.api.load import Loaded
 from pidalio.envoy.executable import check_version, find_envoy
 from pidalio.errors import PortInUse, UsageError
-from pidalio.history import SqliteHistory
+from pidalio.http.wire import PlatformView
 from pidalio.model import Proxy, Workload
-from pidalio.platforms.files import FileSource
 from pidalio.platforms.files.finding import Root, find
 from pidalio.server.control_plane import ControlPlane
+from pidalio.server.serve import Server
+from pidalio.settings import ServerSettings
 from pidalio.store import tables
 from pidalio.up.bootstraps import bootstraps
 from pidalio.up.folder import MeshFolder
 from pidalio.up.gateways import GatewayAddress, Gateways, addresses, moved_port, port_in_use
 from pidalio.up.notices import Notices
 from pidalio.up.workloads import with_working_directories
-from pidalio.xds import AdsServer, Events
+from pidalio.xds import Events
 
 _LOOK_EVERY_SECONDS = 0.05
 _SOURCE, _KIND = "local", "LocalWorkload"
@@ -66,18 +67,17 @@ class Mesh:
     Entering raises `UsageError`, `PortInUse`, `EnvoyError` or `HistoryUnavailable`, one line each.
     """
 
-    control: ControlPlane
     fleet: Fleet
     gateways: Gateways
 
-    def __init__(self, options: MeshOptions, tell: Callable[[str], None], events: Events | None = None) -> None:
+    def __init__(self, options: MeshOptions, tell: Callable[[str], None], events: Sequence[Events] = ()) -> None:
         self.options = options
         self.folder = MeshFolder(options.folder.resolve())
-        self._notices = Notices(tell)
-        self._events = events
+        settings = ServerSettings(folder=self.folder.root, files=options.paths, namespace=options.namespace)
+        self.server = Server(settings, events=events)
+        self._notices = Notices(tell, time.monotonic)
         self._stack = contextlib.AsyncExitStack()
         self._processes = Processes()
-        self._delivered = asyncio.Event()
         self._addresses: tuple[GatewayAddress, ...] = ()
         self._seen = (-1, -1)
 
@@ -94,10 +94,26 @@ class Mesh:
     ) -> None:
         await self._stack.aclose()
 
+    @property
+    def control(self) -> ControlPlane:
+        """Return the control plane."""
+        return self.server.control
+
     async def ready(self) -> None:
         """Wait until every workload is registered and every gateway serves."""
         await self.fleet.all_registered()
         await self.gateways.ready()
+
+    def waiting_for(self) -> tuple[str, ...]:
+        """Return what does not serve yet, by name."""
+        members = [each.sidecar.instance.name for each in self.fleet.members if not each.sidecar.registered.is_set()]
+        return (*dict.fromkeys(members), *self.gateways.waiting_for())
+
+    def summary(self) -> str:
+        """Return one line: what runs, and where callers reach it."""
+        workloads, gateways = len(self.fleet.members), len(self.gateways)
+        found = ", ".join(one.url for one in self.gateway_addresses()) or "no gateway"
+        return f"ready: {workloads} workloads, {workloads + gateways} proxies; gateway: {found}"
 
     def gateway_addresses(self) -> tuple[GatewayAddress, ...]:
         """Return where gateways listen."""
@@ -105,36 +121,23 @@ class Mesh:
 
     async def _start(self) -> None:
         require_files(self.options.paths)
-        run = self._stack.enter_context(RunDirectory(run_directory_of(self.folder.root)))
-        self.folder.make()
         envoy = await asyncio.to_thread(_envoy, self.options)
-        xds = run.socket("xds")
-        await self._start_control_plane(xds)
-        self._stack.push_async_callback(self._processes.close)
-        self.fleet, self.gateways = self._agents(run, envoy, xds)
-        source = FileSource(self.options.paths, self.options.namespace)
-        await self._stack.enter_async_context(_background(source.run(self._deliver), "files"))
-        await self._delivered.wait()
+        await self._stack.enter_async_context(self.server)
+        self.folder.make()
         self._require_free_ports()
+        run = self._stack.enter_context(RunDirectory(self.server.run_directory))
+        self._stack.push_async_callback(self._processes.close)
+        self.fleet, self.gateways = self._agents(run, envoy)
         await self._stack.enter_async_context(self.fleet)
         await self._stack.enter_async_context(self.gateways)
+        self.server.platforms.append(self._view)
         self._reconcile()
         await self._stack.enter_async_context(_background(self._follow(), "follow"))
 
-    async def _start_control_plane(self, xds: Path) -> None:
-        history = await SqliteHistory.open(self.folder.history)
-        self._stack.push_async_callback(history.close)
-        self.control = ControlPlane(history, events=self._events)
-        for report in await self.control.restore():
-            self._notices.event(report)
-        server = AdsServer(self.control.ads, f"unix:{xds}")
-        await server.start()
-        self._stack.push_async_callback(server.stop)
-
-    def _agents(self, run: RunDirectory, envoy: Path, xds: Path) -> tuple[Fleet, Gateways]:
+    def _agents(self, run: RunDirectory, envoy: Path) -> tuple[Fleet, Gateways]:
         pool = AddressPool(self.folder.root)
         self._stack.callback(pool.close)
-        bootstrap = bootstraps(self.folder, xds)
+        bootstrap = bootstraps(self.folder, "unix://" + self.server.xds_address.removeprefix("unix:"))
         options = EnvoyOptions(envoy)
         agents = AgentsView(self._register, self._deregister, self._notices.event)
         places = Places(run, self.folder.logs, self.folder.root)
@@ -154,11 +157,7 @@ class Mesh:
 
         return fleet, Gateways(gateway, lowest_port(), drain_seconds=self.options.drain)
 
-    # Inputs
-
-    async def _deliver(self, units: Mapping[str, Loaded | None]) -> None:
-        await self.control.replace_units("files", units, author="files")
-        self._delivered.set()
+    # What instances tell
 
     async def _register(self, row: Workload) -> None:
         self.control.feed(_SOURCE, {tables.WORKLOADS: {(row.namespace, row.name, _KIND): row}})
@@ -166,12 +165,12 @@ class Mesh:
     async def _deregister(self, row: Workload) -> None:
         self.control.feed(_SOURCE, {tables.WORKLOADS: {(row.namespace, row.name, _KIND): None}})
 
-    # What follows from them
+    # What follows from objects
 
     async def _follow(self) -> None:
         """Bring processes in line whenever objects changed, whoever changed them, and tell what stands."""
         while True:
-            self._notices.standing(self.control.reports())
+            self._notices.standing((*self.control.reports(), *self.server.reports()))
             await asyncio.sleep(_LOOK_EVERY_SECONDS)
             seen = (self.control.revision, self.control.world.generation)
             if seen != self._seen:
@@ -184,10 +183,16 @@ class Mesh:
         self._announce_ports()
         self.gateways.reconcile(self.control.objects("Gateway"))
 
+    def _view(self) -> PlatformView:
+        registered = sum(member.sidecar.registered.is_set() for member in self.fleet.members)
+        objects = len(self.control.objects(_KIND))
+        detail = f"{registered} of {len(self.fleet.members)} instances serve, {len(self.gateways)} gateways"
+        return PlatformView(_SOURCE, objects, registered, detail)
+
     def _require_free_ports(self) -> None:
         for one in self.gateway_addresses():
             if not one.is_free():
-                raise PortInUse(port_in_use(one).line())
+                raise PortInUse(self.control.catalog.locate((port_in_use(one),))[0].line())
 
     def _announce_ports(self) -> None:
         """Tell of new ports that are moved or taken; Envoy would share a taken one without a word."""

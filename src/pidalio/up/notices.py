@@ -1,18 +1,26 @@
-"""Reports as lines, as they come: each standing one once, again when it had gone, and a word when one has gone."""
+"""Reports as lines, as they come: each standing one once, again when it had gone, and a word when one has gone.
+
+What is no error is told only when it still stands a moment later: many a warning ends with the step that follows it.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from typing import TypeAlias
 
-from pidalio.model import Report
+from pidalio.model import Report, Severity
+
+Identity: TypeAlias = tuple[object, ...]
+PATIENCE_SECONDS = 1.0
 
 
 class Notices:
-    """Prints reports through `tell`, which takes one line."""
+    """Prints reports through `tell`, which takes one line; `now` is a steady clock, in seconds."""
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
-        self._tell = tell
-        self._standing: dict[Report, None] = {}
-        self._events: Counter[tuple[object, ...]] = Counter()
+    def __init__(self, tell: Callable[[str], None], now: Callable[[], float]) -> None:
+        self._tell, self._now = tell, now
+        self._since: dict[Identity, float] = {}
+        self._told: dict[Identity, Report] = {}
+        self._events: Counter[Identity] = Counter()
 
     def event(self, report: Report) -> None:
         """Tell what happened at this moment; what happens over and over is told the 1st, 10th, 100th … time."""
@@ -25,18 +33,19 @@ class Notices:
 
     def standing(self, reports: Iterable[Report]) -> None:
         """Take over everything that stands now; tell what is new, and what no longer stands."""
-        now = dict.fromkeys(reports)
-        same = {_identity(report) for report in now}
-        known = {_identity(report) for report in self._standing}
-        for report in now:
-            if _identity(report) not in known:
+        now = {_identity(report): report for report in reports}
+        self._since = {identity: self._since.get(identity, self._now()) for identity in now}
+        for identity, report in now.items():
+            if identity not in self._told and self._is_due(identity, report):
+                self._told[identity] = report
                 self._tell(report.line())
-        for report in self._standing:
-            if _identity(report) not in same:
-                self._tell(f"mended: {report.line()}")
-        self._standing = now
+        for identity in [one for one in self._told if one not in now]:
+            self._tell(f"mended: {self._told.pop(identity).line()}")
+
+    def _is_due(self, identity: Identity, report: Report) -> bool:
+        return report.severity is Severity.ERROR or self._now() - self._since[identity] >= PATIENCE_SECONDS
 
 
-def _identity(report: Report) -> tuple[object, ...]:
+def _identity(report: Report) -> Identity:
     """Return what makes a report the same one although its line moved."""
     return report.code, report.object, report.path, report.message
