@@ -58,7 +58,7 @@ async def main():
         fleet.reconcile([Object("LocalWorkload", "pidalio.dev/v1", Meta("default", "a"), spec)])
         await fleet.all_registered()
         apps = [port for member in fleet.members for _, port in member.sidecar.contract.ports]
-        told = {"rows": [(row.address, dict(row.ports)["http"]) for row in rows], "apps": apps}
+        told = {"rows": [(row.address, dict(row.named_ports)["http"]) for row in rows], "apps": apps}
         print(json.dumps(told), flush=True)
         await asyncio.sleep(600)
 

@@ -13,8 +13,9 @@ What is told goes through `ControlPlane`, so that the store may be in this proce
 
 import asyncio
 import contextlib
+import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -26,6 +27,7 @@ from pidalio.agent.logs import last_lines
 from pidalio.agent.probe import Prober, ProbeTarget
 from pidalio.agent.processes import Processes
 from pidalio.agent.workload import APP_ADDRESS, AppContract, WorkloadProcess
+from pidalio.api.workload_entry import ReadinessProbe, TCPHealthCheckConfig
 from pidalio.errors import EnvoyError
 from pidalio.model import Health, Report, Severity, Workload
 from pidalio.platforms.local.addresses import Placement
@@ -92,7 +94,7 @@ class Sidecar:
             envoy = group.create_task(self.supervisor.run(), name=f"envoy of {self.instance.id}")
             try:
                 await self._tell_control_plane()
-                await self._keep_application()
+                await (self._keep_application() if self.instance.command else self._attend())
             finally:
                 self._stopping.set()
                 await self._set_health(None)
@@ -110,6 +112,22 @@ class Sidecar:
         if self._app is not None:
             await self._app.stop(grace_seconds=self.patience.stop)
         await self.supervisor.stop()
+
+    async def _attend(self) -> None:
+        """Stand beside an application that somebody else runs: only ask how it is."""
+        if self.instance.probe is None and not self.contract.ports:
+            await self._set_health(Health.HEALTHY)
+            await self._stopping.wait()
+            return
+        accepting = ReadinessProbe(period_seconds=1, failure_threshold=1, tcp_socket=TCPHealthCheckConfig())
+        probing = asyncio.create_task(self._prober(self.instance.probe or accepting, dict(os.environ)).run())
+        stopping = asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait({probing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (probing, stopping):
+                task.cancel()
+            await asyncio.gather(probing, stopping, return_exceptions=True)
 
     async def _keep_application(self) -> None:
         while not self._stopping.is_set():
@@ -155,20 +173,24 @@ class Sidecar:
     async def _watch(self, app: WorkloadProcess) -> None:
         """Follow the application from the moment it accepts connections: well, or as its probe says."""
         await app.listening()
-
-        async def verdict(well: bool, reason: str) -> None:
-            if not app.is_running:
-                return
-            if not well:
-                self._tell("workload-unhealthy", f"{self.instance.name} fails its probe: {reason}")
-            await self._set_health(Health.HEALTHY if well else Health.UNHEALTHY)
-
         if self.instance.probe is None:
-            await verdict(well=True, reason="")
+            await self._judge(app, well=True)
+        else:
+            await self._prober(self.instance.probe, app.environment, app).run()
+
+    def _prober(
+        self, probe: ReadinessProbe, environment: Mapping[str, str], app: WorkloadProcess | None = None
+    ) -> Prober:
+        target = ProbeTarget(APP_ADDRESS, self.contract.ports, tuple(environment.items()), self.files.workload_log)
+        return Prober(probe, target, self._processes, lambda well, why: self._judge(app, well=well, reason=why))
+
+    async def _judge(self, app: WorkloadProcess | None, *, well: bool, reason: str = "") -> None:
+        """Take a verdict over, unless its application ended meanwhile."""
+        if app is not None and not app.is_running:
             return
-        environment = tuple(app.environment.items())
-        target = ProbeTarget(APP_ADDRESS, self.contract.ports, environment, self.files.workload_log)
-        await Prober(self.instance.probe, target, self._processes, verdict).run()
+        if not well:
+            self._tell("workload-unhealthy", f"{self.instance.name} fails its probe: {reason}")
+        await self._set_health(Health.HEALTHY if well else Health.UNHEALTHY)
 
     async def _find_misplaced(self, app: WorkloadProcess) -> None:
         if self.contract.ports:

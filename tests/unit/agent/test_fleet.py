@@ -90,7 +90,7 @@ def changed(source: Object, **changes) -> Object:
 
 async def answer(row) -> str:
     async with httpx.AsyncClient(trust_env=False) as client:
-        return (await client.get(f"http://{row.address}:{dict(row.ports)['http']}/")).text
+        return (await client.get(f"http://{row.address}:{dict(row.named_ports)['http']}/")).text
 
 
 async def registered(fleet) -> None:
@@ -156,7 +156,7 @@ async def test_command_that_does_not_work_leaves_the_old_one_serving(fleet, rows
 async def test_stop_leaves_nothing(fleet, rows):
     fleet.reconcile([workload("reviews"), workload("details")])
     await registered(fleet)
-    addresses = [(row.address, dict(row.ports)["http"]) for row in rows.rows.values()]
+    addresses = [(row.address, dict(row.named_ports)["http"]) for row in rows.rows.values()]
     await fleet.stop()
     await until(lambda: not fleet.members)
     assert rows.rows == {}

@@ -213,3 +213,22 @@ async def test_command_that_is_not_there_is_one_line(make):
     assert "cannot be started: no-such-command: No such file" in control.reports[0].message
     assert sidecar.supervisor.envoy is not None
     await sidecar.stop(drain=False)
+
+
+async def test_application_of_somebody_else_is_attended(make):
+    """No command: the proxy stands beside what runs already, and follows whether it accepts connections."""
+    sidecar, control = await make(command=())
+    await until(lambda: control.reports)
+    assert ("reviews-0", Health.HEALTHY) not in control.events
+
+    async def serve(reader, writer) -> None:
+        writer.write(b"HTTP/1.0 200 OK\r\ncontent-length: 4\r\n\r\nmine")
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", sidecar.contract.ports[0][1])
+    await registered(sidecar)
+    assert await ask(sidecar) == "mine"
+    server.close()
+    await server.wait_closed()
+    await until(lambda: control.last == ("reviews-0", Health.UNHEALTHY))
+    await sidecar.stop(drain=False)

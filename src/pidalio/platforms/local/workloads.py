@@ -76,13 +76,14 @@ def planned_workloads(objects: Iterable[Object[LocalWorkload]], subnet: Subnet) 
 
 
 def workload_row(instance: LocalInstance, where: Placement, health: Health = Health.HEALTHY) -> Workload:
-    """Return the instance as every platform reports one; its named ports are those that are really bound."""
+    """Return the instance as every platform reports one; ports that could not be had are moved."""
     return Workload(
         name=instance.name,
         namespace=instance.namespace,
         address=where.address,
         labels=instance.labels,
-        ports=tuple((port.name, where.bound(port.port)) for port in instance.ports if port.name),
+        named_ports=tuple((port.name, port.port) for port in instance.ports if port.name),
+        moved_ports=tuple((declared, bound) for declared, bound in where.ports if declared != bound),
         locality=instance.locality,
         health=health,
         service_account=instance.service_account,

@@ -30,7 +30,8 @@ def test_row_says_what_the_object_says():
     (row,) = planned_workloads([source], SUBNET).workloads
     assert (row.name, row.namespace, row.address) == ("a-0", "default", "127.9.8.1")
     assert row.labels == (("app", "a"), ("version", "v1"))
-    assert row.ports == (("http", 9080),)
+    assert row.named_ports == (("http", 9080),)
+    assert (row.ports, row.moved_ports) == ((), ())
     assert row.locality == Locality("eu", "one", "x")
     assert row.health is Health.HEALTHY
     assert row.object == ObjectRef("LocalWorkload", "default", "a")
@@ -44,9 +45,10 @@ def test_order_of_objects_does_not_matter():
 def test_privileged_ports_are_moved_and_the_row_says_where():
     source = workload("a", ports=(WorkloadPort(name="http", port=80), WorkloadPort(name="tls", port=8443)))
     (row,) = planned_workloads([source], SUBNET).workloads
-    assert row.ports == (("http", 8080), ("tls", 8443))
+    assert row.moved_ports == ((80, 8080),)
+    assert row.named_ports == (("http", 80), ("tls", 8443))
     (row,) = planned_workloads([source], Subnet(prefix="127.9.8", lowest_port=1)).workloads
-    assert row.ports == (("http", 80), ("tls", 8443))
+    assert row.moved_ports == ()
 
 
 def test_too_many_are_left_out_and_reported():
