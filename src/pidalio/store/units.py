@@ -39,7 +39,7 @@ def read_unit(owner: Owner, loaded: Loaded, former: Unit) -> Unit:
     lost = [ref for ref in former.claims if ref not in unit.claims]
     if not lost or not (_has_error(whole) or any(_is_unknown(one) for one in _flat(unit.claims))):
         return Unit(unit.claims, whole, loaded.skipped)
-    told = tuple(_kept(ref, owner) for ref in lost)
+    told = () if _has_error(loaded.reports) else (_kept(lost, owner),)
     kept = {ref: former.claims[ref] for ref in lost}
     return Unit({**unit.claims, **kept}, (*whole, *told), loaded.skipped)
 
@@ -80,6 +80,7 @@ def _has_error(reports: Sequence[Report]) -> bool:
     return any(report.severity is Severity.ERROR for report in reports)
 
 
-def _kept(ref: ObjectRef, owner: Owner) -> Report:
-    message = f"no longer found in {owner}; it stays as it was until the mistakes there are mended"
-    return Report(Severity.WARNING, "kept", message, ref)
+def _kept(lost: Sequence[ObjectRef], owner: Owner) -> Report:
+    names = ", ".join(str(ref) for ref in lost[:3]) + (f" and {len(lost) - 3} more" if len(lost) > 3 else "")
+    message = f"{names}: no longer found in {owner}, but kept until the mistakes there are mended"
+    return Report(Severity.WARNING, "kept", message)

@@ -155,7 +155,7 @@ def test_a_file_that_ends_early_gives_what_came_before_and_keeps_the_rest():
     change = put(catalog, "a.yaml", both(rule("reviews", "v2"), BAD_YAML))
     assert change.changed == (REVIEWS,)
     assert change.removed == ()
-    assert "kept" in codes(change.reports)
+    assert codes(change.reports) == ["bad-yaml"]
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_an_object_whose_mistake_hides_its_name_stays(hidden):
     for _ in range(2):  # the second time, the broken name is no longer new
         change = put(catalog, "a.yaml", both(hidden, rule("ratings")))
         assert change.is_empty
-        assert "kept" in codes(change.reports)
+        assert codes(change.reports).count("kept") == 1
     assert subset_of(catalog) == "v1"
     assert put(catalog, "a.yaml", rule("ratings")).removed == (REVIEWS,)
 

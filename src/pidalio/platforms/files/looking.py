@@ -5,6 +5,7 @@ It stands between the file system and `settling`; it blocks, and runs in a threa
 """
 
 import hashlib
+import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -39,16 +40,33 @@ class Looker:
         self._namespace = default_namespace
         self._now_ns = now_ns
         self._known: dict[str, Known] = {}
+        self._inodes: dict[str, tuple[int, int]] = {}
 
-    def look(self, *, thorough: bool) -> tuple[Look, Found]:
-        """Return what is there now; `thorough` reads every file again, whatever the file system says."""
+    def look(self, *, thorough: bool, removed: frozenset[str] = frozenset()) -> tuple[Look, Found]:
+        """Return what is there now; `thorough` reads every file again, whatever the file system says.
+
+        `removed` are real paths of folders that were removed since the last look, and may be back only in part.
+        """
         found = find(self.roots)
         self._known = {name: self._file(name, path, thorough=thorough) for name, path in found.files.items()}
         units = {name: known.seen for name, known in self._known.items()}
         for name, report in found.missing.items():
             units[name] = failed(report)
         absent = {root.name for root in self.roots if _is_absent(units.get(root.name))}
-        return Look(units, (*found.missing, *sorted(absent)), found.empty | absent | set(found.missing)), found
+        doubtful = found.empty | absent | self._remade(removed) | set(found.missing)
+        return Look(units, (*found.missing, *sorted(absent)), doubtful), found
+
+    def _remade(self, removed: frozenset[str]) -> set[str]:
+        """Return the names of the roots that were made anew since the last look, as far as can be known."""
+        remade = {root.name for root in self.roots if removed and os.path.realpath(root.path) in removed}
+        for root in self.roots:
+            signature = signature_of(root.path)
+            if signature is not None:
+                inode = (signature.device, signature.inode)
+                if self._inodes.setdefault(root.name, inode) != inode and os.path.isdir(root.path):  # noqa: PTH112
+                    remade.add(root.name)
+                self._inodes[root.name] = inode
+        return remade
 
     def _file(self, name: str, path: str, *, thorough: bool) -> Known:
         known, signature = self._known.get(name), signature_of(path)

@@ -44,7 +44,7 @@ class Look(msgspec.Struct, frozen=True):
     """What one look at the paths saw.
 
     `hidden` are folders that could not be listed: what was known in them is not gone.
-    `doubtful_roots` are folders that hold nothing, or do not exist.
+    `doubtful_roots` are folders that hold nothing, do not exist, or were just made anew.
     """
 
     units: Mapping[str, Seen]
@@ -72,7 +72,8 @@ class Settling:
         self._delivered: dict[str, str] = {}
         self._pending: dict[str, Pending] = {}
         self._doubted: dict[str, float] = {}
-        self._is_first = True
+        self.is_first = True
+        """Whether nothing was taken yet, not even that there is nothing."""
 
     def looked(self, look: Look, now: float) -> dict[str, Loaded | None]:
         """Return what may now be believed, by unit (None: gone); empty when there is nothing, or it must wait.
@@ -82,7 +83,7 @@ class Settling:
         for root in look.doubtful_roots:
             self._doubted[root] = now
         self._note(look, now)
-        if self._is_first:
+        if self.is_first:
             return {unit: one.seen.loaded if one.seen else None for unit, one in self._pending.items()}
         ready = {unit: one for unit, one in self._pending.items() if one.due <= now}
         waits = len(ready) < len(self._pending)
@@ -92,7 +93,7 @@ class Settling:
 
     def accept(self, units: Mapping[str, Loaded | None]) -> None:
         """Note that `units`, just returned by `looked`, were taken; what was not accepted comes again."""
-        self._is_first = False
+        self.is_first = False
         for unit in units:
             seen = self._pending.pop(unit).seen
             if seen is None:

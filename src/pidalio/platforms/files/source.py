@@ -6,6 +6,7 @@ It stands between the file system and `Catalog.replace_all`.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -55,7 +56,7 @@ class FileSource:
         self._next_scan = 0.0
 
     async def run(self, deliver: Deliver) -> None:
-        """Deliver all that is there at once, and from then on what changes; ends only when cancelled.
+        """Deliver all that is there at once, also when that is nothing, and then what changes; end when cancelled.
 
         What belongs together comes in one call: a move between files is no removal.
         """
@@ -71,12 +72,13 @@ class FileSource:
         started = now()
         self._woken.clear()
         is_scan = started >= self._next_scan
-        look, found = await asyncio.to_thread(self._looker.look, thorough=is_scan)
+        removed = self._watch.take_removed()
+        look, found = await asyncio.to_thread(self._looker.look, thorough=is_scan, removed=removed)
         if is_scan:
             self._next_scan = now() + max(self._pace.scan, 20 * (now() - started))
         units = self._settling.looked(self._with_complaint(look), now())
         wake = self._next_scan
-        if units and not await self._offer(deliver, units):
+        if (units or self._settling.is_first) and not await self._offer(deliver, units):
             wake = now() + self._pace.retry
         elif (pending := self._settling.next_look()) is not None:
             wake = min(wake, pending)
@@ -98,10 +100,10 @@ class FileSource:
             self._woken.set()
 
     async def _sleep(self, seconds: float) -> None:
-        try:
-            await asyncio.wait_for(self._woken.wait(), max(seconds, 0.0))
-        except TimeoutError:
-            return
+        # Not wait_for: in Python 3.11 it swallows a cancellation that comes together with the event.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(seconds, 0.0)):
+                await self._woken.wait()
 
     def _with_complaint(self, look: Look) -> Look:
         """Add, as a unit of its own, that the system does not let us watch."""

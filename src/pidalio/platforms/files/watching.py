@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
-from watchfiles import awatch
+from watchfiles import Change, awatch
 
 from pidalio.platforms.files.finding import Found, is_candidate
 
@@ -30,14 +30,17 @@ class Watch:
         self._watched: frozenset[Watched] = frozenset()
         self.complaint = ""
         """Why changes are noticed by scanning only; empty while the folders are watched."""
+        self._removed: set[str] = set()
+        self._is_lost = False
 
     async def follow(self, found: Found) -> bool:
         """Watch the folders of `found`; tell whether the watch is new, so that earlier changes may have been missed."""
         wanted = frozenset((*_numbered(found.trees, deep=True), *_numbered(found.folders, deep=False)))
-        if wanted == self._watched and all(not task.done() for task in self._tasks):
+        stands = self.complaint or not any(task.done() for task in self._tasks)
+        if wanted == self._watched and stands and not self._is_lost:
             return False
         await self.stop()
-        self._watched, self.complaint = wanted, ""
+        self._watched, self.complaint, self._is_lost = wanted, "", False
         for deep in (True, False):
             folders = sorted(folder for folder, _, is_deep in wanted if is_deep is deep)
             if folders:
@@ -45,6 +48,12 @@ class Watch:
                 self._tasks.append(asyncio.create_task(self._watch(folders, deep=deep), name=name))
         await asyncio.sleep(0)  # the first step of each task sets its watch up
         return not self.complaint
+
+    def take_removed(self) -> frozenset[str]:
+        """Return the watched folders that were removed since the last call, though they may be back by now."""
+        removed = frozenset(self._removed)
+        self._removed.clear()
+        return removed
 
     async def stop(self) -> None:
         """Watch nothing any more."""
@@ -54,21 +63,23 @@ class Watch:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _watch(self, folders: list[str], *, deep: bool) -> None:
-        """Wake until cancelled; where the system refuses to watch, say so and wait for other folders."""
-        changes = awatch(
-            *folders,
-            watch_filter=lambda _, path: is_relevant(path, folders),
-            debounce=_DEBOUNCE_MS,
-            step=_STEP_MS,
-            recursive=deep,
-            ignore_permission_denied=True,
-        )
+        """Wake until cancelled; where the system refuses to watch, say so and end."""
         try:
-            async for _ in changes:
+            async for changes in awatch(
+                *folders,
+                watch_filter=lambda _, path: is_relevant(path, folders),
+                debounce=_DEBOUNCE_MS,
+                step=_STEP_MS,
+                recursive=deep,
+                ignore_permission_denied=True,
+            ):
+                removed = {path for change, path in changes if change is Change.deleted} & set(folders)
+                if removed:  # a folder made anew may bear the same inode, but nobody watches it
+                    self._removed |= removed
+                    self._is_lost = True
                 self._woken.set()
         except OSError as error:
             self.complaint = str(error)
-        await asyncio.Event().wait()
 
 
 def is_relevant(path: str, folders: Iterable[str]) -> bool:
@@ -77,6 +88,8 @@ def is_relevant(path: str, folders: Iterable[str]) -> bool:
     Names that begin with two dots are how Kubernetes swaps the content of a mounted ConfigMap.
     """
     inside = next((path[len(folder) :] for folder in folders if path.startswith(folder)), path)
+    if not inside:
+        return True
     *above, name = inside.strip("/").split("/")
     if any(part.startswith(".") and not part.startswith("..") for part in (*above, name)):
         return False
