@@ -11,6 +11,7 @@ from pidalio.ir import (
     AbortPlan,
     AssignmentPlan,
     ClusterPlan,
+    CorsPlan,
     DelayPlan,
     Direction,
     DirectResponsePlan,
@@ -75,7 +76,7 @@ SWITCHES = (
     "keep-alive",
 )
 QUERIES = ("q", "page", "Q", "a.b", "x")
-METHODS = ("GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS")
+METHODS = ("GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "OPTIONS")
 PATH_REGEXES = {
     "/api/.*": ("/api/x", "/api/", "/api/a/b"),
     "/(a|b)/[0-9]+": ("/a/1", "/b/22"),
@@ -252,6 +253,22 @@ def fault(draw: random.Random) -> FaultPlan | None:
     return FaultPlan(delay, abort)
 
 
+def cors(draw: random.Random) -> CorsPlan | None:
+    if draw.random() < 0.85:
+        return None
+    patterns = (
+        StringPattern(MatchKind.EXACT, "http://a.test"),
+        StringPattern(MatchKind.PREFIX, "http://a"),
+        StringPattern(MatchKind.REGEX, "http://.*[.]test"),
+    )
+    return CorsPlan(
+        allow_origins=tuple(draw.sample(patterns, draw.choice((0, 1, 1, 2)))),
+        allow_methods=draw.choice(("", "GET,POST")),
+        max_age=draw.choice(("", "60")),
+        forward_unmatched=draw.random() < 0.6,
+    )
+
+
 def route(draw: random.Random, name: str) -> RoutePlan:
     action: ForwardPlan | RedirectPlan | DirectResponsePlan
     kind = draw.choice(("forward", "forward", "forward", "forward", "redirect", "direct"))
@@ -262,7 +279,13 @@ def route(draw: random.Random, name: str) -> RoutePlan:
     else:
         action = DirectResponsePlan(draw.choice((200, 201, 301, 404, 503)), draw.choice((b"", b"hello", "ü".encode())))
     return RoutePlan(
-        match_plan(draw), action, name, fault=fault(draw), request_headers=edits(draw), response_headers=edits(draw)
+        match_plan(draw),
+        action,
+        name,
+        fault=fault(draw),
+        cors=cors(draw),
+        request_headers=edits(draw),
+        response_headers=edits(draw),
     )
 
 
@@ -305,6 +328,10 @@ def any_request(draw: random.Random, hosts: list[VirtualHostPlan]) -> Request:
     ]
     if draw.random() < 0.1:
         headers.append(("x-forwarded-proto", draw.choice(("http", "https"))))
+    if draw.random() < 0.2:
+        headers.append(("origin", draw.choice(("http://a.test", "http://b.test", "http://c", ""))))
+    if draw.random() < 0.2:
+        headers.append(("access-control-request-method", draw.choice(("GET", ""))))
     if draw.random() < 0.1:
         headers.append((draw.choice(SWITCHES), draw.choice(("5", "9000", "5xx", "true", ""))))
     if draw.random() < 0.1:
@@ -375,7 +402,7 @@ def matching_value(draw: random.Random, wanted: StringPattern) -> str:
     if wanted.kind is MatchKind.PREFIX:
         return wanted.value + draw.choice(("", "z"))
     if wanted.kind is MatchKind.REGEX:
-        return draw.choice(VALUE_REGEXES[wanted.value])
+        return draw.choice(VALUE_REGEXES.get(wanted.value, VALUES))
     return draw.choice(VALUES)
 
 

@@ -52,8 +52,9 @@ def mismatches(decision: Decision, got: Got, log: dict[str, Any], seen: list[See
         if len(seen) < 1:
             return [*found, "the backend saw no request"]
         assert isinstance(decision.action, Forwarded)
-        to = next(each for each in decision.action.destinations if each.cluster == log["cluster"])
-        found += _differences_upstream(decision, to, seen[-1], got)
+        # A rule may name a destination twice, with other edits: it is one of them.
+        same_name = [each for each in decision.action.destinations if each.cluster == log["cluster"]]
+        found += min(([*_differences_upstream(decision, to, seen[-1], got)] for to in same_name), key=len)
     elif verdict.details == "direct_response":
         assert isinstance(decision.action, Redirected | Answered)
         same("location", got.header("location") or "", decision.action.location)

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf, log
 
-from pidalio.simulate import Answered, Decision, Forwarded, Redirected, edited, repeats_status
 from tests.traffic.case import Call
 from tests.traffic.fleet import instance_at
+
+from pidalio.simulate import Answered, Decision, Forwarded, Redirected, edited, repeats_status
 
 FALSE_ALARM = 1e-6
 _TIMER_PRECISION = 0.98

@@ -6,12 +6,6 @@ from functools import cache
 from urllib.parse import urlsplit
 
 import msgspec
-
-from pidalio.ir import HttpPlan, ListenerPlan, ProxyPlans
-from pidalio.model import Severity
-from pidalio.pipeline import plans_for
-from pidalio.server.offline import OfflineMesh
-from pidalio.simulate import Decision, Request, decide
 from tests.traffic.backend import CALL_ID, Backend, Seen
 from tests.traffic.case import Call, Case
 from tests.traffic.client import Got, Sent, fetch
@@ -19,6 +13,12 @@ from tests.traffic.compare import mismatches
 from tests.traffic.envoy import LOG_ID, RunningEnvoy
 from tests.traffic.fleet import instance_at
 from tests.traffic.observe import Outcome
+
+from pidalio.ir import HttpPlan, ListenerPlan, ProxyPlans
+from pidalio.model import Severity
+from pidalio.pipeline import plans_for
+from pidalio.server.offline import OfflineMesh
+from pidalio.simulate import Request, decide
 
 _OWNED = frozenset({"unknown-host", "unknown-port", "unknown-subset"})
 

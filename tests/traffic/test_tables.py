@@ -1,12 +1,12 @@
 """Every call of the tables, on the simulator and on a real Envoy, with the same expectation."""
 
 import pytest
-
-from pidalio.simulate import decide
 from tests.traffic.envoy import RunningEnvoy
 from tests.traffic.observe import broken_expectations, foreseen
 from tests.traffic.run import compiled, drive, listener_for, request_of, with_port, without_share
 from tests.traffic.tables import ALL
+
+from pidalio.simulate import decide
 
 _CALLS = [
     pytest.param(case, call, id=f"{case.id}-{number}") for case in ALL for number, call in enumerate(case.calls, 1)

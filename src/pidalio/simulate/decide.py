@@ -122,7 +122,7 @@ def _acted(plans: ProxyPlans, route: RoutePlan, arrival: Arrival, trace: Decisio
     request = arrival.request
     action = _action(plans, route, arrival)
     verdicts = outcomes(action, grpc=request.is_grpc)
-    if answers_preflight(route.cors, request):
+    if isinstance(action, Forwarded) and answers_preflight(route.cors, request):
         verdicts = (Verdict(1.0, 200, "-", "cors_response", why="the route's CORS policy answers this preflight"),)
     verdicts = likeliest_first(with_faults(route.fault, verdicts, grpc=request.is_grpc))
     return msgspec.structs.replace(trace, action=action, fault=route.fault, verdicts=verdicts)

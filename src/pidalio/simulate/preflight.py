@@ -1,6 +1,7 @@
 """Cross-origin requests: which preflights the proxy answers itself.
 
-Source: Envoy's CORS filter. It changes response headers of other requests, never where they go.
+Source: Envoy's CORS filter. It changes response headers of other requests, never where they go, and it does nothing on
+routes that answer by themselves (observed).
 """
 
 from pidalio.ir import CorsPlan
