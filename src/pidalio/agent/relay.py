@@ -21,6 +21,7 @@ from grpc import aio
 from pidalio.agent.kept import KeptConfiguration, Recording
 from pidalio.envoy import messages as pb
 from pidalio.errors import UsageError
+from pidalio.settings import TlsPaths
 from pidalio.xds.ads import Ads
 from pidalio.xds.server import METHOD, SERVICE, AdsServer
 from pidalio.xds.wire import parse
@@ -38,20 +39,15 @@ _OPTIONS: Final = [
 ]
 
 
-class ClientTls(msgspec.Struct, frozen=True):
-    """PEM files: the agent's certificate and key, and the authority that vouches for the control plane."""
-
-    certificate: Path
-    key: Path
-    authority: Path
-    server_name: str = ""
-
-
 class Upstream(msgspec.Struct, frozen=True):
-    """The control plane: `host:port` or `unix:/path`; how long a connection may take, how often it is tried again."""
+    """The control plane: `host:port` or `unix:/path`; how long a connection may take, how often it is tried again.
+
+    With `tls` it must show a certificate for `server_name`, its host when empty.
+    """
 
     address: str
-    tls: ClientTls | None = None
+    tls: TlsPaths | None = None
+    server_name: str = ""
     connect_seconds: float = 2.0
     retry_seconds: float = 1.0
 
@@ -74,11 +70,11 @@ class Upstream(msgspec.Struct, frozen=True):
             return aio.insecure_channel(self.address, options=_OPTIONS)
         try:
             credentials = grpc.ssl_channel_credentials(
-                self.tls.authority.read_bytes(), self.tls.key.read_bytes(), self.tls.certificate.read_bytes()
+                self.tls.ca.read_bytes(), self.tls.key.read_bytes(), self.tls.cert.read_bytes()
             )
         except OSError as error:
             raise UsageError(f"{error.filename}: {error.strerror}") from error
-        names = [("grpc.ssl_target_name_override", self.tls.server_name)] if self.tls.server_name else []
+        names = [("grpc.ssl_target_name_override", self.server_name)] if self.server_name else []
         return aio.secure_channel(self.address, credentials, options=[*_OPTIONS, *names])
 
 

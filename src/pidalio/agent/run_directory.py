@@ -8,24 +8,12 @@ Invariant: only this user may look inside, and one process at a time owns it: it
 import fcntl
 import hashlib
 import os
-import stat
-from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from pidalio.errors import PortInUse, UsageError
-
-LONGEST_SOCKET_PATH = 107 if os.uname().sysname == "Linux" else 103
-
-
-def run_directory_of(mesh: Path, environ: Mapping[str, str] = os.environ) -> Path:
-    """Return where the mesh of folder `mesh` keeps its sockets: the same for each start, unlike any other mesh's."""
-    base = environ.get("XDG_RUNTIME_DIR", "")
-    digest = hashlib.sha256(str(mesh.resolve()).encode()).hexdigest()[:10]
-    if base and len(base) <= 40 and os.access(base, os.W_OK):
-        return Path(base) / f"pidalio-{digest}"
-    return Path(f"/tmp/pidalio-{os.getuid()}-{digest}")  # noqa: S108 - made with mode 0700, its owner is checked
+from pidalio.http.discovery import LONGEST_SOCKET_PATH, make_private
 
 
 class RunDirectory:
@@ -33,7 +21,7 @@ class RunDirectory:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        _make_private(path)
+        make_private(path)
         self._lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -71,11 +59,3 @@ class RunDirectory:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
-
-
-def _make_private(path: Path) -> None:
-    path.mkdir(mode=0o700, exist_ok=True, parents=True)
-    found = path.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
-        raise UsageError(f"{path} is not a folder of this user: remove it, or choose another run directory")
-    path.chmod(0o700)

@@ -4,22 +4,11 @@ import os
 import stat
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from pidalio.agent.run_directory import RunDirectory, run_directory_of
+from pidalio.agent.run_directory import RunDirectory
 from pidalio.errors import PortInUse, UsageError
-
-
-def test_each_mesh_has_its_own(tmp_path):
-    one, other = run_directory_of(tmp_path / "a", {}), run_directory_of(tmp_path / "b", {})
-    assert one != other
-    assert one == run_directory_of(tmp_path / "a", {})
-
-
-def test_long_runtime_folder_is_passed_over(tmp_path):
-    assert run_directory_of(tmp_path, {"XDG_RUNTIME_DIR": "/" + "x" * 60}).parent == Path("/tmp")
 
 
 def test_second_owner_is_refused_and_told_who_holds_it(run_folder):
