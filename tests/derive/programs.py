@@ -127,16 +127,16 @@ def bodies() -> st.SearchStrategy[Any]:
             st.tuples(st.just("try"), st.one_of(call, inner), inner),
         )
 
-    return st.recursive(leaves, grown, max_leaves=6)
+    return grown(st.one_of(leaves, grown(st.one_of(leaves, grown(leaves)))))
 
 
 def programs() -> st.SearchStrategy[list[tuple[Any, bool, bool]]]:
-    return st.lists(st.tuples(bodies(), st.booleans(), st.booleans()), min_size=2, max_size=8)
+    return st.lists(st.tuples(bodies(), st.booleans(), st.booleans()), min_size=3, max_size=8)
 
 
 def edits() -> st.SearchStrategy[dict[int, dict[int, int | None]]]:
     rows = st.dictionaries(
-        st.integers(0, KEYS - 1), st.one_of(st.none(), st.integers(0, VALUES - 1)), min_size=1, max_size=2
+        st.integers(0, KEYS - 1), st.one_of(st.none(), st.integers(0, VALUES - 1)), min_size=1, max_size=3
     )
     return st.dictionaries(st.integers(0, 1), rows, min_size=1)
 

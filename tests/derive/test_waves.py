@@ -89,6 +89,26 @@ def members(world: Database, key: int) -> tuple[str, ...]:
 
 
 @derived
+def risky(world: Database) -> int:
+    if row(world, "a") == 13:
+        raise ValueError
+    return 1
+
+
+@derived
+def careful(world: Database) -> int:
+    try:
+        return risky(world)
+    except ValueError:
+        return 0
+
+
+@derived
+def late_reader(world: Database) -> int:
+    return careful(world) if FLAGS.get(world, "late") else -1
+
+
+@derived
 def offset(world: Database, n: int) -> int:
     return row(world, "a") + n
 
@@ -172,6 +192,13 @@ def test_two_queries_may_change_who_reads_whom(
         assert len(set(names)) == len(names)
         assert (one(world), other(world)) == ((1, 2) if on else (2, 1))
     assert max(node.height for memo in world.memos.values() for node in memo.values()) < 8
+
+
+def test_what_raises_while_another_is_settled_is_no_source_of_the_one_that_asked(world: Database) -> None:
+    assert (late_reader(world), careful(world)) == (-1, 1)
+    assert ran(world, {FLAGS: {"late": True}, ROWS: {"a": 13}}) == ["late_reader", "row", "risky", "careful", "risky"]
+    assert late_reader(world) == 0
+    assert world.memos[late_reader][()].sources[1:] == (world.memos[careful][()],)
 
 
 def test_a_cycle_that_appears_is_named_when_asked_and_gone_when_it_goes(world: Database) -> None:

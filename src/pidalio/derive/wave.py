@@ -86,14 +86,12 @@ class Wave:
         """Run all that is scheduled, lowest first, until nothing differs."""
         while self._heap:
             height, _, node = heappop(self._heap)
-            if node.stamp != DIRTY:
-                continue  # it was asked for in between, or dropped
-            if node.height > height:
-                heappush(self._heap, (node.height, next(self._moment), node))
-                continue
-            self.floor = height
-            with suppress(Exception):  # the node is dropped; its readers are scheduled, and meet the error if they ask
-                self._run(node)
+            if node.stamp == DIRTY:  # else it was asked for before its turn, or dropped
+                self.floor = height
+                with suppress(
+                    Exception
+                ):  # the node is dropped; its readers are scheduled, and meet the error if they ask
+                    self._run(node)
         self.floor = TOP
 
     def _refresh(self, node: Node) -> None:
