@@ -1,0 +1,123 @@
+"""What the API needs of a control plane, as types: the control plane itself lives above this layer.
+
+Invariant: the API changes the mesh only through the methods that are named here.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from pidalio.api.object import Object
+from pidalio.api.parse import Parsed
+from pidalio.derive import Database
+from pidalio.history import History
+from pidalio.http.wire import PlatformView
+from pidalio.ir import ProxyPlans
+from pidalio.model import ObjectRef, Place, Proxy, Report
+from pidalio.simulate import Decision, Request
+from pidalio.store.catalog import Catalog
+from pidalio.store.change import Change
+from pidalio.xds import Ads, Verdict
+
+
+class Outcome(Protocol):
+    """What became of a change; `concerned` names by proxy and type URL the resources that differ."""
+
+    @property
+    def revision(self) -> int:
+        """Return the revision that holds it."""
+
+    @property
+    def generation(self) -> int:
+        """Return the generation that holds it."""
+
+    @property
+    def change(self) -> Change:
+        """Return what was done, or would be."""
+
+    @property
+    def reports(self) -> tuple[Report, ...]:
+        """Return what there is to tell about it."""
+
+    @property
+    def concerned(self) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
+        """Return who is to hold something else."""
+
+    @property
+    def is_refused(self) -> bool:
+        """Tell whether nothing was done."""
+
+
+class Mesh(Protocol):
+    """The inputs of a mesh, its compiler and its streams."""
+
+    @property
+    def revision(self) -> int:
+        """Return the newest revision."""
+
+    @property
+    def history(self) -> History:
+        """Return the revisions."""
+
+    @property
+    def ads(self) -> Ads:
+        """Return the streams."""
+
+    @property
+    def world(self) -> Database:
+        """Return the compiler's inputs and answers."""
+
+    @property
+    def catalog(self) -> Catalog:
+        """Return the objects with their owners and places; only to read."""
+
+    async def apply(
+        self,
+        parsed: Sequence[Parsed],
+        *,
+        author: str,
+        message: str = "",
+        dry_run: bool = False,
+        force: bool = False,
+        expected: int | None = None,
+    ) -> Outcome:
+        """Add or replace objects: all, or none."""
+
+    async def delete(
+        self, refs: Sequence[ObjectRef], *, author: str, message: str = "", dry_run: bool = False
+    ) -> Outcome:
+        """Remove objects: all, or none."""
+
+    def feed(self, source: str, rows: Mapping[Any, Mapping[Any, Any]], *, complete: bool = False) -> int:
+        """Take over rows of a platform; return the generation that holds them."""
+
+    async def live(self, generation: int, seconds: float) -> tuple[Verdict, ...]:
+        """Wait until every connected proxy runs `generation`, at most `seconds`."""
+
+    def proxies(self) -> dict[str, Proxy]:
+        """Return every connected proxy by its id."""
+
+    def objects(self, kind: str | None = None, namespace: str | None = None) -> tuple[Object[Any], ...]:
+        """Return the live objects."""
+
+    def place(self, ref: ObjectRef, path: str = "") -> Place | None:
+        """Return where a field is written."""
+
+    def reports(self) -> tuple[Report, ...]:
+        """Return everything that stands to be told."""
+
+
+class Surroundings(Protocol):
+    """What the process around the mesh knows and the mesh does not."""
+
+    def unready(self) -> str:
+        """Say what keeps the control plane from serving, empty where nothing does."""
+
+    def platform_views(self) -> Iterable[PlatformView]:
+        """Return the platforms that feed the mesh."""
+
+    def reports(self) -> Iterable[Report]:
+        """Return what stands to be told besides `Mesh.reports`."""
+
+
+Decide = Callable[[ProxyPlans, Proxy, Request], Decision]
+"""Says what a proxy does with a request that arrives where its workload's calls, or a gateway's callers, do."""

@@ -1,0 +1,53 @@
+"""What every operation works on: one mesh, what is around it, and what the API itself remembers.
+
+Invariant: one `Served` per control plane; each of its doors (UNIX socket, TCP) is an app over the same one.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from pidalio.http.leases import Leases
+from pidalio.http.mesh import Decide, Mesh, Surroundings
+from pidalio.http.metrics import Metrics
+from pidalio.http.recent import Recent
+from pidalio.http.views import Views
+from pidalio.http.wire import PlatformView
+from pidalio.model import Report
+
+
+class Alone:
+    """Surroundings of a mesh without any."""
+
+    def unready(self) -> str:
+        """Return nothing: it is ready."""
+        return ""
+
+    def platform_views(self) -> Iterable[PlatformView]:
+        """Return none."""
+        return ()
+
+    def reports(self) -> Iterable[Report]:
+        """Return none."""
+        return ()
+
+
+class Served:
+    """A mesh as the API serves it; `leases_file` is where self-registered instances are kept."""
+
+    def __init__(
+        self,
+        mesh: Mesh,
+        decide: Decide,
+        *,
+        surroundings: Surroundings | None = None,
+        metrics: Metrics | None = None,
+        leases_file: Path | None = None,
+    ) -> None:
+        self.mesh = mesh
+        self.decide = decide
+        self.surroundings: Surroundings = surroundings or Alone()
+        self.metrics = metrics or Metrics()
+        self.metrics.observe(mesh)
+        self.leases = Leases(mesh, leases_file)
+        self.recent = Recent()
+        self.views = Views(mesh)

@@ -1,0 +1,185 @@
+"""Operations that change what users wrote: apply, delete, restore; and the one that waits until a change is live.
+
+Invariant: what is answered with success is recorded and on its way to the proxies; what is refused changed nothing.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from pidalio.api.load import Loaded, load
+from pidalio.api.parse import Skipped
+from pidalio.errors import InvalidInput, UsageError
+from pidalio.history import restoration
+from pidalio.http.call import Call, Query
+from pidalio.http.mesh import Outcome
+from pidalio.http.recent import wait
+from pidalio.http.served import Served
+from pidalio.http.wire import AppliedAnswer, LiveAnswer, ObjectNames, SourceFile, SourceFiles
+from pidalio.model import Report, Severity
+from pidalio.xds.typeurls import short
+
+FILES: Final = "application/vnd.pidalio.files+json"
+"""The media type of `SourceFiles`; any other body is one text of YAML or JSON documents."""
+
+_NAME_LENGTH: Final = 1000
+_LONGEST_WAIT: Final = 600.0
+
+
+class ApplyQuery(Query, frozen=True):
+    """How to apply: `force` accepts missing references, `expected` refuses when another revision is the newest.
+
+    `namespace` is that of objects which name none; `file` is the name of a text sent as such.
+    """
+
+    dry_run: bool = False
+    force: bool = False
+    author: str = ""
+    message: str = ""
+    expected: int | None = None
+    namespace: str = "default"
+    file: str = ""
+
+
+class DeleteQuery(Query, frozen=True):
+    """How to delete."""
+
+    dry_run: bool = False
+    author: str = ""
+    message: str = ""
+
+
+class LiveQuery(Query, frozen=True):
+    """Which change is waited for, and how many seconds at most."""
+
+    generation: int
+    seconds: float = 0.0
+
+
+class RestoreQuery(Query, frozen=True):
+    """Who restores, and why."""
+
+    author: str = ""
+    message: str = ""
+
+
+async def apply(served: Served, call: Call) -> AppliedAnswer:
+    """Add or replace objects: all of them, or none."""
+    query = call.query(ApplyQuery)
+    files = await _files(call, query)
+    loaded = [await asyncio.to_thread(load, one.text, one.name, query.namespace) for one in files]
+    _refuse_unreadable(loaded)
+    outcome = await served.mesh.apply(
+        [one for each in loaded for one in each.parsed],
+        author=query.author or call.identity,
+        message=query.message,
+        dry_run=query.dry_run,
+        force=query.force,
+        expected=query.expected,
+    )
+    unread = _unread(skipped for each in loaded for skipped in each.skipped)
+    return _answer(served, outcome, dry_run=query.dry_run, more=unread)
+
+
+async def delete(served: Served, call: Call) -> AppliedAnswer:
+    """Remove objects: all of them, or none."""
+    query = call.query(DeleteQuery)
+    names = await call.body(ObjectNames)
+    outcome = await served.mesh.delete(
+        names.objects, author=query.author or call.identity, message=query.message, dry_run=query.dry_run
+    )
+    return _answer(served, outcome, dry_run=query.dry_run)
+
+
+async def restore(served: Served, call: Call) -> AppliedAnswer:
+    """Bring back what the API owned as of a revision; what files own stays, and is told."""
+    query, number = call.query(RestoreQuery), call.number("number")
+    plan = restoration(await served.mesh.history.diff(number))
+    author, message = query.author or call.identity, query.message or f"restore revision {number}"
+    applied = await served.mesh.apply(plan.applied, author=author, message=message, force=True)
+    answer = _answer(served, applied, dry_run=False, more=plan.reports)
+    if not plan.deleted:
+        return answer
+    deleted = await served.mesh.delete(plan.deleted, author=author, message=message)
+    return _joined(answer, _answer(served, deleted, dry_run=False), served)
+
+
+async def live(served: Served, call: Call) -> LiveAnswer:
+    """Wait until the proxies that a change concerns run it, and tell how each stands."""
+    query = call.query(LiveQuery)
+    return await wait(served.mesh, served.recent, query.generation, min(max(query.seconds, 0.0), _LONGEST_WAIT))
+
+
+async def _files(call: Call, query: ApplyQuery) -> tuple[SourceFile, ...]:
+    if call.media_type == FILES:
+        return tuple(_named(one) for one in (await call.body(SourceFiles)).files)
+    try:
+        text = (await call.content()).decode()
+    except UnicodeDecodeError as error:
+        raise UsageError("the body is not UTF-8 text") from error
+    return (_named(SourceFile(query.file, text)),)
+
+
+def _named(file: SourceFile) -> SourceFile:
+    """Refuse names that could not be shown on one line."""
+    if len(file.name) > _NAME_LENGTH or not file.name.isprintable():
+        raise UsageError(f"a file's name has at most {_NAME_LENGTH} printable characters")
+    return file
+
+
+def _refuse_unreadable(loaded: Iterable[Loaded]) -> None:
+    """Raise `InvalidInput` where a text could not be read to its end, or holds nothing."""
+    found = tuple(loaded)
+    broken = [report for each in found for report in each.reports]
+    if any(report.severity is Severity.ERROR for report in broken):
+        reports = [report for each in found for report in each.all_reports()]
+        raise InvalidInput("nothing was applied: the text cannot be read", reports)
+    if not any(each.parsed or each.skipped for each in found):
+        raise InvalidInput("nothing was applied: there is no object in it")
+
+
+def _unread(skipped: Iterable[Skipped]) -> tuple[Report, ...]:
+    kinds = sorted({one.kind for one in skipped})
+    if not kinds:
+        return ()
+    return (Report(Severity.INFO, "kinds-not-read", f"documents of kinds that are not read: {', '.join(kinds)}"),)
+
+
+def _answer(served: Served, outcome: Outcome, *, dry_run: bool, more: Iterable[Report] = ()) -> AppliedAnswer:
+    """Return the answer; raise where the change was refused."""
+    if outcome.is_refused:
+        if outcome.reports and all(one.code == "not-found" for one in outcome.reports):
+            raise InvalidInput("nothing was removed", outcome.reports)
+        raise InvalidInput("nothing was changed", outcome.reports)
+    connected = served.mesh.proxies()
+    concerned = {proxy: names for proxy, names in outcome.concerned.items() if proxy in connected and names}
+    if not dry_run:
+        served.recent.note(outcome.generation, concerned)
+    shown = {proxy: {short(url): held for url, held in names.items()} for proxy, names in concerned.items()}
+    change = outcome.change
+    return AppliedAnswer(
+        outcome.revision,
+        outcome.generation,
+        dry_run,
+        change.added,
+        change.changed,
+        change.removed,
+        served.views.reports((*outcome.reports, *more)),
+        shown,
+    )
+
+
+def _joined(first: AppliedAnswer, second: AppliedAnswer, served: Served) -> AppliedAnswer:
+    """Return two changes as one answer; whoever the first concerns is waited for in the second's generation."""
+    earlier = served.recent.concerned(first.generation) or {}
+    served.recent.note(second.generation, {**earlier, **(served.recent.concerned(second.generation) or {})})
+    return msgspec.structs.replace(
+        second,
+        added=(*first.added, *second.added),
+        changed=(*first.changed, *second.changed),
+        removed=(*first.removed, *second.removed),
+        reports=tuple(dict.fromkeys((*first.reports, *second.reports))),
+        concerned={**first.concerned, **second.concerned},
+    )

@@ -1,0 +1,238 @@
+"""A control plane as a running thing: history, files, xDS and API around one `ControlPlane`.
+
+`pidalio serve` runs it alone, `pidalio up` with local workloads beside it.
+Invariant: proxies are served only when everything that was known before is known again, so that a restart sends
+nothing that did not change; one process at a time owns a mesh's folder, and gives it up when it dies.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final, Self
+
+from pidalio.api.load import Loaded
+from pidalio.errors import HistoryUnavailable, PortInUse
+from pidalio.history import SqliteHistory
+from pidalio.http import discovery
+from pidalio.http.app import app
+from pidalio.http.listening import Door, known_hosts, tcp_socket, unix_socket
+from pidalio.http.metrics import Metrics
+from pidalio.http.served import Served
+from pidalio.http.tls import ServerTls
+from pidalio.http.wire import PlatformView
+from pidalio.model import Report, Severity
+from pidalio.platforms.files import FileSource
+from pidalio.server.control_plane import Applied, ControlPlane
+from pidalio.server.explaining import decide_for
+from pidalio.server.observers import Observers
+from pidalio.settings import ServerSettings, joined_address, split_address
+from pidalio.store.change import Change
+from pidalio.xds import AdsServer, Events, TlsFiles
+
+_FILES: Final = "files"
+_log = logging.getLogger(__name__)
+
+
+class Server:
+    """A control plane that listens; an asynchronous context manager, or `start` and `stop`.
+
+    `control` is the mesh itself. `platforms` and `tellers` are for what runs beside it: how each platform is, and what
+    stands to be told. `changed(applied)` is called after each change that came from files.
+    """
+
+    def __init__(
+        self,
+        settings: ServerSettings,
+        *,
+        events: Sequence[Events] = (),
+        changed: Callable[[Applied], None] = lambda _: None,
+    ) -> None:
+        settings.check()
+        self.settings = settings
+        self.data = discovery.data_directory(settings.folder)
+        self.run_directory = settings.run_directory or discovery.run_directory(settings.folder)
+        self.metrics = Metrics()
+        self.platforms: list[Callable[[], PlatformView]] = []
+        self.tellers: list[Callable[[], Iterable[Report]]] = []
+        self.restored: tuple[Report, ...] = ()
+        self.control: ControlPlane
+        self.served: Served
+        self.api_socket = discovery.socket_path(self.run_directory, "api")
+        self.api_address = ""
+        self.xds_address = ""
+        self._observers = Observers((self.metrics, *events))
+        self._changed = changed
+        self._stack = contextlib.AsyncExitStack()
+        self._unready = "starting"
+        self._offline: Report | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Take everything up again and listen; raise with one line, and leave nothing behind, when it cannot be."""
+        async with contextlib.AsyncExitStack() as stack:
+            await self._start(stack)
+            self._stack = stack.pop_all()
+        self._unready = ""
+
+    async def stop(self) -> None:
+        """Let proxies and callers go, and give everything back."""
+        self._unready = "stopping"
+        await self._stack.aclose()
+
+    async def _start(self, stack: contextlib.AsyncExitStack) -> None:
+        discovery.make_private(self.data)
+        stack.enter_context(_owned(self.data))
+        discovery.make_private(self.run_directory)
+        history = await SqliteHistory.open(self.data / "history.db")
+        stack.push_async_callback(history.close)
+        self.control = _Measured(history, self.metrics, self._observers)
+        self.restored = await self.control.restore()
+        self.served = Served(
+            self.control, decide_for, surroundings=self, metrics=self.metrics, leases_file=self.data / "agents.json"
+        )
+        self.served.leases.restore()
+        stack.callback(self.served.leases.close)
+        await self._follow_files(stack)
+        self.control.catalog.forget()
+        await self._serve_proxies(stack)
+        await self._open_doors(stack)
+        discovery.publish(self.data, discovery.Pointer(f"unix:{self.api_socket}", self.xds_address, os.getpid()))
+        stack.callback(discovery.withdraw, self.data)
+
+    async def _follow_files(self, stack: contextlib.AsyncExitStack) -> None:
+        """Read the files, and follow them until the end; raise when what they hold cannot be recorded."""
+        if not self.settings.files:
+            return
+        first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        async def deliver(units: Mapping[str, Loaded | None]) -> None:
+            try:
+                await self._take(units)
+            except HistoryUnavailable as error:
+                if not first.done():
+                    first.set_exception(error)
+                raise
+            if not first.done():
+                first.set_result(None)
+
+        source = FileSource(self.settings.files, self.settings.namespace)
+        task = asyncio.create_task(source.run(deliver), name="files")
+        stack.push_async_callback(_cancelled, task)
+        await asyncio.wait((task, first), return_when=asyncio.FIRST_COMPLETED)
+        await (first if first.done() else task)
+        task.add_done_callback(self._ended)
+        self.platforms.append(self._files_view)
+
+    async def _take(self, units: Mapping[str, Loaded | None]) -> None:
+        """Take over what files hold; what cannot be recorded is told until it can be."""
+        try:
+            applied = await self.control.replace_units(_FILES, units, author=_FILES)
+        except HistoryUnavailable as error:
+            message = f"a change of files is not live: {error}"
+            self._offline = Report(Severity.ERROR, "history-unavailable", message)
+            raise
+        self._offline = None
+        self._changed(applied)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Say so when following files ends by itself: a mistake of ours, which must not stop the rest."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("files are no longer followed", exc_info=error)
+            self._offline = Report(Severity.ERROR, "files-not-followed", f"files are no longer followed: {error!r}")
+
+    async def _serve_proxies(self, stack: contextlib.AsyncExitStack) -> None:
+        address = self.settings.xds_address or f"unix:{discovery.socket_path(self.run_directory, 'xds')}"
+        paths = None if address.startswith("unix:") else self.settings.tls
+        tls = TlsFiles(paths.cert, paths.key, paths.ca) if paths else None
+        server = AdsServer(self.control.ads, address, tls=tls)
+        await server.start()
+        stack.push_async_callback(server.stop)
+        self.xds_address = server.address
+
+    async def _open_doors(self, stack: contextlib.AsyncExitStack) -> None:
+        local = Door(app(self.served), unix_socket(self.api_socket))
+        await local.open()
+        stack.push_async_callback(self._close_socket, local)
+        if not self.settings.api_address:
+            return
+        listening = tcp_socket(self.settings.api_address)
+        host, _ = split_address(self.settings.api_address)
+        self.api_address = joined_address(host, listening.getsockname()[1])
+        tls = ServerTls(self.settings.tls) if self.settings.tls else None
+        # With TLS a caller checks our name by our certificate: no other name leads here.
+        hosts = () if tls else known_hosts(self.api_address)
+        token = discovery.token_of(self.data)
+        remote = Door(app(self.served, token=token, hosts=hosts, certificates=tls is not None), listening, tls)
+        await remote.open()
+        stack.push_async_callback(remote.close)
+
+    async def _close_socket(self, door: Door) -> None:
+        await door.close()
+        self.api_socket.unlink(missing_ok=True)
+
+    def unready(self) -> str:
+        """Say what keeps the control plane from serving, empty where nothing does (part of `Surroundings`)."""
+        return self._unready
+
+    def platform_views(self) -> Iterable[PlatformView]:
+        """Return how each platform is."""
+        return (view() for view in self.platforms)
+
+    def reports(self) -> Iterable[Report]:
+        """Yield what stands to be told besides the mesh's own reports."""
+        yield from self.restored
+        if self._offline is not None:
+            yield self._offline
+        for tell in self.tellers:
+            yield from tell()
+
+    def _files_view(self) -> PlatformView:
+        objects = sum(write.owner.source == _FILES for write in self.control.catalog.snapshot())
+        return PlatformView(_FILES, objects=objects, detail=f"follows {', '.join(self.settings.files)}")
+
+
+class _Measured(ControlPlane):
+    """Tells the metrics how long each change takes to compile."""
+
+    def __init__(self, history: SqliteHistory, metrics: Metrics, events: Events) -> None:
+        super().__init__(history, events=events)
+        self._metrics = metrics
+
+    def _commit(self, change: Change) -> None:
+        begun = time.perf_counter()
+        super()._commit(change)
+        if change.edits:
+            self._metrics.compiled(time.perf_counter() - begun)
+
+
+@contextlib.contextmanager
+def _owned(data: Path) -> Iterator[None]:
+    """Own the mesh's folder inside the `with` block; raise `PortInUse` when another process does."""
+    handle = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.read(handle, 32).decode(errors="replace").strip() or "unknown"
+            raise PortInUse(f"{data.parent} has a running mesh already (process {holder}): stop it first") from error
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, str(os.getpid()).encode(), 0)
+        yield
+    finally:
+        os.close(handle)
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
