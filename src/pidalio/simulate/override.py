@@ -9,6 +9,7 @@ import msgspec
 from pidalio.ir import ForwardPlan, RetryPlan
 from pidalio.model import Origin
 from pidalio.simulate.incoming import Arrival
+from pidalio.simulate.retries import STATUS_CODES
 
 _TIMEOUT = "x-envoy-upstream-rq-timeout-ms"
 _PER_TRY = "x-envoy-upstream-rq-per-try-timeout-ms"
@@ -40,6 +41,9 @@ def effective_timeout(plan: ForwardPlan, arrival: Arrival) -> Timeout:
 def effective_retry(plan: ForwardPlan, arrival: Arrival) -> RetryPlan | None:
     """Return the retries, None for no retries."""
     retry = plan.retry
+    if retry is not None and retry.status_codes and STATUS_CODES not in retry.retry_on:
+        # A rule's codes bring their condition with them; a caller's do not.
+        retry = msgspec.structs.replace(retry, retry_on=(*retry.retry_on, STATUS_CODES))
     conditions = _conditions(arrival)
     if conditions:
         retry = retry or RetryPlan(attempts=1, retry_on=(), avoid_previous_hosts=False, host_selection_attempts=1)

@@ -49,13 +49,18 @@ class _Priority(msgspec.Struct):
         return [endpoint for endpoint, _ in self.members if endpoint.health in (Health.HEALTHY, Health.UNKNOWN)]
 
     @property
+    def counted(self) -> int:
+        """Return how many count towards its health: draining ones count neither as healthy nor as ill (observed)."""
+        return sum(endpoint.health is not Health.DRAINING for endpoint, _ in self.members)
+
+    @property
     def healthy_percent(self) -> float:
-        return 100 * len(self.healthy) / len(self.members) if self.members else 0.0
+        return 100 * len(self.healthy) / self.counted if self.counted else 0.0
 
     @property
     def availability(self) -> int:
         """Return Envoy's health of the priority (0–100): whole percent, with overprovisioning."""
-        return min(100, _OVERPROVISIONING * len(self.healthy) // len(self.members)) if self.members else 0
+        return min(100, _OVERPROVISIONING * len(self.healthy) // self.counted) if self.counted else 0
 
 
 def pool(cluster: ClusterPlan, assignment: AssignmentPlan | None) -> Pool:

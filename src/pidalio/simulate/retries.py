@@ -5,6 +5,7 @@ Source: Envoy's `x-envoy-retry-on` conditions. Answers only: a connection that f
 
 from pidalio.ir import RetryPlan
 
+STATUS_CODES = "retriable-status-codes"
 _GATEWAY_ERRORS = frozenset({502, 503, 504})
 _GRPC_CODES = {1: "cancelled", 4: "deadline-exceeded", 8: "resource-exhausted", 13: "internal", 14: "unavailable"}
 
@@ -18,7 +19,7 @@ def repeats_status(plan: RetryPlan | None, status: int, grpc_status: int | None 
         ("5xx" in conditions and 500 <= status <= 599)
         or ("gateway-error" in conditions and status in _GATEWAY_ERRORS)
         or ("retriable-4xx" in conditions and status == 409)
-        or status in plan.status_codes
+        or (STATUS_CODES in conditions and status in plan.status_codes)
         or (grpc_status is not None and _GRPC_CODES.get(grpc_status) in conditions)
     )
 
