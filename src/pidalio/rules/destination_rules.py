@@ -4,6 +4,9 @@ Source of the rules: Istio's documented lookup and inheritance (reference §2.7)
 service's, then the root namespace; the first that has any match wins, and namespaces are never combined.
 """
 
+from collections.abc import Iterator
+from typing import TypeAlias
+
 import msgspec
 
 from pidalio.api.destination_rule import DestinationRule
@@ -17,6 +20,8 @@ from pidalio.rules.visibility import is_exported
 from pidalio.store import tables
 from pidalio.store.hosts import host_reference, wildcards_of
 from pidalio.store.tables import Key
+
+Row: TypeAlias = Object[DestinationRule]
 
 
 class Policy(msgspec.Struct, frozen=True, gc=False):
@@ -86,19 +91,19 @@ def has_private(world: Database, identity: ServiceId) -> bool:
     return any(
         "*" not in (row.spec.export_to or default)
         for place in (identity[1], mesh.root_namespace(world))
-        for row in _matching(world, place, identity[0])
+        for rows in _matching(world, place, identity[0])
+        for row in rows
     )
 
 
-def _matching(world: Database, namespace: str, host: str) -> list[Object[DestinationRule]]:
-    """Return the rules of `namespace` whose host covers `host`, those of the most specific host only."""
+def _matching(world: Database, namespace: str, host: str) -> Iterator[list[Row]]:
+    """Yield the rules of `namespace` that cover `host`, those of the most specific host first; the oldest lead."""
     wider = wildcards_of(host) if tables.DR_BY_WILDCARD.keys(world, namespace) else ()
     for name in dict.fromkeys((host, *wider)):
         keys = tables.DR_BY_HOST.keys(world, (namespace, name))
         rows = [row for key in keys if (row := tables.DESTINATION_RULES.get(world, key))]
         if rows := [row for row in rows if not row.spec.workload_selector]:
-            return sorted(rows, key=lambda row: (row.meta.created, row.meta.name))
-    return []
+            yield sorted(rows, key=lambda row: (row.meta.created, row.meta.name))
 
 
 @derived
@@ -107,20 +112,30 @@ def rules_for(world: Database, view: str, identity: ServiceId) -> tuple[Key, ...
     root = mesh.root_namespace(world)
     default = mesh.default_export(world, "DestinationRule")
     if view:
-        own = _matching(world, view, identity[0])
-        if view == root:
-            own = [row for row in own if row.spec.export_to in ((".",), (root,))]
-        if own:
-            return _keys(own)
+        for rows in _matching(world, view, identity[0]):
+            own = [row for row in rows if view != root or _is_private(row, default)]
+            if own:
+                return _merged(own, default)
     for place in (identity[1], root):
-        rows = _matching(world, place, identity[0])
-        if visible := [row for row in rows if is_exported(row.spec.export_to, place, view, default)]:
-            return _keys(visible)
+        for rows in _matching(world, place, identity[0]):
+            if visible := [row for row in rows if is_exported(row.spec.export_to, place, view, default)]:
+                return _merged(visible, default)
     return ()
 
 
-def _keys(rows: list[Object[DestinationRule]]) -> tuple[Key, ...]:
-    return tuple((row.meta.namespace, row.meta.name) for row in rows)
+def _is_private(row: Row, default: tuple[str, ...]) -> bool:
+    return set(row.spec.export_to or default) <= {".", row.meta.namespace}
+
+
+def _merged(rows: list[Row], default: tuple[str, ...]) -> tuple[Key, ...]:
+    """Return the oldest rule and those that join it: the younger that are exported at least as widely."""
+    oldest = _audience(rows[0], default)
+    joined = [row for row in rows if "*" in (one := _audience(row, default)) or oldest <= one]
+    return tuple((row.meta.namespace, row.meta.name) for row in joined)
+
+
+def _audience(row: Row, default: tuple[str, ...]) -> set[str]:
+    return {row.meta.namespace if one == "." else one for one in row.spec.export_to or default}
 
 
 @derived
@@ -139,7 +154,7 @@ def subset(world: Database, view: str, identity: ServiceId, name: str) -> Subset
     return next((one for one in subsets(world, view, identity) if one.name == name), None)
 
 
-def _rows(world: Database, view: str, identity: ServiceId) -> list[Object[DestinationRule]]:
+def _rows(world: Database, view: str, identity: ServiceId) -> list[Row]:
     keys = rules_for(world, view, identity)
     return [row for key in keys if (row := tables.DESTINATION_RULES.get(world, key))]
 
@@ -147,13 +162,14 @@ def _rows(world: Database, view: str, identity: ServiceId) -> list[Object[Destin
 def policy(world: Database, view: str, identity: ServiceId, port: int, subset_name: str) -> Policy:
     """Return the effective policy of the cluster for `port` and subset ("" for none).
 
-    Blocks of the rule's top policy; a port entry replaces them completely; a subset's blocks replace single
-    blocks; the subset's port entry replaces completely again.
+    Blocks of the rule's top policy (of several rules, the oldest that has one); a port entry replaces them
+    completely; a subset's blocks replace single blocks; the subset's port entry replaces completely again.
     """
     rows = _rows(world, view, identity)
     if not rows:
         return Policy()
-    result = _with_policy(Policy(origin=Origin(rows[0].ref)), rows[0], rows[0].spec.traffic_policy, "", port)
+    top = next((row for row in rows if row.spec.traffic_policy), rows[0])
+    result = _with_policy(Policy(origin=Origin(top.ref)), top, top.spec.traffic_policy, "", port)
     for row in rows:
         for index, one in enumerate(row.spec.subsets):
             if subset_name and one.name == subset_name:
@@ -162,9 +178,7 @@ def policy(world: Database, view: str, identity: ServiceId, port: int, subset_na
     return result
 
 
-def _with_policy(
-    base: Policy, row: Object[DestinationRule], stated: TrafficPolicy | None, prefix: str, port: int
-) -> Policy:
+def _with_policy(base: Policy, row: Row, stated: TrafficPolicy | None, prefix: str, port: int) -> Policy:
     if stated is None:
         return base
     result = _with_blocks(base, row, stated.load_balancer, stated.connection_pool, f"{prefix}trafficPolicy")
@@ -178,7 +192,7 @@ def _with_policy(
 
 def _with_blocks(
     base: Policy,
-    row: Object[DestinationRule],
+    row: Row,
     balancer: LoadBalancerSettings | None,
     pool: ConnectionPoolSettings | None,
     path: str,
