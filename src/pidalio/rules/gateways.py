@@ -77,8 +77,8 @@ def gateway_ports(world: Database, labels: Labels) -> tuple[GatewayPort, ...]:
     for key in selected_gateways(world, labels):
         row = tables.GATEWAYS.get(world, key)
         for server in row.spec.servers if row else ():
-            if server.port and is_plain_http(server):
-                found.setdefault((server.port.number, server.bind), []).append(key)
+            if is_plain_http(server):
+                found.setdefault(_address(server), []).append(key)
     return tuple(GatewayPort(*address, tuple(dict.fromkeys(found[address]))) for address in sorted(found))
 
 
@@ -112,51 +112,57 @@ def gateway_table(port: GatewayPort) -> RouteTablePlan:
 @derived
 def gateway_host_keys(world: Database, scope: Scope, port: GatewayPort) -> tuple[GatewayHostKey, ...]:
     """Return the virtual hosts of one port, sorted by name."""
-    rules: dict[str, list[tuple[Head, str]]] = {}
-    redirected: dict[str, Origin] = {}
+    found: dict[str, _Found] = {}
     for gateway in port.gateways:
         row = tables.GATEWAYS.get(world, gateway)
         for index, server in enumerate(row.spec.servers if row else ()):
-            if row and server.port and server.port.number == port.number and server.bind == port.bind:
-                _collect(world, scope, row, server, rules)
-                if server.tls and server.tls.https_redirect:
-                    origin = Origin(row.ref, f"servers[{index}].tls.httpsRedirect")
-                    redirected |= {_host_part(host, gateway[0])[1]: origin for host in server.hosts}
+            if row and is_plain_http(server) and _address(server) == (port.number, port.bind):
+                _collect(world, scope, row, index, found)
     view = scope.namespace if services.has_own_view(world, scope.namespace) else ""
-    hosts = sorted({*rules, *redirected})
-    return tuple(_key(scope, port, host, rules.get(host, []), redirected, view) for host in hosts)
+    return tuple(_key(scope, port, host, found[host], view) for host in sorted(found))
 
 
-def _key(
-    scope: Scope,
-    port: GatewayPort,
-    host: str,
-    found: list[tuple[Head, str]],
-    redirected: dict[str, Origin],
-    view: str,
-) -> GatewayHostKey:
-    chosen = dict.fromkeys(sorted(found, key=lambda pair: (age(pair[0]), pair[1])))
+class _Found(msgspec.Struct):
+    """What servers say of one host: rules with the gateway each hangs on, and who sends plain requests to https."""
+
+    rules: list[tuple[Head, str]] = []
+    redirect: Origin | None = None
+
+
+def _address(server: Server) -> tuple[int, str]:
+    return (server.port.number if server.port else 0), server.bind
+
+
+def _key(scope: Scope, port: GatewayPort, host: str, found: _Found, view: str) -> GatewayHostKey:
+    chosen = dict.fromkeys(sorted(found.rules, key=lambda pair: (age(pair[0]), pair[1])))
     by_source = any(one.by_source for one, _ in chosen)
-    origin = next((redirected[wide] for wide in redirected if host_subset_of(host, wide)), None)
     return GatewayHostKey(
         host=host,
         port=port.number,
         table=port.table,
         rules=tuple((one.key, gateway) for one, gateway in chosen),
-        require_tls=origin is not None,
+        require_tls=found.redirect is not None,
         namespace=scope.namespace if by_source else "",
         labels=scope.labels if by_source else (),
         view=view,
-        origin=origin,
+        origin=found.redirect,
     )
 
 
-def _collect(
-    world: Database, scope: Scope, row: Object[Gateway], server: Server, rules: dict[str, list[tuple[Head, str]]]
-) -> None:
-    """Add every VirtualService that hangs on the gateway, under the narrower of its host and the server's."""
+def _collect(world: Database, scope: Scope, row: Object[Gateway], index: int, found: dict[str, _Found]) -> None:
+    """Add every VirtualService that hangs on a server of the gateway, under the narrower of its host and the server's.
+
+    A server that redirects to https does so for hosts that no rule names, too.
+    """
+    server = row.spec.servers[index]
+    to_https = Origin(row.ref, f"servers[{index}].tls.httpsRedirect")
+    redirect = to_https if server.tls and server.tls.https_redirect else None
     reference = f"{row.meta.namespace}/{row.meta.name}"
     default = mesh.default_export(world, "VirtualService")
+    for written in server.hosts if redirect else ():
+        _, wide = _host_part(written, row.meta.namespace)
+        own = found.setdefault(wide, _Found())
+        own.redirect = own.redirect or redirect
     for key in tables.VS_BY_GATEWAY.keys(world, reference):
         one = head(world, key)
         if one is None or not one.has_http or not is_exported(one.export_to, key[0], scope.namespace, default):
@@ -167,8 +173,9 @@ def _collect(
                 continue
             for host in one.hosts:
                 if host_matches(host, wide):
-                    narrow = host if host_subset_of(host, wide) else wide
-                    rules.setdefault(narrow, []).append((one, reference))
+                    narrow = found.setdefault(host if host_subset_of(host, wide) else wide, _Found())
+                    narrow.rules.append((one, reference))
+                    narrow.redirect = narrow.redirect or redirect
 
 
 def _host_part(written: str, namespace: str) -> tuple[str, str]:
