@@ -11,6 +11,8 @@ from pidalio.derive import Database, derived
 from pidalio.model import Origin
 from pidalio.store.tables import MESH
 
+EXPORTED_KINDS = ("Service", "VirtualService", "DestinationRule")
+"""Kinds with `exportTo`, for which the mesh may have a default."""
 _DEFAULT = MeshConfig()
 
 

@@ -5,15 +5,18 @@ sees one of them. An endpoint change reaches only `endpoints` of its service, ne
 Source of the rules: Istio's documented registry merging and selection (reference §1.4, §1.5, §2.2).
 """
 
+from collections.abc import Iterable
 from typing import TypeAlias
 
 import msgspec
 
 from pidalio.derive import Database, derived
-from pidalio.model import Endpoint, Port, Service, Workload
+from pidalio.model import Endpoint, Port, Service, Workload, is_wildcard
 from pidalio.rules import mesh
+from pidalio.rules.virtual_services import destination_hosts, imported_rules
 from pidalio.rules.visibility import Scope, imports, is_exported
 from pidalio.store import tables
+from pidalio.store.hosts import wildcards_of
 from pidalio.store.tables import ServiceKey
 
 ServiceId: TypeAlias = tuple[str, str]
@@ -61,13 +64,54 @@ def visible_keys(world: Database, namespace: str) -> tuple[ServiceKey, ...]:
 
 @derived
 def visible_services(world: Database, scope: Scope) -> tuple[ServiceId, ...]:
-    """Return the services of a scope, one namespace per hostname, sorted by hostname."""
-    hosts = scope.egress
-    chosen: dict[str, list[str]] = {}
-    for host, namespace, _ in visible_keys(world, scope.namespace):
-        if imports(hosts, namespace, host):
-            chosen.setdefault(host, []).append(namespace)
-    return tuple((host, _best_namespace(world, scope.namespace, host, found)) for host, found in chosen.items())
+    """Return the services of a scope, one namespace per hostname, sorted by hostname.
+
+    Where a Sidecar restricts it, services that an imported VirtualService routes to are in it too.
+    """
+    found: dict[str, list[str]] = {}
+    for host, namespace, _ in _candidates(world, scope):
+        if imports(scope.egress, namespace, host):
+            found.setdefault(host, []).append(namespace)
+    chosen = {host: _best_namespace(world, scope.namespace, host, spaces) for host, spaces in found.items()}
+    if scope.egress is None:
+        return tuple(chosen.items())
+    for host in {host for rule in imported_rules(world, scope) for host in destination_hosts(world, rule.key)}:
+        if host not in chosen and (identity := resolve(world, host, scope.namespace)):
+            chosen[host] = identity[1]
+    return tuple(sorted(chosen.items()))
+
+
+def _candidates(world: Database, scope: Scope) -> Iterable[ServiceKey]:
+    """Return the declarations that clients of the scope may see, before egress hosts are compared.
+
+    Egress hosts with a namespace or a full hostname are looked up, so that a small scope costs little in a large mesh.
+    """
+    if scope.egress is None:
+        return visible_keys(world, scope.namespace)
+    keys: set[ServiceKey] = set()
+    for one in scope.egress:
+        if one.excludes:
+            continue
+        if one.namespace != "*":
+            keys.update(tables.SERVICES_BY_NAMESPACE.keys(world, one.namespace))
+        elif is_wildcard(one.host):
+            return visible_keys(world, scope.namespace)
+        else:
+            names = (one.host, *wildcards_of(one.host))
+            keys.update(key for name in names for key in tables.SERVICES_BY_HOST.keys(world, name))
+    default = mesh.default_export(world, "Service")
+    return (
+        key
+        for key in sorted(keys)
+        if (stated := export_of(world, key)) is not None and is_exported(stated, key[1], scope.namespace, default)
+    )
+
+
+@derived
+def export_of(world: Database, key: ServiceKey) -> tuple[str, ...] | None:
+    """Return the `exportTo` of a declaration, None when there is none of that key."""
+    row = tables.SERVICES.get(world, key)
+    return row.export_to if row else None
 
 
 def _best_namespace(world: Database, client: str, host: str, namespaces: list[str]) -> str:

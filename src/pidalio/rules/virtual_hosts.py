@@ -7,7 +7,7 @@ The table is that of the explicit HTTP-proxy listener (design record 0005): one 
 Source of the rules: Istio's documented route tables (reference §2.4, §2.5).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 import msgspec
@@ -28,16 +28,18 @@ from pidalio.ir import (
 )
 from pidalio.model import Labels, ObjectRef, Origin, Protocol, is_wildcard
 from pidalio.rules import names, services
+from pidalio.rules.domains import Claims, HostPort, contested, denied_names, domains, is_near, names_of
 from pidalio.rules.matching import RouteContext
 from pidalio.rules.routes import default_route, routes_of
-from pidalio.rules.virtual_services import Head, governing, is_visible, mesh_candidates, mesh_hosts
+from pidalio.rules.virtual_services import Head, governing, hosts_in, is_visible, mesh_candidates
 from pidalio.rules.visibility import OutboundPolicy, Scope
-from pidalio.store import tables
-from pidalio.store.hosts import DOMAIN, kubernetes_aliases
+from pidalio.store.hosts import DOMAIN, wildcards_of
 from pidalio.store.tables import Key
 
 _LOOP_HEADER = "x-pidalio-passthrough"
 _ABSENT = "invalid"
+_USUAL = f".svc.{DOMAIN}"
+"""The end of hosts that can be no alias of another."""
 
 
 class VirtualHostKey(msgspec.Struct, frozen=True, gc=False):
@@ -45,7 +47,7 @@ class VirtualHostKey(msgspec.Struct, frozen=True, gc=False):
 
     `owner` is the service's namespace, None for a host that only a VirtualService names;
     `near` says that callers share the service's namespace and may use its bare name;
-    `tunnel` that the port takes no requests, only CONNECT.
+    `tunnel` that the port takes no requests, only CONNECT; `denied` are names that another host of the table has.
     """
 
     host: str
@@ -54,6 +56,7 @@ class VirtualHostKey(msgspec.Struct, frozen=True, gc=False):
     caller: "Caller"
     near: bool = False
     tunnel: bool = False
+    denied: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -68,22 +71,34 @@ Entries: TypeAlias = tuple[tuple[str, VirtualHostKey], ...]
 @derived
 def virtual_host_keys(world: Database, scope: Scope) -> Entries:
     """Return every virtual host of the scope's table."""
-    result = [entry for entries in scope_hosts(world, scope) for entry in entries]
-    known = {host for host, _ in services.visible_services(world, scope)}
-    result += _rule_only(world, scope, known, _view(world, scope))
-    return tuple(result)
+    result: list[VirtualHostKey] = []
+    claims: dict[HostPort, Claims] = {}
+    for found in scope_hosts(world, scope):
+        result += found.keys
+        if found.contested:
+            claims |= {(key.host, key.port): found.contested for key in found.keys}
+    known = dict(services.visible_services(world, scope))
+    result += _rule_only(world, scope, known)
+    unusual = ((key.host, key.port) for key in result if not key.host.endswith(_USUAL))
+    if denied := denied_names(world, scope.namespace, unusual, claims, known):
+        result = [_without(key, denied.get((key.host, key.port), ())) for key in result]
+    return tuple((f"{names.HTTP_PROXY}/{key.name}", key) for key in result)
 
 
-def scope_hosts(world: Database, scope: Scope) -> Iterator[Entries]:
+def scope_hosts(world: Database, scope: Scope) -> Iterator["ServiceHosts"]:
     """Yield the virtual hosts of a scope's services, service by service."""
     view = _view(world, scope)
     for identity in services.visible_services(world, scope):
-        near = identity[1] == scope.namespace
+        near = is_near(identity[0], scope.namespace)
         yield service_hosts(world, identity, near, _caller(scope, governing(world, scope, identity[0]), view))
 
 
 def _view(world: Database, scope: Scope) -> str:
     return scope.namespace if services.has_own_view(world, scope.namespace) else ""
+
+
+def _without(key: VirtualHostKey, denied: tuple[str, ...]) -> VirtualHostKey:
+    return msgspec.structs.replace(key, denied=denied) if denied else key
 
 
 class Caller(msgspec.Struct, frozen=True, gc=False):
@@ -103,39 +118,49 @@ def _caller(scope: Scope, rule: Head | None, view: str) -> Caller:
     return Caller(rule.key, view=view)
 
 
+class ServiceHosts(msgspec.Struct, frozen=True, gc=False):
+    """The virtual hosts of one service, one per port, and its addresses that other services have too."""
+
+    keys: tuple[VirtualHostKey, ...] = ()
+    contested: Claims = ()
+
+
 @derived
-def service_hosts(world: Database, identity: services.ServiceId, near: bool, caller: Caller) -> Entries:
-    """Return the virtual hosts of one service, one per port; `near` callers may use the bare name."""
+def service_hosts(world: Database, identity: services.ServiceId, near: bool, caller: Caller) -> ServiceHosts:
+    """Return the virtual hosts of one service; `near` callers may use the bare name."""
     host, owner = identity
+    found = services.service(world, identity)
     keys = []
-    for port in services.ports(world, identity):
+    for port in found.ports if found else ():
         if port.protocol is Protocol.UDP:
             continue
         tunnel = not (port.protocol.is_http or port.protocol is Protocol.UNSUPPORTED)
         for_whom = Caller(view=caller.view) if tunnel else caller
-        keys.append(VirtualHostKey(host, port.number, owner, for_whom, near and bool(kubernetes_aliases(host)), tunnel))
-    return tuple((f"{names.HTTP_PROXY}/{key.name}", key) for key in keys)
+        keys.append(VirtualHostKey(host, port.number, owner, for_whom, near, tunnel))
+    return ServiceHosts(tuple(keys), contested(world, found))
 
 
-def _rule_only(world: Database, scope: Scope, known: set[str], view: str) -> list[tuple[str, VirtualHostKey]]:
-    """Return hosts that a visible VirtualService names and no visible service has: on port 80 only."""
-    hosts = scope.egress
-    result = []
-    for host in mesh_hosts(world):
+def _rule_only(world: Database, scope: Scope, known: Mapping[str, str]) -> Iterator[VirtualHostKey]:
+    """Yield hosts that a visible VirtualService names and no visible service has: on port 80 only."""
+    view = _view(world, scope)
+    covered: set[str] | None = None
+    for host in hosts_in(world, scope):
         if host in known or host == "*":
             continue
+        if is_wildcard(host):
+            if covered is None:
+                covered = {wide for one in known for wide in wildcards_of(one)}
+            if host in covered:
+                continue
         rule = next(
-            (
-                one
-                for one in mesh_candidates(world, host)
-                if host in one.hosts and is_visible(world, one, scope.namespace, hosts)
-            ),
-            None,
+            (one for one in _naming(world, host) if is_visible(world, one, scope.namespace, scope.egress)), None
         )
         if rule:
-            key = VirtualHostKey(host, 80, None, _caller(scope, rule, view))
-            result.append((f"{names.HTTP_PROXY}/{key.name}", key))
-    return result
+            yield VirtualHostKey(host, 80, None, _caller(scope, rule, view))
+
+
+def _naming(world: Database, host: str) -> Iterator[Head]:
+    return (one for one in mesh_candidates(world, host) if host in one.hosts)
 
 
 def virtual_host(world: Database, key: VirtualHostKey) -> VirtualHostPlan:
@@ -144,11 +169,8 @@ def virtual_host(world: Database, key: VirtualHostKey) -> VirtualHostPlan:
     A rule of which nothing applies to these callers counts as absent: the service's default takes its place, and a
     host that only the rule names is left to the catch-all (its domain is then one that no request can have).
     """
-    domains = tuple(
-        domain
-        for name in _names(world, key)
-        for domain in ((name, f"{name}:80") if key.port == 80 else (f"{name}:{key.port}",))
-    )
+    found = services.service(world, (key.host, key.owner)) if key.owner is not None else None
+    own = domains((name for name in names_of(found, key.host, near=key.near) if name not in key.denied), key.port)
     routes: tuple[RoutePlan, ...] = ()
     origin: Origin | None = None
     if rule := key.caller.rule:
@@ -160,38 +182,8 @@ def virtual_host(world: Database, key: VirtualHostKey) -> VirtualHostPlan:
     if not routes and key.owner is not None:
         routes = (default_route(world, key.host, key.port),)
     if not routes:
-        domains = (f"{key.name}.{_ABSENT}",)
-    return VirtualHostPlan(name=key.name, domains=domains, routes=routes, origin=origin)
-
-
-def _names(world: Database, key: VirtualHostKey) -> list[str]:
-    """Return the names and addresses under which callers know the host, unless another host has a better claim."""
-    host = key.host
-    if key.owner is None or is_wildcard(host):
-        return [host]
-    aliases = list(kubernetes_aliases(host))
-    if key.near:
-        aliases.append(host.partition(".")[0])
-    found = services.service(world, (host, key.owner))
-    addresses = [one for one in (found.addresses if found else ()) if "/" not in one and one != "0.0.0.0"]  # noqa: S104
-    own = [host, f"{host}."] if host.endswith(f".{DOMAIN}") or "." in host else [host]
-    return [*own, *(one for one in (*aliases, *addresses) if _may_use(world, key, one))]
-
-
-def _may_use(world: Database, key: VirtualHostKey, name: str) -> bool:
-    """Tell whether `name` is no other host's own, and this service the first of those that claim it on the port."""
-    if tables.SERVICES_BY_HOST.keys(world, name) or tables.VS_BY_HOST.keys(world, name):
-        return False
-    claims = tables.SERVICES_BY_CLAIM.keys(world, name)
-    rivals = {
-        (one[0], one[1]) for one in claims if services.resolve(world, one[0], key.caller.view) == (one[0], one[1])
-    }
-    for rival in sorted(rivals):
-        if rival == (key.host, key.owner):
-            return True
-        if any(port.number == key.port for port in services.ports(world, rival)):
-            return False
-    return True
+        own = (f"{key.name}.{_ABSENT}",)
+    return VirtualHostPlan(name=key.name, domains=own, routes=routes, origin=origin)
 
 
 def _tunnel(cluster: str) -> RoutePlan:

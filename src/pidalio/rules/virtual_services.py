@@ -5,9 +5,13 @@ list of virtual hosts.
 Source of the rules: Istio's documented precedence of hosts and visibility (reference §2.1, §2.2, §2.5).
 """
 
+from collections.abc import Iterable
+
 import msgspec
 
+from pidalio.api.strings import Destination
 from pidalio.derive import Database, derived
+from pidalio.model import is_wildcard
 from pidalio.rules import mesh
 from pidalio.rules.visibility import EgressHost, Scope, imports, is_exported
 from pidalio.store import tables
@@ -73,6 +77,39 @@ def is_visible(world: Database, one: Head, client: str, hosts: tuple[EgressHost,
     return hosts is None or any(imports(hosts, one.key[0], host) for host in one.hosts)
 
 
+@derived
+def imported_rules(world: Database, scope: Scope) -> tuple[Head, ...]:
+    """Return the VirtualServices for sidecars that the egress hosts of a scope let in, by namespace and name."""
+    keys = {key for one in scope.egress or () if not one.excludes for key in _keys_for(world, one)}
+    heads = (one for key in sorted(keys) if (one := head(world, key)))
+    return tuple(
+        one for one in heads if "mesh" in one.gateways and is_visible(world, one, scope.namespace, scope.egress)
+    )
+
+
+def _keys_for(world: Database, one: EgressHost) -> Iterable[Key]:
+    """Return the VirtualServices that an egress host may let in: few, unless it asks for a wildcard everywhere."""
+    if one.namespace != "*":
+        return tables.VS_BY_NAMESPACE.keys(world, one.namespace)
+    if is_wildcard(one.host):
+        return tables.VS_BY_GATEWAY.keys(world, "mesh")
+    return (key for name in (one.host, *wildcards_of(one.host)) for key in tables.VS_BY_HOST.keys(world, name))
+
+
+@derived
+def destination_hosts(world: Database, key: Key) -> tuple[str, ...]:
+    """Return every host that VirtualService `key` routes or mirrors to, sorted."""
+    row = tables.VIRTUAL_SERVICES.get(world, key)
+    if row is None:
+        return ()
+    spec = row.spec
+    stated: list[Destination | None] = [one.destination for rule in spec.http for one in rule.route]
+    stated += [one.destination for rule in spec.http for one in rule.mirrors]
+    stated += [rule.mirror for rule in spec.http]
+    stated += [one.destination for rules in (spec.tls, spec.tcp) for rule in rules for one in rule.route]
+    return tuple(sorted({host_reference(one.host, key[0]) for one in stated if one and one.host}))
+
+
 def governing(world: Database, scope: Scope, host: str) -> Head | None:
     """Return the VirtualService that governs `host` for sidecars of `scope`, or None."""
     candidates = mesh_candidates(world, host)
@@ -80,6 +117,13 @@ def governing(world: Database, scope: Scope, host: str) -> Head | None:
         return None
     hosts = scope.egress
     return next((one for one in candidates if is_visible(world, one, scope.namespace, hosts)), None)
+
+
+def hosts_in(world: Database, scope: Scope) -> Iterable[str]:
+    """Return every exact or wildcard host that VirtualServices name which the scope may see, sorted."""
+    if scope.egress is None:
+        return mesh_hosts(world)
+    return sorted({host for one in imported_rules(world, scope) if one.has_http for host in one.hosts})
 
 
 @derived

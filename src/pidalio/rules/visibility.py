@@ -17,10 +17,14 @@ from pidalio.store.tables import Key
 
 
 class EgressHost(msgspec.Struct, frozen=True, gc=False):
-    """One entry of a Sidecar's egress hosts: `namespace` is `*` or a name, `host` a name or wildcard."""
+    """One entry of a Sidecar's egress hosts: `namespace` is `*` or a name, `host` a name or wildcard.
+
+    With `excludes` (`~namespace/host`) it keeps out what another entry lets in.
+    """
 
     namespace: str
     host: str
+    excludes: bool = False
 
 
 class Scope(msgspec.Struct, frozen=True, gc=False):
@@ -59,7 +63,9 @@ def scope_of(world: Database, proxy: Proxy) -> Scope:
     if row is None or not row.spec.egress:
         return Scope(namespace, labels)
     written = [host for listener in row.spec.egress for host in listener.hosts]
-    return Scope(namespace, labels, tuple(dict.fromkeys(_egress_host(host, proxy.namespace) for host in written)))
+    egress = tuple(dict.fromkeys(_egress_host(host, proxy.namespace) for host in written))
+    lets_all_in = EgressHost("*", "*") in egress and not any(one.excludes for one in egress)
+    return Scope(namespace, labels, None if lets_all_in else egress)
 
 
 @derived
@@ -80,8 +86,11 @@ def _sidecar_of(world: Database, proxy: Proxy) -> Object[Sidecar] | None:
 
 
 def _is_distinct(world: Database, namespace: str) -> bool:
+    """Tell whether what clients of `namespace` see may differ from what clients of any other namespace see."""
     return bool(
         namespace == mesh.root_namespace(world)
+        or any(namespace in mesh.default_export(world, kind) for kind in mesh.EXPORTED_KINDS)
+        or ("." in mesh.default_export(world, "VirtualService") and tables.VS_BY_NAMESPACE.keys(world, namespace))
         or tables.SERVICES_BY_NAMESPACE.keys(world, namespace)
         or tables.SERVICES_BY_EXPORT.keys(world, namespace)
         or tables.VS_BY_EXPORT.keys(world, namespace)
@@ -117,6 +126,8 @@ def _sidecars(world: Database, namespace: str) -> list[Object[Sidecar]]:
 
 def _egress_host(written: str, namespace: str) -> EgressHost:
     left, _, host = written.partition("/")
+    if len(left) > 1 and left.startswith("~"):
+        return EgressHost(left[1:], host.lower(), excludes=True)
     return EgressHost(namespace if left == "." else left, host.lower())
 
 
@@ -124,4 +135,10 @@ def imports(hosts: tuple[EgressHost, ...] | None, namespace: str, host: str) -> 
     """Tell whether the egress hosts let in `host` of `namespace`."""
     if hosts is None:
         return True
-    return any(one.namespace in ("*", namespace) and host_matches(host, one.host) for one in hosts)
+    found = False
+    for one in hosts:
+        if one.namespace in ("*", namespace) and host_matches(host, one.host):
+            if one.excludes:
+                return False
+            found = True
+    return found

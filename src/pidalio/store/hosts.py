@@ -21,10 +21,10 @@ def is_address(host: str) -> bool:
 
 
 def host_reference(host: str, namespace: str) -> str:
-    """Return the lower-case host that `host` means inside an object of `namespace`."""
+    """Return the lower-case host that `host` means inside an object of `namespace`; a final dot changes nothing."""
     lowered = host.lower()
     if "." in lowered or lowered.startswith("*") or is_address(lowered):
-        return lowered
+        return lowered.removesuffix(".")
     return f"{lowered}.{namespace}.svc.{DOMAIN}"
 
 

@@ -44,8 +44,8 @@ def _service_entry(item: Object[ServiceEntry]) -> Rows:
         for port in spec.ports
     )
     services = {
-        (host.lower(), namespace, text): Service(
-            hostname=host.lower(),
+        (host, namespace, text): Service(
+            hostname=host,
             namespace=namespace,
             ports=ports,
             registry="ServiceEntry",
@@ -58,7 +58,7 @@ def _service_entry(item: Object[ServiceEntry]) -> Rows:
             created=item.meta.created,
             subject_alt_names=spec.subject_alt_names,
         )
-        for host in spec.hosts
+        for host in dict.fromkeys(one.lower().removesuffix(".") for one in spec.hosts)
     }
     endpoints = {key: found for key in services if (found := _entry_endpoints(item, ports, key[0]))}
     return {tables.SERVICES: services, tables.ENDPOINTS: endpoints}

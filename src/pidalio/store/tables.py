@@ -15,7 +15,7 @@ from pidalio.api.sidecar import Sidecar
 from pidalio.api.virtual_service import VirtualService
 from pidalio.derive import Index, Table
 from pidalio.model import Endpoint, Service, Workload, is_wildcard
-from pidalio.store.hosts import host_reference, kubernetes_aliases
+from pidalio.store.hosts import host_reference
 
 Key: TypeAlias = tuple[str, str]
 """Namespace and name of an object."""
@@ -77,10 +77,6 @@ def gateway_reference(name: str, namespace: str) -> str:
     return f"{namespace}/{name}"
 
 
-def _claims(_: ServiceKey, row: Service) -> Iterable[str]:
-    return {row.hostname, *kubernetes_aliases(row.hostname), *row.addresses}
-
-
 def _selector_pair(_: ServiceKey, row: Service) -> Iterable[tuple[str, str, str]]:
     if row.selector:
         yield (row.namespace, *row.selector[0])
@@ -93,6 +89,9 @@ def _workload_pairs(key: WorkloadKey, row: Workload) -> Iterable[tuple[str, str,
 VS_BY_HOST: Index[str, Key, Object[VirtualService]] = VIRTUAL_SERVICES.index("by_host", _vs_hosts)
 VS_BY_WILDCARD: Index[str, Key, Object[VirtualService]] = VIRTUAL_SERVICES.index(
     "by_wildcard", lambda key, row: {"*"} if any(is_wildcard(host) for host in _vs_hosts(key, row)) else ()
+)
+VS_BY_NAMESPACE: Index[str, Key, Object[VirtualService]] = VIRTUAL_SERVICES.index(
+    "by_namespace", lambda key, _: (key[0],)
 )
 VS_BY_GATEWAY: Index[str, Key, Object[VirtualService]] = VIRTUAL_SERVICES.index("by_gateway", _gateway_references)
 VS_BY_EXPORT: Index[str, Key, Object[VirtualService]] = VIRTUAL_SERVICES.index(
@@ -119,7 +118,7 @@ GATEWAYS_BY_PAIR: Index[Pair, Key, Object[Gateway]] = GATEWAYS.index(
 SIDECARS_BY_NAMESPACE: Index[str, Key, Object[Sidecar]] = SIDECARS.index("by_namespace", lambda key, _: (key[0],))
 
 SERVICES_BY_HOST: Index[str, ServiceKey, Service] = SERVICES.index("by_host", lambda key, _: (key[0],))
-SERVICES_BY_CLAIM: Index[str, ServiceKey, Service] = SERVICES.index("by_claim", _claims)
+SERVICES_BY_ADDRESS: Index[str, ServiceKey, Service] = SERVICES.index("by_address", lambda _, row: set(row.addresses))
 SERVICES_BY_NAMESPACE: Index[str, ServiceKey, Service] = SERVICES.index("by_namespace", lambda key, _: (key[1],))
 SERVICES_BY_EXPORT: Index[str, ServiceKey, Service] = SERVICES.index(
     "by_export", lambda key, row: exported(row.export_to, key[1])

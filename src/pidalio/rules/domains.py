@@ -1,0 +1,108 @@
+"""Under which names and addresses callers know a host, and who has a name that several could have.
+
+Invariant: within one route table no two virtual hosts have a domain in common, for Envoy would refuse them both.
+A host's own name beats another's alias or address; of services with one address the oldest that a scope sees has it.
+Source of the rules: Istio's documented domains of virtual hosts (reference §2.1, §2.4, §2.13).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
+
+from pidalio.derive import Database
+from pidalio.model import Protocol, Service, is_wildcard
+from pidalio.rules import services
+from pidalio.rules.services import ServiceId
+from pidalio.store import tables
+from pidalio.store.hosts import DOMAIN, is_address, kubernetes_aliases
+
+Claims: TypeAlias = tuple[tuple[str, tuple[ServiceId, ...]], ...]
+"""Addresses that several services have, each with all of them, the oldest first."""
+HostPort: TypeAlias = tuple[str, int]
+
+
+def names_of(found: Service | None, host: str, *, near: bool) -> list[str]:
+    """Return every name and address of a host, its own first; `near` callers may use the bare name."""
+    if found is None or is_wildcard(host):
+        return [host]
+    own = [host, f"{host}."] if "." in host else [host]
+    bare = [host.partition(".")[0]] if near else []
+    return [*own, *kubernetes_aliases(host), *bare, *single_addresses(found)]
+
+
+def single_addresses(found: Service) -> list[str]:
+    """Return the virtual addresses that stand for one host: neither ranges nor the unspecified address."""
+    if is_wildcard(found.hostname):
+        return []
+    return [one for one in dict.fromkeys(found.addresses) if "/" not in one and one not in ("0.0.0.0", "::")]  # noqa: S104
+
+
+def domains(names: Iterable[str], port: int) -> tuple[str, ...]:
+    """Return the domains of a virtual host: each name with its port, on port 80 without it too."""
+    written = (f"[{name}]" if ":" in name and is_address(name) else name for name in names)
+    return tuple(domain for name in written for domain in ((name, f"{name}:80") if port == 80 else (f"{name}:{port}",)))
+
+
+def is_near(host: str, namespace: str) -> bool:
+    """Tell whether clients of `namespace` may call the platform service `host` by its bare name."""
+    aliases = kubernetes_aliases(host)
+    return bool(aliases) and aliases[0].partition(".")[2] == namespace
+
+
+def contested(world: Database, found: Service | None) -> Claims:
+    """Return the addresses of a service that others have too."""
+    result = []
+    for address in single_addresses(found) if found else ():
+        keys = tables.SERVICES_BY_ADDRESS.keys(world, address)
+        rivals = {(key[0], key[1]) for key in keys if not is_wildcard(key[0])}
+        if len(rivals) > 1:
+            result.append((address, tuple(sorted(rivals, key=lambda one: _age(world, one)))))
+    return tuple(result)
+
+
+def _age(world: Database, identity: ServiceId) -> tuple[str, str, str]:
+    found = services.service(world, identity)
+    return (found.created if found else "", *identity)
+
+
+def denied_names(
+    world: Database,
+    namespace: str,
+    own: Iterable[HostPort],
+    claims: Mapping[HostPort, Claims],
+    visible: Mapping[str, str],
+) -> dict[HostPort, tuple[str, ...]]:
+    """Return the names that virtual hosts of one table must do without, by host and port.
+
+    `own` are the virtual hosts whose own name may be another's alias or address; `claims` are the contested addresses
+    of each; `visible` maps the hosts of services in scope to their namespaces; `namespace` is that of the callers.
+    """
+    result: dict[HostPort, set[str]] = defaultdict(set)
+    for host, port in own:
+        for other in _known_also_as(world, host, namespace):
+            if other in visible:
+                result[other, port].add(host)
+    for (host, port), found in claims.items():
+        for address, rivals in found:
+            if _first_of(world, rivals, port, visible) != host:
+                result[host, port].add(address)
+    return {key: tuple(sorted(names)) for key, names in result.items()}
+
+
+def _known_also_as(world: Database, host: str, namespace: str) -> list[str]:
+    """Return the hosts of services that may have `host` as an alias or address."""
+    if is_address(host):
+        return [key[0] for key in tables.SERVICES_BY_ADDRESS.keys(world, host)]
+    if "." not in host:
+        return [f"{host}.{namespace}.svc.{DOMAIN}"]
+    full = f"{host}.{DOMAIN}" if host.endswith(".svc") else f"{host}.svc.{DOMAIN}"
+    return [full] if host in kubernetes_aliases(full) else []
+
+
+def _first_of(world: Database, rivals: tuple[ServiceId, ...], port: int, visible: Mapping[str, str]) -> str:
+    for rival in rivals:
+        if visible.get(rival[0]) == rival[1]:
+            ports = services.ports(world, rival)
+            if any(one.number == port and one.protocol is not Protocol.UDP for one in ports):
+                return rival[0]
+    return ""
