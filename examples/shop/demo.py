@@ -9,7 +9,6 @@ It exits with 1 when a share is left or a request failed that should not have. N
 import argparse
 import asyncio
 import contextlib
-import json
 import os
 import re
 import shutil
@@ -23,6 +22,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from access import AccessLog, driven, lost_on
+from driver import STEADY, Driver
 from shares import Measured, Share
 from show import Rows, Screen
 from steps import STEPS, Load, Step
@@ -34,101 +35,8 @@ from pidalio.up import Mesh, MeshOptions
 from pidalio.xds import State
 
 HERE = Path(__file__).resolve().parent
-SLOW_SECONDS = 0.29  # the rule says 300 ms; a timer may be a moment early
-STEADY = "/reviews/steady"
 LIVE_WITHIN_SECONDS = 20
 VICTIM = "reviews-v1-1"
-
-
-class Driver:
-    """The load generator's process, and what it says."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-        self._numbers = 0
-        self._waiting: dict[int, tuple[asyncio.Future[dict[str, Any]], Callable[[dict[str, Any]], None]]] = {}
-        self._reading = asyncio.create_task(self._read())
-
-    @classmethod
-    async def start(cls, port: int) -> "Driver":
-        """Start it, and tell it where the gateway is."""
-        pipe = asyncio.subprocess.PIPE
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, str(HERE / "load.py"), stdin=pipe, stdout=pipe, start_new_session=True
-        )
-        driver = cls(process)
-        driver.order({"port": port})
-        return driver
-
-    def order(self, message: dict[str, Any]) -> None:
-        """Send one line."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(message).encode() + b"\n")
-
-    async def ask(
-        self, verb: str, message: dict[str, Any], progress: Callable[[dict[str, Any]], None] = lambda _: None
-    ) -> dict[str, Any]:
-        """Send one line that has an answer, and wait for it."""
-        self._numbers += 1
-        future = asyncio.get_running_loop().create_future()
-        self._waiting[self._numbers] = future, progress
-        self.order({verb: self._numbers, **message})
-        return await future
-
-    async def drive(
-        self, load: Load, count: int, progress: Callable[[dict[str, Any]], None] = lambda _: None
-    ) -> dict[str, Any]:
-        """Make `count` requests and return what came of them."""
-        order = {"path": load.path, "headers": load.headers, "count": count, "slow": SLOW_SECONDS}
-        return await self.ask("job", order, progress)
-
-    async def stop(self) -> None:
-        """Close its input: it ends."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        await self._process.wait()
-        await self._reading
-
-    async def _read(self) -> None:
-        assert self._process.stdout is not None
-        while line := await self._process.stdout.readline():
-            message = json.loads(line)
-            number = message.get("job") or message.get("tell")
-            future, progress = self._waiting[number]
-            if message.get("done"):
-                del self._waiting[number]
-                future.set_result(message)
-            else:
-                progress(message)
-        for future, _ in self._waiting.values():
-            future.set_exception(RuntimeError("the load generator ended"))
-
-
-class AccessLog:
-    """The access log of the front's sidecar: what Envoy itself says of the requests to reviews."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._offset = 0
-
-    def skip(self) -> None:
-        """Leave out what is there already."""
-        self._offset = self._path.stat().st_size
-
-    async def entries(self, enough: Callable[[list[dict[str, Any]]], bool]) -> list[dict[str, Any]]:
-        """Return the requests to reviews since `skip`, once there are enough; Envoy writes every 200 ms."""
-        found: list[dict[str, Any]] = []
-        with contextlib.suppress(TimeoutError):  # then whoever asked finds too few
-            async with asyncio.timeout(10):
-                while not enough(found := self._read()):
-                    await asyncio.sleep(0.05)
-        return found
-
-    def _read(self) -> list[dict[str, Any]]:
-        with self._path.open() as file:
-            file.seek(self._offset)
-            entries = [json.loads(line) for line in file.read().splitlines(keepends=True) if line.endswith("\n")]
-        return [entry for entry in entries if entry.get("authority", "").startswith("reviews")]
 
 
 class Demo:
@@ -336,16 +244,6 @@ def pid_of(member: Any) -> int:
     """Return the process of an instance's application."""
     pid: int = member.sidecar._app._process.pid  # noqa: SLF001 - nobody but this demo kills an application
     return pid
-
-
-def driven(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the requests of a job, without those that are made all the time."""
-    return [entry for entry in entries if entry["path"] != STEADY]
-
-
-def lost_on(address: str, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the requests that were sent to an instance and failed there."""
-    return [one for one in entries if one["response_code"] != 200 and one.get("upstream_host", "").startswith(address)]
 
 
 def rule_of(text: str) -> str:

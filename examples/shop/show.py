@@ -47,7 +47,11 @@ class Screen:
             self.close(_table(rows, final=True))
             return
         for load, one in rows:
-            self.say("   " + "  ".join(part for part in (f"{load:<28}", *_cells(one, final=True)) if part))
+            share, expected, measured, within, count, verdict = _cells(one, final=True)
+            self.say(
+                f"   {load:<26}  {share:<16}  expected {expected:>8}  measured {measured:>8} of {count}"
+                f"  within {within:<14}  {verdict}"
+            )
 
     def close(self, last: Table | Group | None = None) -> None:
         """End the live table, and leave `last` in its place."""
@@ -64,22 +68,27 @@ class Screen:
 
 
 def _table(rows: Rows, *, final: bool) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 3))
-    for heading in ("request", "share", "expected", "measured", "interval", ""):
-        table.add_column(heading, style="dim" if heading == "interval" else "")
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("request", "share"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("expected", "measured"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for heading in ("interval", "of", ""):
+        table.add_column(heading, style="dim" if heading else "bold", no_wrap=True)
     for load, one in rows:
-        table.add_row(load, *_cells(one, final=final))
+        table.add_row(load.removeprefix("GET "), *_cells(one, final=final))
     return table
 
 
-def _cells(one: Measured, *, final: bool) -> tuple[str, str, str, str, str]:
+def _cells(one: Measured, *, final: bool) -> tuple[str, str, str, str, str, str]:
     count = max(one.count, 1)
     low, high = one.bounds
     verdict = ("ok" if one.is_kept else "LEFT") if final else "…"
     return (
-        f"{one.share.name:<16}",
-        f"expected {100 * one.share.probability:6.2f} %",
-        f"measured {100 * one.hits / count:6.2f} % ({one.hits} of {one.count})",
-        f"within {100 * low / count:.2f}-{100 * high / count:.2f} %",
+        one.share.name,
+        f"{100 * one.share.probability:.2f} %",
+        f"{100 * one.hits / count:.2f} %",
+        f"{100 * low / count:.1f}-{100 * high / count:.1f} %",
+        str(one.count),
         verdict,
     )
