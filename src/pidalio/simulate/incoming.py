@@ -49,11 +49,8 @@ def arrive(listener: ListenerPlan, http: HttpPlan, request: Request) -> Arrival 
 
     The scheme is the URL's where callers send whole URLs, to an explicit proxy, and else `x-forwarded-proto`.
     """
-    if request.connect:
-        if not http.explicit_proxy:
-            return Refusal(403, "upgrade_failed", "this listener takes no CONNECT requests")
-        path = ""
-    else:
+    path = ""
+    if not request.connect:
         refusal = _refused_path(request)
         if refusal is not None:
             return refusal
@@ -66,7 +63,9 @@ def arrive(listener: ListenerPlan, http: HttpPlan, request: Request) -> Arrival 
 
 def _refused_path(request: Request) -> Refusal | None:
     path = request.path
-    if any(ord(character) <= 0x20 or ord(character) >= 0x7F for character in path):
+    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in path):
+        return Refusal(400, "http1.invalid_characters", f"path {path!r} holds a control character", "DPE")
+    if any(ord(character) == 0x20 or ord(character) > 0x7F for character in path):
         return Refusal(400, "http1.codec_error", f"path {path!r} holds a character that must be escaped", "DPE")
     try:
         if not path.startswith("/"):

@@ -83,6 +83,8 @@ def _not(words: str) -> str:
 
 def _unmet_header(plan: HeaderMatch, request: Request) -> str:
     value = request.header(plan.name)
+    if value is None and plan.invert and plan.pattern.kind is not MatchKind.PRESENT and not plan.missing_as_empty:
+        return f"header {plan.name} is absent, and absent never matches"
     found = "it is absent" if value is None else f'it is "{value}"'
     wanted = in_words(plan.pattern)
     return f"header {plan.name} {wanted if plan.invert else _not(wanted)}: {found}"
