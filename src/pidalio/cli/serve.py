@@ -1,0 +1,101 @@
+"""`pidalio serve`: run a control plane."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pidalio.model import Severity
+
+if TYPE_CHECKING:
+    from pidalio.server.control_plane import Applied
+    from pidalio.settings import ServerSettings
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  pidalio serve mesh
+  pidalio serve mesh --xds-address 127.0.0.1:15010 --api-address 127.0.0.1:15014
+  pidalio certs init certs --name 192.0.2.1 && pidalio serve mesh --xds-address 192.0.2.1:15010 \\
+      --api-address 192.0.2.1:15014 --tls-cert certs/server.crt --tls-key certs/server.key --tls-ca certs/ca.crt
+""",
+)
+@click.argument("paths", nargs=-1, metavar="[PATHS]...")
+@click.option(
+    "--xds-address", default="", metavar="ADDRESS", help="HOST:PORT or unix:/PATH for proxies; else a UNIX socket."
+)
+@click.option("--api-address", default="", metavar="HOST:PORT", help="TCP port for the API, besides its UNIX socket.")
+@click.option("--tls-cert", type=click.Path(path_type=Path), help="Certificate of this server (PEM).")
+@click.option("--tls-key", type=click.Path(path_type=Path), help="Its key (PEM).")
+@click.option("--tls-ca", type=click.Path(path_type=Path), help="CA that signed the certificates of callers (PEM).")
+@click.option("-n", "--namespace", default="default", show_default=True, help="Namespace of objects that name none.")
+def serve(
+    paths: tuple[str, ...],
+    xds_address: str,
+    api_address: str,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    tls_ca: Path | None,
+    namespace: str,
+) -> None:
+    """Run a control plane: proxies and agents connect to it, commands ask it.
+
+    PATHS are files and folders whose objects are live. History and token are kept in .pidalio of this folder. Beyond
+    loopback mutual TLS is required; certificates are read again when their files change. Ctrl-C ends it; proxies go
+    on with what they have.
+    """
+    from pidalio.settings import ServerSettings, TlsPaths
+
+    settings = ServerSettings(
+        folder=Path.cwd(),
+        files=paths,
+        namespace=namespace,
+        xds_address=xds_address,
+        api_address=api_address,
+        tls=TlsPaths.given(tls_cert, tls_key, tls_ca),
+    )
+    settings.check()
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    with contextlib.suppress(ImportError):  # where the platform has none, asyncio's own loop serves as well
+        import uvloop
+
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(settings))
+        return
+    asyncio.run(_serve(settings))
+
+
+async def _serve(settings: "ServerSettings") -> None:
+    """Serve until a signal comes."""
+    from pidalio.server.serve import Server
+
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopping.set)
+    async with Server(settings, changed=_tell) as server:
+        for report in server.control.reports():
+            click.echo(f"{report.severity.name.lower()}: {report.line()}", err=True)
+        click.echo(f"xDS: {server.xds_address}")
+        click.echo(f"API: unix:{server.api_socket}")
+        if server.api_address:
+            scheme = "https" if settings.tls else "http"
+            click.echo(f"API: {scheme}://{server.api_address} (token in {server.data / 'token'})")
+        click.echo(f"ready: {len(server.control.objects())} objects, revision {server.control.revision}")
+        await stopping.wait()
+        click.echo("stopping")
+
+
+def _tell(applied: "Applied") -> None:
+    """Say what a change of files did, and what is wrong with it."""
+    for word in ("added", "changed", "removed"):
+        for ref in getattr(applied.change, word):
+            click.echo(f"{ref} {word}")
+    for report in applied.reports:
+        if report.severity is not Severity.INFO:
+            click.echo(f"{report.severity.name.lower()}: {report.line()}", err=True)
