@@ -18,9 +18,12 @@ def bootstraps(folder: MeshFolder, xds: str) -> Callable[[Proxy, Path], Mapping[
 
     def bootstrap(proxy: Proxy, admin: Path) -> Mapping[str, Any]:
         logged = msgspec.structs.replace(proxy, access_log=str(folder.access_log(proxy)))
-        who = node(
-            logged.id, f"{logged.name}.{logged.namespace}", locality=logged.locality, metadata=metadata_of(logged)
-        )
-        return to_dict(ads_bootstrap(node=who, xds_address=xds, admin_path=str(admin)))
+        return bootstrap_of(logged, xds, admin)
 
     return bootstrap
+
+
+def bootstrap_of(proxy: Proxy, xds: str, admin: Path) -> Mapping[str, Any]:
+    """Return the bootstrap of one proxy; `xds` is `unix:///path` or `host:port`."""
+    who = node(proxy.id, f"{proxy.name}.{proxy.namespace}", locality=proxy.locality, metadata=metadata_of(proxy))
+    return to_dict(ads_bootstrap(node=who, xds_address=xds, admin_path=str(admin)))

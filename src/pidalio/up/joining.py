@@ -1,0 +1,200 @@
+"""One agent that joins a control plane elsewhere: what `pidalio agent` runs, from what its user said.
+
+Invariant: what is not said is found out, or refused with one line that says which option to give.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pidalio.agent.addresses import lowest_port
+from pidalio.agent.envoy_process import EnvoyOptions
+from pidalio.agent.fleet import sidecar_proxy
+from pidalio.agent.relay import Upstream
+from pidalio.agent.run_directory import RunDirectory
+from pidalio.agent.standalone import AgentPlaces, StandaloneAgent
+from pidalio.agent.workload import APP_ADDRESS
+from pidalio.api.local_workload import WorkloadPort
+from pidalio.envoy.executable import check_version, find_envoy
+from pidalio.errors import UsageError
+from pidalio.http import discovery
+from pidalio.http.client import Client, Target
+from pidalio.http.tls import client_context
+from pidalio.model import Labels, ObjectRef, Proxy, Report
+from pidalio.platforms.local.addresses import Placement
+from pidalio.platforms.local.workloads import LocalInstance
+from pidalio.settings import TlsPaths, is_loopback, split_address
+from pidalio.up.bootstraps import bootstrap_of
+from pidalio.up.folder import MeshFolder
+from pidalio.up.gateways import gateway_proxy
+
+
+class ServerPlace(msgspec.Struct, frozen=True):
+    """Where the control plane is: its xDS (`host:port` or `unix:/path`), its API as `Target.named` takes it."""
+
+    xds: str
+    api: str = ""
+    token: str = ""
+    tls: TlsPaths | None = None
+
+    @classmethod
+    def of(cls, xds: str, api: str, token: str, tls: TlsPaths | None, folder: Path) -> "ServerPlace":
+        """Return the place that was named, else that of the mesh of `folder`; refuse what is open to others."""
+        if not xds:
+            found = discovery.find(folder)
+            return cls(found.xds, api or found.api, token, tls)
+        if not is_loopback(xds) and tls is None:
+            raise UsageError(f"--server {xds} is not on this machine: say --tls-cert, --tls-key and --tls-ca")
+        return cls(xds, api, token, tls)
+
+    def local_address(self) -> str:
+        """Return the address of this machine from which the control plane is reached."""
+        if self.xds.startswith("unix:"):
+            return APP_ADDRESS
+        host, port = split_address(self.xds)
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect((host, port))
+            except OSError as error:
+                raise UsageError(f"--server {self.xds}: {error.strerror}: say --address") from error
+            address: str = probe.getsockname()[0]
+            return address
+
+
+class AgentOptions(msgspec.Struct, frozen=True):
+    """What one agent runs: a workload called `name`, or a gateway where `name` is empty; `labels` of either.
+
+    `ports` are the instance's, with the application's own port behind each (0: any free one); `command` is empty when
+    the application runs already. `address` is where callers reach it, `outbound` where the application sends its own.
+    """
+
+    server: ServerPlace
+    folder: Path
+    name: str = ""
+    namespace: str = "default"
+    labels: Labels = ()
+    ports: tuple[tuple[WorkloadPort, int], ...] = ()
+    command: tuple[str, ...] = ()
+    address: str = ""
+    outbound: str = f"{APP_ADDRESS}:15001"
+    envoy: str = ""
+    any_version: bool = False
+    drain: float = 10.0
+
+
+class JoinedAgent:
+    """One agent with everything around it; `run` is its life, `stop` its orderly end."""
+
+    def __init__(self, options: AgentOptions, tell: Callable[[str], None]) -> None:
+        self.options, self._tell = options, tell
+        self._folder = MeshFolder(options.folder.resolve())
+        self._agent: StandaloneAgent | None = None
+
+    @property
+    def is_stoppable(self) -> bool:
+        """Tell whether there is something to stop in order."""
+        return self._agent is not None
+
+    async def run(self) -> None:
+        """Join, and serve until `stop`; raise with one line when it cannot begin."""
+        options = self.options
+        executable = await asyncio.to_thread(find_envoy, options.envoy)
+        if not options.any_version:
+            await asyncio.to_thread(check_version, executable)
+        self._folder.make()
+        if options.name:
+            await self._run_sidecar(executable)
+        else:
+            await self._run_gateway(executable)
+
+    async def stop(self) -> None:
+        """Let callers finish, then end what was started."""
+        if self._agent is not None:
+            await self._agent.stop()
+
+    async def _run_sidecar(self, executable: Path) -> None:
+        options = self.options
+        if not options.server.api:
+            raise UsageError("--api says where the workload is registered: the API of the control plane, as HOST:PORT")
+        address = options.address or options.server.local_address()
+        instance = _instance(options)
+        where = Placement(address, options.outbound, tuple((port, port) for port in instance.port_numbers))
+        app_ports = {port.port: real or _free_port() for port, real in options.ports}
+        proxy = sidecar_proxy(instance, where, app_ports)
+        tls = client_context(options.server.tls) if options.server.tls else None
+        target = Target.named(options.server.api, token=options.server.token, tls=tls)
+        with RunDirectory(self._run_directory(proxy)) as run:
+            async with Client(target) as client:
+                agent = self._make(proxy, run, executable)
+                await self._announced(agent, agent.run_sidecar(instance, where, app_ports, client))
+
+    async def _run_gateway(self, executable: Path) -> None:
+        proxy = gateway_proxy(self.options.labels, lowest_port())
+        address = self.options.address or self.options.server.local_address()
+        proxy = msgspec.structs.replace(
+            proxy, address=address, gateway_address=address, namespace=self.options.namespace
+        )
+        with RunDirectory(self._run_directory(proxy)) as run:
+            agent = self._make(proxy, run, executable)
+            await self._announced(agent, agent.run_gateway())
+
+    def _make(self, proxy: Proxy, run: RunDirectory, executable: Path) -> StandaloneAgent:
+        logged = msgspec.structs.replace(proxy, access_log=str(self._folder.access_log(proxy)))
+        self._agent = StandaloneAgent(
+            logged,
+            Upstream(self.options.server.xds, self.options.server.tls),
+            _bootstrap,
+            places=AgentPlaces(run, self._folder.logs, self._folder.root),
+            options=EnvoyOptions(executable),
+            tell=self._report,
+        )
+        return self._agent
+
+    async def _announced(self, agent: StandaloneAgent, life: Any) -> None:
+        async def announce() -> None:
+            await agent.serving.wait()
+            self._tell(f"ready: {agent.proxy.id}")
+
+        announcing = asyncio.create_task(announce())
+        try:
+            await life
+        finally:
+            announcing.cancel()
+
+    def _report(self, report: Report) -> None:
+        self._tell(report.line())
+
+    def _run_directory(self, proxy: Proxy) -> Path:
+        """Return a folder of its own: several agents may run in one folder."""
+        return discovery.run_directory(self._folder.root / f"{proxy.name}.{proxy.namespace}")
+
+
+def _instance(options: AgentOptions) -> LocalInstance:
+    """Return the workload as `up` would know it; its name ends with its index where it has one."""
+    name, dash, index = options.name.rpartition("-")
+    if not dash or not index.isdigit():
+        raise UsageError(f"--workload {options.name}: a workload is called NAME-NUMBER, e.g. reviews-v1-0")
+    return LocalInstance(
+        object=ObjectRef("LocalWorkload", options.namespace, name),
+        index=int(index),
+        labels=options.labels,
+        command=options.command,
+        ports=tuple(port for port, _ in options.ports),
+        working_directory=os.fspath(options.folder),
+    )
+
+
+def _bootstrap(proxy: Proxy, xds: str, admin: Path) -> Mapping[str, Any]:
+    return bootstrap_of(proxy, xds, admin)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((APP_ADDRESS, 0))
+        port: int = probe.getsockname()[1]
+        return port
