@@ -39,7 +39,7 @@ from pidalio.ir import (
     VirtualHostPlan,
     WeightedCluster,
 )
-from pidalio.xds import Ads, AdsServer, State
+from pidalio.xds import Ads, AdsServer, State, responses
 from pidalio.xds.typeurls import CLUSTER, ENDPOINT, LISTENER, ROUTE, VIRTUAL_HOST
 
 pytestmark = pytest.mark.envoy
@@ -380,3 +380,19 @@ async def test_a_domain_moves_between_virtual_hosts_under_load(run):
             ]
     assert load.statuses.keys() == {200}, load.statuses
     assert run.log.rejections == []
+
+
+async def test_a_cluster_that_warms_when_the_stream_ends_gets_its_endpoints_from_the_next(run, monkeypatch):
+    monkeypatch.setattr(responses, "_follow", lambda *_: None)
+    run.announce(run.shop.cluster("v1", timeout=2000))
+    async with asyncio.timeout(TIMEOUT):
+        while not any(line[2:] == ("Cluster", "v1") for line in run.log.lines):
+            await asyncio.sleep(0.01)
+    assert await run.get("a") == (200, "v1")
+    (verdict,) = run.ads.verdicts(run.generation)
+    assert verdict.state is State.LAGGING
+    monkeypatch.undo()
+    await run.server.stop()
+    await run.serve()
+    await run.connected()
+    assert await run.get("a") == (200, "v1")

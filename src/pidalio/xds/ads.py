@@ -12,13 +12,15 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from pidalio.errors import Refused
+from pidalio.xds.former import Former
 from pidalio.xds.node import Node, Peer
 from pidalio.xds.session import Limits, Session
-from pidalio.xds.status import Events, State, StreamStatus, Unobserved, Verdict
+from pidalio.xds.status import Events, Rejection, State, StreamStatus, Unobserved, Verdict
 from pidalio.xds.stream import Stream
 from pidalio.xds.target import Target
 
 Resolve = Callable[[Node, Peer], Target]
+_MOST_REMEMBERED: Final = 1_000  # proxies that are away and refused something
 _WORST: Final = (State.LIVE, State.LAGGING, State.REJECTED)
 
 
@@ -49,6 +51,7 @@ class Ads:
     ) -> None:
         self.limits = limits or Limits()
         self.events: Events = events or Unobserved()
+        self.former = Former()
         self.now = now
         self._epoch = epoch
         self._resolve = resolve
@@ -57,6 +60,7 @@ class Ads:
         self._wake: dict[Stream, Callable[[], None]] = {}
         self._by_target: dict[int, dict[Stream, None]] = {}
         self._identities: Counter[str] = Counter()
+        self._refused: dict[str, tuple[Rejection, ...]] = {}
         self._waiters: list[_Waiter] = []
 
     # Streams come and go
@@ -67,7 +71,8 @@ class Ads:
         if self._identities[identity] >= self.limits.streams_per_identity:
             raise Refused(f"{identity} has {self.limits.streams_per_identity} streams already")
         target = self._resolve(node, peer)
-        stream = Stream(next(self._numbers), node, peer, target, self, self._epoch())
+        refused = self._refused.pop(node.id, ())
+        stream = Stream(next(self._numbers), node, peer, target, self, self._epoch(), refused)
         self._identities[identity] += 1
         self._wake[stream] = wake
         self._by_target.setdefault(id(target), {})[stream] = None
@@ -77,8 +82,12 @@ class Ads:
         return stream
 
     def close(self, stream: Stream, reason: str) -> None:
-        """Forget a stream that ended."""
+        """Forget a stream that ended, but for what its proxy refused: it is not sent that again when it comes back."""
         del self._wake[stream]
+        if stream.rejections:
+            self._refused[stream.node.id] = stream.rejections
+            if len(self._refused) > _MOST_REMEMBERED:
+                del self._refused[next(iter(self._refused))]
         mates = self._by_target[id(stream.target)]
         del mates[stream]
         if not mates:

@@ -10,7 +10,7 @@ from pidalio.envoy.resource import Resource
 from pidalio.xds.session import Session
 from pidalio.xds.subscription import REMOVAL, Subscription
 from pidalio.xds.target import Absent, stand_in, wanted
-from pidalio.xds.typeurls import CLUSTER, ROUTE
+from pidalio.xds.typeurls import CLUSTER
 
 
 class Batch(msgspec.Struct):
@@ -68,7 +68,7 @@ def _decide(session: Session, asked: Subscription, batch: Batch, name: str, *, a
         elif not asked.refuses(name, found.version):
             batch.resources.append(found)
         else:
-            _stand_in(asked, batch, name, has)
+            _replace(session, asked, batch, name, has)
     elif found is Absent.LEAVE:
         return
     elif not (has or waits or again):
@@ -79,15 +79,14 @@ def _decide(session: Session, asked: Subscription, batch: Batch, name: str, *, a
         batch.removed.append(name)
 
 
-def _stand_in(asked: Subscription, batch: Batch, name: str, has: str | None) -> None:
-    """Give something that cannot be refused to a proxy that has nothing else of this name to go on with.
+def _replace(session: Session, asked: Subscription, batch: Batch, name: str, has: str | None) -> None:
+    """Give something else to a proxy that refused what it should have and waits for an answer, or has nothing at all.
 
-    A proxy that asks for a route table again has forgotten it; one that waits for endpoints may have former ones.
+    What it has now is best, if its bytes are still known: a changed cluster takes over its former endpoints.
     """
-    found = stand_in(asked.type_url, name)
-    if found is None or asked.refuses(name, found.version):
+    if name in asked.hopeless or (has is not None and name not in batch.asked):
         return
-    has_only_this = name in batch.asked and (has == found.version or asked.type_url == ROUTE)
-    if has is None or has_only_this:
+    found = session.around.former.recall(asked.type_url, name, has) or stand_in(asked.type_url, name)
+    if found is not None:
         batch.resources.append(found)
         batch.replaced.add(name)

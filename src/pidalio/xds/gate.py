@@ -18,11 +18,15 @@ _MOST_SEARCHED = 16  # new clusters whose names are looked for in the bytes of a
 
 
 class Gate:
-    """Which new clusters a stream is still waiting for, and since when something waits (seconds, any clock)."""
+    """Which new clusters a stream is still waiting for, and since when something waits (seconds, any clock).
 
-    __slots__ = ("_closed_since", "_free_since", "_given_up", "_opened", "warming")
+    `resumed` says that the proxy brought something from a former stream.
+    """
+
+    __slots__ = ("_closed_since", "_free_since", "_given_up", "_opened", "resumed", "warming")
 
     def __init__(self, opened: float) -> None:
+        self.resumed = False
         self.warming: dict[str, None] = {}
         self._given_up: set[str] = set()
         self._opened = opened
@@ -32,6 +36,7 @@ class Gate:
     def holds(
         self,
         subscriptions: Mapping[str, Subscription],
+        target: Target,
         resources: Sequence[Resource],
         now: float,
         patience: float,
@@ -39,7 +44,10 @@ class Gate:
         """Tell whether these resources must wait, because one of them names a cluster that is not ready.
 
         All of a response waits together: a domain that moves between virtual hosts must never be in none of them.
+        A proxy that comes back while a cluster warms asks for clusters last; until then all of them may be missing.
         """
+        if CLUSTER not in subscriptions and self.resumed and resources and target.names(CLUSTER):
+            return now - self._opened < patience
         missing = self._missing(subscriptions)
         if not _names_any(resources, missing):
             return False

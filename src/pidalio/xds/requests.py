@@ -14,7 +14,7 @@ from pidalio.xds.session import Session
 from pidalio.xds.status import Rejection
 from pidalio.xds.subscription import Sent, Subscription
 from pidalio.xds.target import has_route_table, route_table_of, stand_in
-from pidalio.xds.typeurls import NAMED, ROUTE, VIRTUAL_HOST, place
+from pidalio.xds.typeurls import CLUSTER, ENDPOINT, NAMED, ROUTE, VIRTUAL_HOST, place
 from pidalio.xds.wire import Request
 
 _MOST_TYPES: Final = 32
@@ -59,31 +59,51 @@ def _open(session: Session, request: Request) -> None:
     kind = request.type_url
     legacy = not request.subscribe and kind not in NAMED
     asked = Subscription(kind, wildcard="*" in request.subscribe or legacy or kind == VIRTUAL_HOST)
-    asked.claim(request.initial.items())
     session.subscriptions[kind] = asked
     session.order = tuple(sorted(session.subscriptions.values(), key=lambda each: place(each.type_url)))
     _add_names(session, asked, request.subscribe)
-    _drop_stale_claims(session, asked)
+    if request.initial:
+        _resume(session, asked, request.initial)
     asked.look_at([*asked.held, *(session.target.names(kind) if asked.wildcard else ())], 0)
-    asked.look_at([name for name in asked.names if name not in asked.held], 0, force=True)
+    asked.look_at(_unanswered(session, asked), 0, force=True)
     if kind == ROUTE:
         _look_at_virtual_hosts(session)
 
 
-def _drop_stale_claims(session: Session, asked: Subscription) -> None:
-    """Forget claims that do not count: names not asked for, and what must follow a leader sent on this stream."""
-    fresh = session.fresh.pop(asked.type_url, set())
+def _resume(session: Session, asked: Subscription, claims: Mapping[str, str]) -> None:
+    """Take over what the proxy holds and what it refused on its former stream.
+
+    Names that it does not ask for do not count, nor virtual hosts of a table that is new on this stream.
+    """
+    session.gate.resumed = True
+    asked.claim(claims)
     if asked.type_url == VIRTUAL_HOST:
-        stale = [name for name in asked.held if _is_of_new_table(session, name, fresh)]
+        stale = [name for name in asked.held if _is_of_new_table(session, name)]
     else:
-        stale = [name for name in asked.held if name in fresh or not asked.includes(name)]
+        stale = [name for name in asked.held if not asked.includes(name)]
     for name in stale:
         del asked.held[name]
+    for rejection in session.refused:
+        if rejection.type_url == asked.type_url and asked.includes(rejection.name) and not rejection.is_conflict:
+            asked.rejected[rejection.name] = rejection
 
 
-def _is_of_new_table(session: Session, name: str, fresh: set[str]) -> bool:
+def _unanswered(session: Session, asked: Subscription) -> list[str]:
+    """Return the names that must be sent whatever the proxy says it holds, for it waits for them.
+
+    Endpoints follow the clusters that were sent before them on this stream. A proxy asks for clusters first, unless
+    some cluster of its former stream still warms: then it needs the endpoints again before it asks for clusters at all.
+    """
+    fresh = session.fresh.pop(asked.type_url, set())
+    is_warming = asked.type_url == ENDPOINT and CLUSTER not in session.subscriptions
+    return [name for name in asked.names if is_warming or name not in asked.held or name in fresh]
+
+
+def _is_of_new_table(session: Session, name: str) -> bool:
     table = route_table_of(session.subscriptions, name)
-    return table in fresh or (table is not None and not has_route_table(session.subscriptions, table))
+    if table is None:
+        return False
+    return table in session.fresh.get(VIRTUAL_HOST, ()) or not has_route_table(session.subscriptions, table)
 
 
 def _add_names(session: Session, asked: Subscription, names: Collection[str]) -> None:
@@ -161,6 +181,9 @@ def _take_refusal(session: Session, asked: Subscription, nonce: str, error: str)
 
 
 def _reject(session: Session, asked: Subscription, sent: Sent, name: str, error: str) -> None:
+    if name in sent.replaced:
+        asked.hopeless.add(name)
+        return
     version = sent.versions[name]
     found = session.target.get(asked.type_url, name)
     origins = found.origins if found is not None and found.version == version else ()

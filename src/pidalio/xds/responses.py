@@ -4,12 +4,16 @@ Invariant: at most one response per type is unanswered (clusters: a further one 
 costs one response per type, and whatever changes meanwhile is sent in its newest state only.
 """
 
+from typing import Final
+
 from pidalio.xds.batch import Batch, collect, consume
 from pidalio.xds.session import Session
 from pidalio.xds.subscription import REMOVAL, Sent, Subscription
 from pidalio.xds.target import has_route_table, route_table_of
 from pidalio.xds.typeurls import CLUSTER, ENDPOINT, FOLLOWERS, REFERRING, VIRTUAL_HOST
 from pidalio.xds.wire import response
+
+_NONE: Final[frozenset[str]] = frozenset()
 
 
 def next_response(session: Session) -> bytes | None:
@@ -52,7 +56,8 @@ def _additions(session: Session, asked: Subscription) -> bytes | None:
 
 def _must_wait(session: Session, batch: Batch) -> bool:
     around = session.around
-    return session.gate.holds(session.subscriptions, batch.resources, around.now(), around.limits.patience)
+    patience = around.limits.patience
+    return session.gate.holds(session.subscriptions, session.target, batch.resources, around.now(), patience)
 
 
 def _removals(session: Session, clusters: Subscription) -> bytes | None:
@@ -79,12 +84,15 @@ def _send(session: Session, asked: Subscription, batch: Batch, since: int | None
     nonce = f"{session.number:x}-{session.responses:x}"
     versions = {each.name: each.version for each in batch.resources}
     versions.update(dict.fromkeys(batch.removed, REMOVAL))
-    asked.sent[nonce] = Sent(versions, len(versions), around.now(), oldest, generation)
+    asked.sent[nonce] = Sent(
+        versions, len(versions), around.now(), oldest, generation, batch.asked or _NONE, batch.replaced or _NONE
+    )
     asked.answer = False
     asked.calm()
     _pardon(asked, batch)
     data = response(asked.type_url, nonce, generation, [each.body for each in batch.resources], batch.removed)
     session.bytes += len(data)
+    around.former.remember(asked.type_url, batch.resources)
     names = [each.name for each in batch.resources]
     around.events.pushed(session.node.id, asked.type_url, names, batch.removed, len(data), generation)
     return data
@@ -96,6 +104,7 @@ def _pardon(asked: Subscription, batch: Batch) -> None:
         for name in [each.name for each in batch.resources] + batch.removed:
             if name not in batch.replaced:
                 asked.rejected.pop(name, None)
+                asked.hopeless.discard(name)
 
 
 def _follow(session: Session, asked: Subscription, batch: Batch, since: int) -> None:

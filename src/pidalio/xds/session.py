@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 import msgspec
 
+from pidalio.xds.former import Former
 from pidalio.xds.gate import Gate
 from pidalio.xds.node import Node, Peer
 from pidalio.xds.status import Events, Rejection, StreamStatus, TypeStatus
@@ -40,6 +41,7 @@ class Surroundings(Protocol):
 
     limits: Limits
     events: Events
+    former: Former
 
     @property
     def generation(self) -> int:
@@ -57,10 +59,18 @@ class Session:
 
     `order` holds the subscriptions in the order of sending. `fresh` holds, for a type that is yet to be asked for, the
     names whose leaders were sent on this stream (`typeurls.FOLLOWERS`), so that older claims to them do not count.
+    `refused` is what the proxy refused on its former stream.
     """
 
     def __init__(
-        self, number: int, node: Node, peer: Peer, target: Target, around: Surroundings, connected: float
+        self,
+        number: int,
+        node: Node,
+        peer: Peer,
+        target: Target,
+        around: Surroundings,
+        connected: float,
+        refused: tuple[Rejection, ...] = (),
     ) -> None:
         self.number = number
         self.node = node
@@ -68,6 +78,7 @@ class Session:
         self.target = target
         self.around = around
         self.connected = connected
+        self.refused = refused
         self.responses = 0
         self.bytes = 0
         self.subscriptions: dict[str, Subscription] = {}

@@ -4,7 +4,8 @@ Invariant: `held` says what the proxy acknowledged, or claimed when it connected
 `due` says what must be looked at again. There is no queue: later changes of a name meet in the one entry of `due`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from sys import intern
 
 import msgspec
@@ -20,6 +21,7 @@ class Sent(msgspec.Struct):
 
     `count` is how many there were; names that the proxy meanwhile unsubscribed from are no longer in `versions`.
     `since` is the oldest change that it carries, `generation` the newest generation known when it was sent.
+    `asked` are the names that the proxy waits for; `replaced` those it gets in place of what it refused.
     """
 
     versions: dict[str, str]
@@ -27,6 +29,8 @@ class Sent(msgspec.Struct):
     at: float
     since: int
     generation: int
+    asked: AbstractSet[str] = frozenset()
+    replaced: AbstractSet[str] = frozenset()
 
 
 class Subscription:
@@ -34,10 +38,24 @@ class Subscription:
 
     `due` maps a name to whether it must be sent even when its version is held (the proxy asked, or would wait for it).
     `retry` holds the parts of a refused response, to be sent one by one. `gone` holds names whose removal waits for
-    what refers to them. `since` is the oldest change that waits in `due`, `retry` or `gone`, None when none does.
+    what refers to them. `hopeless` holds names of which even the replacement was refused.
+    `since` is the oldest change that waits in `due`, `retry` or `gone`, None when none does.
     """
 
-    __slots__ = ("answer", "due", "gone", "held", "names", "rejected", "retry", "sent", "since", "type_url", "wildcard")
+    __slots__ = (
+        "answer",
+        "due",
+        "gone",
+        "held",
+        "hopeless",
+        "names",
+        "rejected",
+        "retry",
+        "sent",
+        "since",
+        "type_url",
+        "wildcard",
+    )
 
     def __init__(self, type_url: str, *, wildcard: bool) -> None:
         self.type_url = type_url
@@ -49,6 +67,7 @@ class Subscription:
         self.retry: list[list[str]] = []
         self.sent: dict[str, Sent] = {}
         self.rejected: dict[str, Rejection] = {}
+        self.hopeless: set[str] = set()
         self.since: int | None = 0
         self.answer = True
 
@@ -106,9 +125,9 @@ class Subscription:
         if self.due and (self.since is None or generation < self.since):
             self.since = generation
 
-    def claim(self, versions: Iterable[tuple[str, str]]) -> None:
+    def claim(self, versions: Mapping[str, str]) -> None:
         """Take what the proxy says it holds; names and versions are shared between streams."""
-        self.held.update((intern(name), intern(version)) for name, version in versions)
+        self.held.update((intern(name), intern(version)) for name, version in versions.items())
 
     def forget(self, names: Iterable[str]) -> None:
         """Drop what is known of names that the proxy no longer asks for: it has thrown them away."""
@@ -154,6 +173,7 @@ class Subscription:
             return None
         if not sent.versions:
             return sent, None
+        self.look_at([name for name in sent.versions if name in sent.asked], sent.since, force=True)
         if sent.count == 1:
             return sent, next(iter(sent.versions))
         self.retry[:0] = split(sent.versions, error, REMOVAL)

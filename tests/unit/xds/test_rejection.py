@@ -2,7 +2,7 @@
 
 import pytest
 from tests.unit.xds.proxy import Server, held, shop, started
-from tests.xds.world import CLUSTER, ENDPOINT, ROUTE, VIRTUAL_HOST, World
+from tests.xds.world import CLUSTER, ENDPOINT, LISTENER, ROUTE, VIRTUAL_HOST, World
 
 from pidalio.envoy import messages as pb
 from pidalio.xds.isolation import split
@@ -186,3 +186,42 @@ def test_a_conflict_that_stays_is_tried_once_for_each_change():
     sent = push_until_quiet(proxy, {"r/b"}, "Duplicate entry of domain a in route r")
     assert sent == [["r/a"], ["r/b"]]
     assert [each.name for each in proxy.stream.rejections] == ["r/b"]
+
+
+def test_a_proxy_that_comes_back_is_not_sent_again_what_it_refused():
+    server = shop()
+    old = started(server)
+    server.change(server.world.put(VIRTUAL_HOST, "r/a", "bad"), server.world.put(ENDPOINT, "c1", "malformed"))
+    push_until_quiet(old, {"r/a", "c1"})
+    server.ads.close(old.stream, "gone")
+    proxy = server.connect()
+    for kind in (CLUSTER, ENDPOINT, LISTENER, ROUTE, VIRTUAL_HOST):
+        names = held(old, kind) if kind in (ENDPOINT, ROUTE) else ()
+        proxy.ask(kind, *names, initial=held(old, kind))
+    assert [each[1:] for each in proxy.settle()] == [()] * 5
+    assert {each.name for each in proxy.stream.rejections} == {"c1", "r/a"}
+    server.change(server.world.put(VIRTUAL_HOST, "r/a", "good"), server.world.put(CLUSTER, "c1", "changed"))
+    assert ("VirtualHost", "r/a") in proxy.settle()
+    server.change(server.world.put(ENDPOINT, "c1", "good"))
+    assert proxy.settle() == [("ClusterLoadAssignment", "c1")]
+
+
+def test_a_proxy_that_starts_anew_may_accept_what_its_predecessor_refused():
+    server = shop()
+    old = started(server)
+    server.change(server.world.put(VIRTUAL_HOST, "r/a", "bad"))
+    push_until_quiet(old, {"r/a"})
+    server.ads.close(old.stream, "gone")
+    assert held(started(server), VIRTUAL_HOST)["r/a"] == server.world.get(VIRTUAL_HOST, "r/a").version
+
+
+def test_a_changed_cluster_takes_over_its_former_endpoints_when_the_new_ones_are_refused():
+    server = shop()
+    proxy = started(server)
+    server.change(server.world.put(ENDPOINT, "c1", "malformed"))
+    push_until_quiet(proxy, {"c1"})
+    server.change(server.world.put(CLUSTER, "c1", "changed"))
+    assert proxy.next().type_url == CLUSTER
+    assert [each.resource.value for each in proxy.next().resources] == [b"1"]
+    proxy.ack()
+    assert [each.name for each in proxy.stream.rejections] == ["c1"]
