@@ -7,7 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
-COMMAND = [sys.executable, "-c", "import sys; sys.argv[0] = 'pidalio'; from pidalio.cli import main; sys.exit(main())"]
+COMMAND = [sys.executable, "-c", "from pidalio.cli import main; main(prog_name='pidalio')"]
 PATIENCE = 60
 
 

@@ -175,9 +175,30 @@ class Caller:
             self._streams = None
         return int(head[0].split()[1]), json.loads(body) if body.startswith(b"{") else {"text": body.decode()}
 
-    def close(self) -> None:
+    async def closed(self) -> None:
         if self._streams is not None:
             self._streams[1].close()
+            with contextlib.suppress(OSError):
+                await self._streams[1].wait_closed()
+
+
+async def ask(port: int, path: str = "/", headers: dict[str, str] | None = None) -> tuple[int, dict]:
+    """Ask once."""
+    caller = Caller(port)
+    try:
+        return await caller.ask(path, headers)
+    finally:
+        await caller.closed()
+
+
+async def serves(port: int) -> None:
+    """Wait until callers get answers."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                if (await ask(port))[0] == 200:
+                    return
+            await asyncio.sleep(0.01)
 
 
 class Load:
@@ -214,10 +235,11 @@ class Load:
                     self.outcomes[f"{status} {who(answer)}"] += 1
                 except (OSError, asyncio.IncompleteReadError) as error:
                     self.outcomes[f"lost: {error!r}"] += 1
+                    await caller.closed()
                     caller = Caller(port)
                 await asyncio.sleep(0)
         finally:
-            caller.close()
+            await caller.closed()
 
 
 @contextlib.asynccontextmanager

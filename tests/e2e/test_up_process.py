@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from tests.e2e.commands import pidalio, processes_in
-from tests.e2e.embedded import Caller, free_port, gateway, service, until, workload
+from tests.e2e.embedded import ask, free_port, gateway, service, until, workload
 
 from pidalio.http import discovery
 
@@ -29,6 +29,7 @@ async def connects(port: int) -> bool:
     except OSError:
         return False
     writer.close()
+    await writer.wait_closed()
     return True
 
 
@@ -37,7 +38,7 @@ async def connects(port: int) -> bool:
 async def test_signal_ends_everything_in_order(folder, port, number):
     async with pidalio("up", folder=folder.path) as up:
         await up.prints("ready: 1 workloads, 2 proxies; gateway: ")
-        assert (await Caller(port).ask())[0] == 200
+        assert (await ask(port))[0] == 200
         up.signal(number)
         assert await up.ends() == 0
     assert "Traceback" not in up.output
@@ -63,7 +64,7 @@ async def test_after_a_kill_it_starts_again(folder, port):
         await up.ends()
     async with pidalio("up", folder=folder.path) as up:
         await up.prints("ready: ")
-        assert (await Caller(port).ask())[0] == 200
+        assert (await ask(port))[0] == 200
 
 
 async def test_second_mesh_in_a_folder_is_refused_and_the_first_goes_on(folder, port):
@@ -72,7 +73,7 @@ async def test_second_mesh_in_a_folder_is_refused_and_the_first_goes_on(folder, 
         async with pidalio("up", folder=folder.path) as second:
             assert await second.ends() == 1
         assert one_line(second.output).endswith(f"(process {first.pid}): stop it first")
-        assert (await Caller(port).ask())[0] == 200
+        assert (await ask(port))[0] == 200
 
 
 async def test_two_meshes_run_beside_each_other(folder, port, tmp_path_factory):
@@ -84,8 +85,8 @@ async def test_two_meshes_run_beside_each_other(folder, port, tmp_path_factory):
         async with pidalio("up", folder=folder.path) as one, pidalio("up", folder=other.path) as two:
             await one.prints("ready: ")
             await two.prints("ready: ")
-            assert (await Caller(port).ask())[1]["version"] == "v1"
-            assert (await Caller(number).ask())[1]["version"] == "v2"
+            assert (await ask(port))[1]["version"] == "v1"
+            assert (await ask(number))[1]["version"] == "v2"
     finally:
         other.forget_sockets()
 
@@ -139,7 +140,7 @@ async def test_first_folder_of_init_runs(tmp_path):
     path.write_text(path.read_text().replace("number: 8080", f"number: {number}"))
     async with pidalio("up", "mesh", folder=first) as up:
         await up.prints("ready: ")
-        status, answer = await Caller(number).ask()
+        status, answer = await ask(number)
         assert status == 200, answer
         up.signal(signal.SIGINT)
         assert await up.ends() == 0

@@ -103,7 +103,7 @@ class JoinedAgent:
     async def run(self) -> None:
         """Join, and serve until `stop`; raise with one line when it cannot begin."""
         options = self.options
-        executable = await asyncio.to_thread(find_envoy, options.envoy)
+        executable = (await asyncio.to_thread(find_envoy, options.envoy)).absolute()
         if not options.any_version:
             await asyncio.to_thread(check_version, executable)
         self._folder.make()

@@ -43,6 +43,7 @@ from pidalio.up.workloads import with_working_directories
 from pidalio.xds import Events
 
 _LOOK_EVERY_SECONDS = 0.05
+_LIVE_WITHIN_SECONDS = 5
 _SOURCE, _KIND = "local", "LocalWorkload"
 
 
@@ -100,9 +101,10 @@ class Mesh:
         return self.server.control
 
     async def ready(self) -> None:
-        """Wait until every workload is registered and every gateway serves."""
+        """Wait until every workload is registered, every gateway serves, and every proxy knows of all that."""
         await self.fleet.all_registered()
         await self.gateways.ready()
+        await self.control.live(self.control.world.generation, _LIVE_WITHIN_SECONDS)
 
     def waiting_for(self) -> tuple[str, ...]:
         """Return what does not serve yet, by name."""
@@ -216,7 +218,7 @@ def require_files(paths: Sequence[str]) -> None:
 
 
 def _envoy(options: MeshOptions) -> Path:
-    executable = find_envoy(options.envoy)
+    executable = find_envoy(options.envoy).absolute()
     if not options.any_version:
         check_version(executable)
     return executable
