@@ -146,7 +146,7 @@ async def proxy(address: str, name: str, *, bare: bool) -> None:
 
 def spawn(address: str, count: int, *, bare: bool) -> subprocess.Popen[bytes]:
     kind = "bare" if bare else "ads"
-    return subprocess.Popen([sys.executable, __file__, "--proxy-process", kind, address, "--proxies", str(count)])  # noqa: S603
+    return subprocess.Popen([sys.executable, __file__, "--proxy-process", kind, address, "--proxies", str(count)])
 
 
 # Measuring
@@ -250,7 +250,7 @@ def resident() -> float:
 def measured_apart(kind: str, count: int, services: int) -> float:
     """Measure memory in a fresh process."""
     arguments = ["--memory-of", kind, "--proxies", str(count), "--services", str(services)]
-    answer = subprocess.run([sys.executable, __file__, *arguments], capture_output=True, text=True, check=True)  # noqa: S603
+    answer = subprocess.run([sys.executable, __file__, *arguments], capture_output=True, text=True, check=True)
     return float(answer.stdout.split()[-1])
 
 

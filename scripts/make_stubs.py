@@ -3,7 +3,7 @@
 Run after a change of `messages.NAMES` or of the Envoy version: `python scripts/make_stubs.py` (`--check` compares).
 A field whose message is not in `NAMES` is typed `Message`: it can be read, and naming it lets it be built.
 """
-# ruff: noqa: INP001 - a script, no package
+
 
 import subprocess
 import sys

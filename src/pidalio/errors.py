@@ -21,10 +21,14 @@ Exceptions are for what stops an operation as a whole::
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from pidalio.model import Report
+
+class Told(Protocol):
+    """What can be told to the user in one line: `model.Report`, which this layer does not know."""
+
+    def line(self) -> str:
+        """Return the line."""
 
 
 class PidalioError(Exception):
@@ -42,7 +46,7 @@ class Refused(PidalioError):
 class InvalidInput(Refused):
     """Input is wrong; `reports` say where and what to do."""
 
-    def __init__(self, message: str, reports: "Sequence[Report]" = ()) -> None:
+    def __init__(self, message: str, reports: Sequence[Told] = ()) -> None:
         super().__init__(message)
         self.reports = tuple(reports)
 

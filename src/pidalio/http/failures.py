@@ -20,6 +20,7 @@ from pidalio.errors import (
     UsageError,
 )
 from pidalio.http.wire import ErrorAnswer, ReportView
+from pidalio.model import Report
 
 _log = logging.getLogger(__name__)
 
@@ -56,7 +57,9 @@ def failure(error: Exception) -> tuple[int, ErrorAnswer]:
     for kind, status, code in _TABLE:
         if isinstance(error, kind):
             reports = error.reports if isinstance(error, InvalidInput) else ()
-            return status, ErrorAnswer(code, str(error), tuple(ReportView.of(each) for each in reports))
+            return status, ErrorAnswer(
+                code, str(error), tuple(ReportView.of(each) for each in reports if isinstance(each, Report))
+            )
     if isinstance(error, msgspec.ValidationError | msgspec.DecodeError):
         return 400, ErrorAnswer("bad-request", f"the body is not what is asked for: {error}")
     _log.error("an operation failed unexpectedly", exc_info=error)
