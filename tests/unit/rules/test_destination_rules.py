@@ -1,0 +1,270 @@
+"""Which DestinationRule holds for a client, and what its policy comes to (reference §2.7)."""
+
+import pytest
+from tests.unit.rules.world import DOMAIN, clusters, document, endpoints, entry, mesh, mesh_config, service, sidecar
+
+from pidalio.ir import LoadBalancing
+
+HOST = f"reviews.prod.{DOMAIN}"
+REVIEWS = service("reviews", "prod", "80 9090")
+CLUSTER = f"outbound|80||{HOST}"
+
+
+def rule(name: str, namespace: str, spec: str, host: str = HOST, *, created: str = "") -> str:
+    return document("DestinationRule", name, f"{{host: {host!r}, {spec}}}", namespace, created=created)
+
+
+def within(seconds: int) -> str:
+    """Return a policy that tells by its connect timeout which rule holds."""
+    return f"trafficPolicy: {{connectionPool: {{tcp: {{connectTimeout: {seconds}s}}}}}}"
+
+
+def holding(found, client: str, cluster: str = CLUSTER) -> int:
+    """Return the connect timeout in seconds of a client's cluster: 10 where no rule holds."""
+    return clusters(found, sidecar(client))[cluster].connect_timeout // 1000
+
+
+class TestLookup:
+    RULES = {  # noqa: RUF012 - a table
+        "client": rule("one", "client", within(1)),
+        "service": rule("two", "prod", within(2)),
+        "root": rule("three", "istio-system", within(3)),
+    }
+
+    @pytest.mark.parametrize(
+        ("present", "client", "expected"),
+        [
+            ("client service root", "client", 1),
+            ("service root", "client", 2),
+            ("root", "client", 3),
+            ("", "client", 10),
+            ("client service root", "prod", 2),
+            ("client root", "prod", 3),
+            ("client service root", "elsewhere", 2),
+            ("client root", "elsewhere", 3),
+            ("client", "elsewhere", 10),
+            ("client service root", "istio-system", 2),
+            ("client root", "istio-system", 3),
+        ],
+    )
+    def test_client_then_service_then_root(self, present, client, expected):
+        found = mesh(REVIEWS, *(self.RULES[one] for one in present.split()))
+        assert holding(found, client) == expected
+
+    def test_the_first_namespace_with_any_match_wins_even_with_a_broad_wildcard(self):
+        found = mesh(REVIEWS, rule("wide", "client", within(1), "*.cluster.local"), self.RULES["service"])
+        assert holding(found, "client") == 1
+        assert holding(found, "elsewhere") == 2
+
+    def test_wildcard_and_exact_are_not_combined(self):
+        wide = rule("wide", "prod", within(1), "*.prod.svc.cluster.local")
+        exact = rule("exact", "prod", "subsets: [{name: v1, labels: {version: v1}}]")
+        found = mesh(REVIEWS, wide, exact)
+        assert holding(found, "client") == 10
+        assert f"outbound|80|v1|{HOST}" in clusters(found, sidecar("client"))
+
+    @pytest.mark.parametrize(
+        ("host", "seconds"), [("*", 4), ("*.local", 4), (f"*.prod.{DOMAIN}", 4), ("reviews", 4), ("*.example.com", 10)]
+    )
+    def test_a_host_may_be_short_or_wild(self, host, seconds):
+        assert holding(mesh(REVIEWS, rule("one", "prod", within(4), host)), "client") == seconds
+
+    def test_the_most_specific_wildcard_wins(self):
+        found = mesh(REVIEWS, rule("a", "prod", within(1), "*.local"), rule("b", "prod", within(2), f"*.prod.{DOMAIN}"))
+        assert holding(found, "client") == 2
+
+    def test_a_short_name_belongs_to_the_rules_own_namespace(self):
+        assert holding(mesh(REVIEWS, rule("one", "client", within(1), "reviews")), "client") == 10
+
+    @pytest.mark.parametrize(
+        ("export", "expected"),
+        [
+            ("['*']", {"client": 2, "friend": 2, "prod": 2}),
+            ("['.']", {"client": 10, "friend": 10, "prod": 2}),
+            ("[friend]", {"client": 10, "friend": 2, "prod": 2}),
+        ],
+    )
+    def test_rules_of_the_service_count_where_they_are_exported(self, export, expected):
+        found = mesh(REVIEWS, rule("two", "prod", f"{within(2)}, exportTo: {export}"))
+        assert {client: holding(found, client) for client in expected} == expected
+
+    def test_a_private_rule_hides_no_public_one(self):
+        private = rule("private", "prod", f"{within(2)}, exportTo: ['.']")
+        public = rule("public", "prod", within(5), f"*.prod.{DOMAIN}")
+        found = mesh(REVIEWS, private, public, rule("root", "istio-system", within(3)))
+        assert {client: holding(found, client) for client in ("client", "prod")} == {"client": 5, "prod": 2}
+
+    def test_clients_of_the_root_take_private_rules_of_the_root_first(self):
+        public = rule("public", "istio-system", within(3))
+        private = rule("private", "istio-system", f"{within(4)}, exportTo: ['.']", f"*.prod.{DOMAIN}")
+        of_service = rule("two", "prod", within(2))
+        assert holding(mesh(REVIEWS, public, private, of_service), "istio-system") == 4
+        assert holding(mesh(REVIEWS, public, of_service), "istio-system") == 2
+        assert holding(mesh(REVIEWS, public, private), "client") == 3
+
+    def test_the_mesh_has_a_default_for_rules_that_state_no_export(self):
+        found = mesh(REVIEWS, rule("two", "prod", within(2)), mesh_config("{defaultDestinationRuleExportTo: ['.']}"))
+        assert (holding(found, "prod"), holding(found, "client")) == (2, 10)
+        found = mesh(REVIEWS, rule("two", "prod", within(2)), mesh_config("{defaultDestinationRuleExportTo: [client]}"))
+        assert (holding(found, "other"), holding(found, "client")) == (10, 2)
+
+    def test_a_rule_for_selected_clients_is_left_out_and_told(self):
+        selected = rule("one", "prod", f"{within(2)}, workloadSelector: {{matchLabels: {{app: x}}}}")
+        found = mesh(REVIEWS, selected)
+        assert holding(found, "prod") == 10
+        assert [one.path for one in found.reports()] == ["spec.workloadSelector"]
+
+    def test_namespaces_without_rules_of_their_own_share_clusters(self):
+        found = mesh(REVIEWS, self.RULES["client"])
+        keys = {
+            client: {one.origin for one in clusters(found, sidecar(client)).values()} for client in ("x", "y", "client")
+        }
+        assert keys["x"] == keys["y"] != keys["client"]
+
+
+class TestSeveralRulesOfOneHost:
+    OLD = {"created": "2020-01-01T00:00:00Z"}  # noqa: RUF012 - a table
+    NEW = {"created": "2024-01-01T00:00:00Z"}  # noqa: RUF012 - a table
+
+    def test_subsets_are_united_and_the_first_definition_stays(self):
+        first = rule("z", "prod", "subsets: [{name: v1, labels: {version: v1}}]", **self.OLD)
+        second = rule(
+            "a",
+            "prod",
+            "subsets: [{name: v1, labels: {version: other}}, {name: v2, labels: {version: v2}}]",
+            **self.NEW,
+        )
+        instances = document(
+            "Endpoints",
+            "reviews",
+            "subsets: [{addresses: [{ip: 10.0.0.1, targetRef: {kind: Pod, name: p}}], ports: [{port: 80, name: http-80}]}]\n",
+            "prod",
+        )
+        pod = document("Pod", "p", "status: {podIP: 10.0.0.1}\n", "prod", more="labels: {version: v1}")
+        found = mesh(service("reviews", "prod"), first, second, instances, pod)
+        assert set(clusters(found)) == {f"outbound|80|{one}|{HOST}" for one in ("", "v1", "v2")}
+        assert endpoints(found, f"outbound|80|v1|{HOST}") == ["10.0.0.1:80"]
+        assert endpoints(found, f"outbound|80|v2|{HOST}") == []
+
+    def test_the_policy_is_that_of_the_oldest_that_has_one(self):
+        bare = rule("bare", "prod", "subsets: [{name: v1, labels: {a: b}}]", **self.OLD)
+        old = rule("old", "prod", within(3), created="2021-01-01T00:00:00Z")
+        new = rule("new", "prod", within(4), **self.NEW)
+        assert holding(mesh(REVIEWS, bare, old, new), "client") == 3
+
+    def test_equal_age_goes_by_name(self):
+        assert holding(mesh(REVIEWS, rule("b", "prod", within(3)), rule("a", "prod", within(4))), "client") == 4
+
+    @pytest.mark.parametrize(
+        ("older", "younger", "joins"),
+        [
+            ("['*']", "['*']", True),
+            ("['.']", "['*']", True),
+            ("['.']", "['.', client]", True),
+            ("['*']", "['.']", False),
+            ("[prod, client]", "['.']", False),
+        ],
+    )
+    def test_a_younger_rule_joins_when_it_is_exported_as_widely(self, older, younger, joins):
+        found = mesh(
+            REVIEWS,
+            rule("a", "prod", f"{within(2)}, exportTo: {older}", **self.OLD),
+            rule("b", "prod", f"subsets: [{{name: v1, labels: {{a: b}}}}], exportTo: {younger}", **self.NEW),
+        )
+        assert (f"outbound|80|v1|{HOST}" in clusters(found, sidecar("prod"))) is joins
+        assert holding(found, "prod") == 2
+
+
+def _policy(blocks: str) -> str:
+    return f"trafficPolicy: {{{blocks}}}"
+
+
+ROUND_ROBIN, RANDOM = "loadBalancer: {simple: ROUND_ROBIN}", "loadBalancer: {simple: RANDOM}"
+POOL_1, POOL_2 = (f"connectionPool: {{tcp: {{connectTimeout: {one}s}}}}" for one in (1, 2))
+
+
+@pytest.mark.parametrize(
+    ("top", "subset", "port", "of_subset", "expected"),
+    [
+        ("", "", 80, False, ("LEAST_REQUEST", 10)),
+        (f"{RANDOM}, {POOL_1}", "", 80, False, ("RANDOM", 1)),
+        # a port entry replaces every block, and what it leaves out is Envoy's default, not the top's
+        (
+            f"{RANDOM}, {POOL_1}, portLevelSettings: [{{port: {{number: 80}}, {POOL_2}}}]",
+            "",
+            80,
+            False,
+            ("LEAST_REQUEST", 2),
+        ),
+        (
+            f"{RANDOM}, {POOL_1}, portLevelSettings: [{{port: {{number: 80}}, {POOL_2}}}]",
+            "",
+            9090,
+            False,
+            ("RANDOM", 1),
+        ),
+        (f"{RANDOM}, portLevelSettings: [{{port: {{number: 80}}, {ROUND_ROBIN}}}]", "", 80, False, ("ROUND_ROBIN", 10)),
+        # a port entry counts service ports, not the ports of instances
+        (f"{RANDOM}, portLevelSettings: [{{port: {{number: 8080}}, {ROUND_ROBIN}}}]", "", 80, False, ("RANDOM", 10)),
+        # blocks of a subset replace single blocks
+        (f"{RANDOM}, {POOL_1}", POOL_2, 80, True, ("RANDOM", 2)),
+        (f"{RANDOM}, {POOL_1}", POOL_2, 80, False, ("RANDOM", 1)),
+        (f"{RANDOM}, {POOL_1}", "connectionPool: {tcp: {}}", 80, True, ("RANDOM", 10)),
+        # over a port entry of the top, too
+        (
+            f"{RANDOM}, portLevelSettings: [{{port: {{number: 80}}, {POOL_1}}}]",
+            ROUND_ROBIN,
+            80,
+            True,
+            ("ROUND_ROBIN", 1),
+        ),
+        # the port entry of a subset replaces everything again
+        (
+            f"{RANDOM}, {POOL_1}",
+            f"{ROUND_ROBIN}, portLevelSettings: [{{port: {{number: 80}}, {POOL_2}}}]",
+            80,
+            True,
+            ("LEAST_REQUEST", 2),
+        ),
+        (
+            f"{RANDOM}, {POOL_1}",
+            f"{ROUND_ROBIN}, portLevelSettings: [{{port: {{number: 80}}, {POOL_2}}}]",
+            9090,
+            True,
+            ("ROUND_ROBIN", 1),
+        ),
+        ("loadBalancer: {simple: UNSPECIFIED}", "", 80, False, ("LEAST_REQUEST", 10)),
+        ("loadBalancer: {simple: LEAST_CONN}", "", 80, False, ("LEAST_REQUEST", 10)),
+        (RANDOM, "loadBalancer: {simple: LEAST_REQUEST}", 80, True, ("LEAST_REQUEST", 10)),
+    ],
+)
+def test_effective_policy(top, subset, port, of_subset, expected):
+    parts = [f"trafficPolicy: {{{top}}}"] if top else []
+    inner = f", trafficPolicy: {{{subset}}}" if subset else ""
+    parts.append(f"subsets: [{{name: v1, labels: {{a: b}}{inner}}}]")
+    found = mesh(REVIEWS, rule("one", "prod", ", ".join(parts)))
+    plan = clusters(found)[f"outbound|{port}|{'v1' if of_subset else ''}|{HOST}"]
+    assert (plan.load_balancing, plan.connect_timeout) == (LoadBalancing[expected[0]], expected[1] * 1000)
+
+
+def test_the_origin_is_the_block_that_decided():
+    spec = f"trafficPolicy: {{{RANDOM}}}, subsets: [{{name: v1, labels: {{a: b}}, trafficPolicy: {{{POOL_1}}}}}]"
+    plan = clusters(mesh(REVIEWS, rule("one", "prod", spec)))[f"outbound|80|v1|{HOST}"]
+    assert plan.lb_origin.path == "trafficPolicy.loadBalancer"
+    assert plan.connect_timeout_origin.path == "subsets[0].trafficPolicy.connectionPool.tcp.connectTimeout"
+    assert plan.origin.path == "subsets[0]"
+
+
+def test_the_mesh_has_a_connect_timeout():
+    found = mesh(REVIEWS, mesh_config("{connectTimeout: 3s}"))
+    assert holding(found, "client") == 3
+    assert holding(mesh(REVIEWS, mesh_config("{connectTimeout: 3s}"), rule("a", "prod", within(1))), "client") == 1
+
+
+def test_an_empty_label_set_selects_every_instance():
+    found = mesh(
+        entry("a", "a.com", "prod", "endpoints: [{address: 10.0.0.1}, {address: 10.0.0.2, labels: {version: v2}}]"),
+        rule("one", "prod", "subsets: [{name: all}, {name: v2, labels: {version: v2}}]", "a.com"),
+    )
+    assert endpoints(found, "outbound|80|all|a.com") == ["10.0.0.1:80", "10.0.0.2:80"]
+    assert endpoints(found, "outbound|80|v2|a.com") == ["10.0.0.2:80"]
