@@ -327,7 +327,7 @@ def any_request(draw: random.Random, hosts: list[VirtualHostPlan]) -> Request:
         for _ in range(draw.choice((0, 1, 2, 3)))
     ]
     if draw.random() < 0.1:
-        headers.append(("x-forwarded-proto", draw.choice(("http", "https"))))
+        headers.append(("x-forwarded-proto", draw.choice(("http", "https", "HTTPS", "", "ws"))))
     if draw.random() < 0.2:
         headers.append(("origin", draw.choice(("http://a.test", "http://b.test", "http://c", ""))))
     if draw.random() < 0.2:

@@ -19,7 +19,7 @@ class Call:
 
     method: str = "GET"
     url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] | tuple[tuple[str, str], ...] = ()
     to: str | Mapping[str, float] | None = None
     status: int | None = 200
     path: str | None = None
@@ -40,12 +40,17 @@ class Call:
     times: int = 1
 
     @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """Return the headers as pairs; a table writes a mapping unless one is repeated."""
+        return tuple(self.headers.items()) if isinstance(self.headers, Mapping) else self.headers
+
+    @property
     def is_told(self) -> bool:
         """Tell whether the call tells the echo server to misbehave."""
-        return any(name.startswith("x-echo-") for name in self.headers)
+        return any(name.startswith("x-echo-") for name, _ in self.pairs)
 
     def __str__(self) -> str:
-        shown = "".join(f" {name}:{value}" for name, value in self.headers.items())
+        shown = "".join(f" {name}:{value}" for name, value in self.pairs)
         return f"{self.method} {self.url}{shown}"
 
 

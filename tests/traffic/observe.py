@@ -84,9 +84,10 @@ def _foresee_upstream(outcome: Outcome, decision: Decision, action: Forwarded, c
 
 
 def _foresee_tries(outcome: Outcome, action: Forwarded, call: Call) -> None:
-    told = int(call.headers.get("x-echo-status", "200"))
-    fails = int(call.headers.get("x-echo-fails", "1000000"))
-    delay = int(call.headers.get("x-echo-delay", "0"))
+    headers = dict(call.pairs)
+    told = int(headers.get("x-echo-status", "200"))
+    fails = int(headers.get("x-echo-fails", "1000000"))
+    delay = int(headers.get("x-echo-delay", "0"))
     retry, limit = action.retry, action.timeout.milliseconds or inf
     each = (retry.per_try_timeout if retry else None) or inf
     if delay > min(each, limit):

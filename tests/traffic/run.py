@@ -50,7 +50,7 @@ def listener_for(plans: ProxyPlans, call: Call) -> ListenerPlan:
 
 def request_of(call: Call) -> Request:
     """Return the call as a request."""
-    return Request.from_url(call.method, call.url, tuple(call.headers.items()))
+    return Request.from_url(call.method, call.url, call.pairs)
 
 
 @dataclass

@@ -78,6 +78,9 @@ def _routed(plans: ProxyPlans, table: RouteTablePlan, arrival: Arrival, trace: D
         trace = msgspec.structs.replace(trace, host=HostChoice("", "", None, why))
         return _ended(trace, local_answer(404, "NR", "route_not_found", why, grpc=request.is_grpc))
     virtual_host, domain, rule = chosen
+    if not request.header("x-forwarded-proto"):
+        why = "x-forwarded-proto is empty, and Envoy then looks for no route"
+        return _ended(trace, local_answer(404, "NR", "route_not_found", why, grpc=request.is_grpc))
     trace = msgspec.structs.replace(trace, host=_host_choice(table, virtual_host, domain, rule, request))
     if virtual_host.require_tls and request.header("x-forwarded-proto") != "https":
         action = Redirected(301, https_location(request))

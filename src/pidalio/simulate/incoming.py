@@ -96,35 +96,36 @@ def _headers(
     *,
     internal: bool,
 ) -> tuple[tuple[str, str], ...]:
-    removed = set(_HOP_BY_HOP) | ({"x-envoy-internal"} if internal else FROM_INSIDE_ONLY)
-    if http.use_remote_address and not internal:
-        removed |= _FROM_INSIDE_ONLY_AT_THE_EDGE
-    if http.use_remote_address and listener.direction is not Direction.OUTBOUND:
-        removed.add("x-request-id")
+    removed = _removed(listener, http, internal=internal)
     headers = [
         (name.lower(), value)
         for name, value in request.headers
         if name.lower() not in removed and (name.lower() != "te" or value in _KEPT_TE)
     ]
-    headers = [pair for pair in headers if pair[0] != "x-forwarded-proto" or _keeps_scheme(http, pair[1])]
     if http.use_remote_address and listener.direction is not Direction.OUTBOUND:
         headers.append(("x-forwarded-for", GENERATED if _is_loopback(request.peer) else request.peer))
     if http.use_remote_address and not internal:
         headers.append(("x-envoy-external-address", request.peer))
-    names = {name for name, _ in headers}
-    if "x-forwarded-proto" not in names:
-        headers.append(("x-forwarded-proto", _CONNECTION_SCHEME))
-    if "x-request-id" not in names:
-        headers.append(("x-request-id", GENERATED))
     if internal:
         headers.append(("x-envoy-internal", "true"))
+    names = {name for name, _ in headers}
+    for name, value in (("x-forwarded-proto", _CONNECTION_SCHEME), ("x-request-id", GENERATED)):
+        if name not in names:
+            headers.append((name, value))
     return tuple(headers)
 
 
-def _keeps_scheme(http: HttpPlan, forwarded: str) -> bool:
-    return bool(forwarded) and not http.use_remote_address
+def _removed(listener: ListenerPlan, http: HttpPlan, *, internal: bool) -> frozenset[str]:
+    """Return the names of headers that no condition ever sees as the caller wrote them."""
+    names = _HOP_BY_HOP | ({"x-envoy-internal"} if internal else FROM_INSIDE_ONLY)
+    if not http.use_remote_address:
+        return names
+    names |= {"x-forwarded-proto"}
+    if not internal:
+        names |= _FROM_INSIDE_ONLY_AT_THE_EDGE
+    return names if listener.direction is Direction.OUTBOUND else names | {"x-request-id"}
 
 
 def _scheme_of(headers: tuple[tuple[str, str], ...]) -> str:
-    forwarded = ",".join(value for name, value in headers if name == "x-forwarded-proto")
-    return forwarded if forwarded.lower() in ("http", "https") else _CONNECTION_SCHEME
+    forwarded = ",".join(value for name, value in headers if name == "x-forwarded-proto").lower()
+    return forwarded if forwarded in ("http", "https") else _CONNECTION_SCHEME

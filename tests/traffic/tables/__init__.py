@@ -12,6 +12,7 @@ from tests.traffic.tables import (
     resilience,
     rewriting,
     scoping,
+    surprises,
     weights,
 )
 
@@ -27,4 +28,5 @@ ALL: tuple[Case, ...] = (
     *gateways.CASES,
     *entries.CASES,
     *scoping.CASES,
+    *surprises.CASES,
 )
