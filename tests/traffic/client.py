@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,6 @@ class Got:
     headers: tuple[tuple[str, str], ...]
     body: bytes
     seconds: float = 0.0
-    many: dict[str, str] = field(default_factory=dict)
 
     def header(self, name: str) -> str | None:
         values = [value for key, value in self.headers if key == name]

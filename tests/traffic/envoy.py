@@ -74,7 +74,11 @@ class RunningEnvoy:
             self.process = subprocess.Popen(
                 [find_envoy(), "-c", config, *arguments], stdin=subprocess.DEVNULL, stdout=errors, stderr=errors
             )
-        self._wait_until_ready()
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def stop(self) -> None:
@@ -105,7 +109,7 @@ class RunningEnvoy:
                     entry = json.loads(line)
                     self._log[str(entry["id"])] = entry
             if identity not in self._log:
-                time.sleep(0.005)
+                time.sleep(0.005)  # the log is written by another process
         return self._log[identity]
 
     def _bootstrap(self) -> dict[str, Any]:
@@ -134,4 +138,4 @@ class RunningEnvoy:
                 with socket.socket() as probe:
                     if probe.connect_ex(address) == 0:
                         addresses.discard(address)
-            time.sleep(0.01)
+            time.sleep(0.01)  # nothing tells when a listener is bound

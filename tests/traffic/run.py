@@ -81,8 +81,6 @@ def drive(envoy: RunningEnvoy, call: Call, backend: Backend) -> Driven:
             direct = [each for each in arrived if each.address == got.header("x-from")]
             differences += mismatches(decision, got, envoy.logged(identity), direct)
     outcome = _outcome(envoy, identities[-1], answers, seen, expects_copies=call.mirrors is not None)
-    outcome.virtual_host = (decision.host.name if decision.host else "") if not differences else None
-    outcome.timeout = call.timeout
     return Driven(outcome, sorted(set(differences)))
 
 
