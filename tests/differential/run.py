@@ -1,10 +1,8 @@
 """Send random requests through a real Envoy and the simulator, and tell where they differ."""
 
-import random
 from dataclasses import dataclass
 
 import msgspec
-from tests.differential.rules import any_request, request_for
 from tests.traffic.backend import CALL_ID, Backend
 from tests.traffic.client import Sent, fetch
 from tests.traffic.compare import mismatches
@@ -12,8 +10,6 @@ from tests.traffic.envoy import LOG_ID, RunningEnvoy
 
 from pidalio.ir import HttpPlan, ListenerPlan, ProxyPlans, VirtualHostPlan
 from pidalio.simulate import Decision, Request, decide
-
-REQUESTS_PER_SET = 50
 
 
 @dataclass
@@ -47,17 +43,6 @@ def brief(value: object) -> str:
         if held != one.default:
             kept.append(f"{one.name}={brief(held)}")
     return f"{type(value).__name__}({', '.join(kept)})"
-
-
-def random_requests(draw: random.Random, sets: list[list[VirtualHostPlan]]) -> list[Request]:
-    """Return requests for every set of virtual hosts, half of them made from the conditions of a route."""
-    requests = []
-    for hosts in sets:
-        routed = [host for host in hosts if host.routes]
-        for position in range(REQUESTS_PER_SET):
-            made = position % 2 and routed
-            requests.append(request_for(draw, draw.choice(routed)) if made else any_request(draw, hosts))
-    return requests
 
 
 def told(found: list[Difference], run: str, count: int) -> str:

@@ -4,7 +4,8 @@ import random
 
 import pytest
 from tests.differential.documents import GATEWAY_LABELS, text
-from tests.differential.run import differences, random_requests, told
+from tests.differential.requests import random_requests
+from tests.differential.run import differences, told
 from tests.traffic.case import GATEWAY, SIDECAR
 
 from pidalio.model import Severity

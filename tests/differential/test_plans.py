@@ -3,8 +3,9 @@
 import random
 
 import pytest
+from tests.differential.requests import random_requests
 from tests.differential.rules import plans, rule_set
-from tests.differential.run import differences, random_requests, told
+from tests.differential.run import differences, told
 
 SETS_PER_ENVOY = 25
 
