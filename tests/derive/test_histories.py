@@ -40,8 +40,7 @@ class History:
         }
         assert changes.outputs == differ
         assert failed == any(isinstance(value, type) for value in now.values())
-        self.reported.update((call, new) for call, (_, new) in differ.items())
-        self.reported = {call: old for call, old in self.reported.items() if call in self.memo.before}
+        self.reported = {call: old for call, old in self.reported.items() if isinstance(now[call], type)}
         if runs_only_once:
             assert len(set(changes.ran)) == len(changes.ran)
         assert changes.generation == self.scratch.generation

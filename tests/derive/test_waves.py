@@ -7,6 +7,7 @@ import pytest
 from tests.derive.programs import check_graph
 
 from pidalio.derive import Cycle, Database, Index, Table, derived
+from pidalio.derive.graph import Node
 
 ROWS: Table[str, int] = Table("rows")
 FLAGS: Table[str, bool] = Table("flags")
@@ -106,6 +107,26 @@ def careful(world: Database) -> int:
 @derived
 def late_reader(world: Database) -> int:
     return careful(world) if FLAGS.get(world, "late") else -1
+
+
+@derived
+def ladder(world: Database, rungs: int) -> int:
+    return ladder(world, rungs - 1) + ladder(world, max(rungs - 2, 0)) if rungs else row(world, "a") * 0
+
+
+@derived
+def climber(world: Database) -> int:
+    return ladder(world, 40) if FLAGS.get(world, "late") else -1
+
+
+@derived
+def whole(world: Database, key: int) -> int:
+    return sum(part(world, 2) for _ in ROWS.keys(world))
+
+
+@derived
+def part(world: Database, key: int) -> int:
+    return whole(world, key)
 
 
 @derived
@@ -219,6 +240,33 @@ def test_a_cycle_that_appears_is_named_when_asked_and_gone_when_it_goes(world: D
     assert partner(world) == 2
 
 
+def test_a_cycle_that_appears_while_it_is_being_settled_is_not_taken_for_an_answer() -> None:
+    world = Database()
+    assert [part(world, key) for key in range(3)] == [0, 0, 0]
+    world.apply({ROWS: {"a": 1}})
+    check_graph(world)
+    for key in range(3):
+        with pytest.raises(Cycle):
+            whole(world, key)
+    world.apply({ROWS: {"a": None}})
+    assert [part(world, key) for key in range(3)] == [0, 0, 0]
+
+
+def test_what_is_settled_before_its_turn_is_walked_once() -> None:
+    looked_at = 0
+
+    class Counting(Database):
+        def _refresh(self, node: Node) -> None:
+            nonlocal looked_at
+            looked_at += 1
+            super()._refresh(node)
+
+    world = Counting()
+    assert (climber(world), ladder(world, 40)) == (-1, 0)
+    assert ran(world, {FLAGS: {"late": True}, ROWS: {"a": 1}}) == ["climber", "row", "ladder"]
+    assert looked_at < 3 * 40
+
+
 def test_a_member_list_changes_only_with_its_members(world: Database) -> None:
     assert (members(world, 1), members(world, 9)) == (("a",), ())
     assert ran(world, {ROWS: {"a": 12}}) == []
@@ -234,6 +282,8 @@ def test_a_query_with_many_readers_wakes_each_once() -> None:
     assert len(ran(world, {ROWS: {"a": 2}})) == 101
     world.collect([(offset, (n,)) for n in range(3)])
     assert len(ran(world, {ROWS: {"a": 3}})) == 4
+    assert len(world.memos[row]["a",].readers) == 3
+    assert isinstance(world.memos[row]["a",].readers, tuple)  # as small as it began
 
 
 def test_an_interrupted_wave_is_resumed(world: Database) -> None:
@@ -249,3 +299,16 @@ def test_an_interrupted_wave_is_resumed(world: Database) -> None:
     assert diamond(world) == 47
     assert world.apply({}).outputs == {(diamond, ()): (45, 47)}
     check_graph(world)
+
+
+def test_an_interrupt_loses_no_difference(world: Database) -> None:
+    def interrupt(query: Any, _args: Any) -> None:
+        if query is diamond:
+            raise KeyboardInterrupt
+
+    assert (diamond(world), switch(world)) == (45, 11)
+    world.trace = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        world.apply({ROWS: {"a": 12}})
+    world.trace = None
+    assert world.apply({ROWS: {"a": 13}}).outputs == {(diamond, ()): (45, 49), (switch, ()): (11, 13)}

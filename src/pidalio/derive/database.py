@@ -51,7 +51,6 @@ class Database(Wave):
         self.ran = []
         if edits:
             self.generation += 1
-            self.floor = 1  # from here to the end of `settle` no answer is taken unseen
             for edit in edits:
                 for cell in _commit(edit):
                     self.schedule(cell.readers)

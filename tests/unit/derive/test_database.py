@@ -1,6 +1,7 @@
 """`apply`, `collect`, scratch mode, and what failures leave behind."""
 
 import gc
+import sys
 import weakref
 from typing import Any
 
@@ -220,6 +221,16 @@ def test_values_that_nobody_holds_are_freed() -> None:
     shape(world, "b")
     world.collect([(shape, ("b",))])
     assert held() is None
+
+
+def test_what_held_many_answers_gives_its_room_back() -> None:
+    world = Database()
+    for n in range(1000):
+        caught(world, str(n))
+    room = sys.getsizeof(world.memos[caught]), sys.getsizeof(world.tables[ROWS].cells)
+    world.collect([(caught, ("7",))])
+    assert sys.getsizeof(world.memos[caught]) < room[0] / 10
+    assert sys.getsizeof(world.tables[ROWS].cells) < room[1] / 10
 
 
 def test_a_dropped_world_frees_its_answers_without_the_cycle_collector_seeing_nodes() -> None:
