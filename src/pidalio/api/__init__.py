@@ -9,7 +9,20 @@ from pidalio.api.load import Loaded, load
 from pidalio.api.object import Meta, Object
 from pidalio.api.parse import Parsed, Skipped, parse
 from pidalio.api.places import Places
-from pidalio.api.schema import schemas
+from pidalio.api.schema import document_schema, schemas
 from pidalio.api.walk import set_fields
 
-__all__ = ["Loaded", "Meta", "Object", "Parsed", "Places", "Skipped", "dump", "load", "parse", "schemas", "set_fields"]
+__all__ = [
+    "Loaded",
+    "Meta",
+    "Object",
+    "Parsed",
+    "Places",
+    "Skipped",
+    "document_schema",
+    "dump",
+    "load",
+    "parse",
+    "schemas",
+    "set_fields",
+]

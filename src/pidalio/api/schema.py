@@ -36,6 +36,16 @@ def schemas() -> dict[str, dict[str, Any]]:
     return {kind.name: schema(kind) for kind in KINDS}
 
 
+def document_schema() -> dict[str, Any]:
+    """Return the schema of a document of any kind: what an editor checks a file of several documents against."""
+    defined: dict[str, dict[str, Any]] = {}
+    for kind in KINDS:
+        messages: dict[str, dict[str, Any]] = {}
+        body = object_schema(kind, f"#/$defs/{kind.name}/$defs/", messages)
+        defined[kind.name] = {"title": kind.name, **body, "$defs": messages}
+    return {"$schema": DIALECT, "anyOf": [{"$ref": f"#/$defs/{name}"} for name in defined], "$defs": defined}
+
+
 def schema(kind: Kind) -> dict[str, Any]:
     """Return the schema of one kind, with the messages it uses under `$defs`."""
     messages: dict[str, dict[str, Any]] = {}

@@ -38,6 +38,7 @@ _SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "Files, with no server": {
         "validate": ("validate:validate", "Check files."),
         "compile": ("compile:compile_", "Print one proxy's configuration."),
+        "schema": ("schema:schema", "Print JSON Schema of the kinds, for editors."),
     },
 }
 _COMMANDS: Final = {name: entry for section in _SECTIONS.values() for name, entry in section.items()}
@@ -96,8 +97,7 @@ class _Main(click.Group):
             result = super().main(args, prog_name, complete_var, standalone_mode=False)
             sys.stdout.flush()
         except click.ClickException as error:
-            error.show()
-            return error.exit_code
+            return _misused(error)
         except UsageError as error:
             return _told(error, 2)
         except PidalioError as error:
@@ -109,6 +109,19 @@ class _Main(click.Group):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 141
         return result if isinstance(result, int) else 0
+
+
+def _misused(error: click.ClickException) -> int:
+    """Tell how a command was called wrongly; what needs no word of its own gets the help."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return error.exit_code
+    message = " ".join(error.format_message().split())
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context is not None:
+        message = f"{message.rstrip('.')}{'' if message.endswith('?') else ':'} see `{context.command_path} --help`"
+    click.echo(f"pidalio: {message}", err=True)
+    return error.exit_code
 
 
 def _told(error: PidalioError, status: int) -> int:

@@ -6,6 +6,7 @@ import click
 
 from pidalio.cli.connection import Connection, server_options
 from pidalio.cli.durations import Seconds
+from pidalio.cli.output import output_option
 
 if TYPE_CHECKING:
     from pidalio.http.client import Client
@@ -29,7 +30,7 @@ Examples:
 @click.option("--timeout", type=Seconds(), default="30s", show_default=True, help="How long to wait.")
 @click.option("-m", "--message", default="", help="Why: kept with the revision.")
 @click.option("--author", default=None, help="Who: kept with the revision; default: this user.")
-@click.option("-o", "--output", "form", type=click.Choice(["text", "json", "yaml"]), default="text", show_default=True)
+@output_option("text")
 @server_options
 def apply(
     connection: Connection,

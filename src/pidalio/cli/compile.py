@@ -26,7 +26,14 @@ Examples:
 @click.option("--proxy", "node_id", required=True, metavar="ID", help="TYPE~IP~NAME.NAMESPACE~DOMAIN, as in Istio.")
 @click.option("--labels", metavar="K=V,…", help="Labels of the proxy; else those of its workload in the files.")
 @click.option("--outbound", default="127.0.0.1:15001", show_default=True, help="Address of the HTTP-proxy listener.")
-@click.option("--format", "form", type=click.Choice(["static", "dump"]), default="static", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["static", "dump"]),
+    default="static",
+    show_default=True,
+    help="A file to start Envoy from, or every resource with the rules it stems from.",
+)
 @click.option("-n", "--namespace", default="default", show_default=True, help="Namespace of objects that name none.")
 def compile_(
     paths: tuple[str, ...], node_id: str, labels: str | None, outbound: str, form: str, namespace: str

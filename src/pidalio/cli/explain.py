@@ -7,6 +7,7 @@ from typing import Any
 import click
 import msgspec
 
+from pidalio.cli.output import output_option, structured
 from pidalio.errors import NotFound, UsageError
 from pidalio.ir import FaultPlan, RetryPlan
 from pidalio.model import Health, Origin
@@ -33,7 +34,7 @@ Examples:
 @click.option("--labels", metavar="K=V,…", help="With -f: labels of a proxy that the files do not declare.")
 @click.option("--gateway", is_flag=True, help="With -f: the proxy is a gateway.")
 @click.option("--log", "log_line", metavar="LINE", help="A line of an access log, instead of METHOD and URL.")
-@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@output_option("text")
 @click.option(
     "--server", envvar="PIDALIO_SERVER", metavar="ADDRESS", help="Control plane; default: this folder's mesh."
 )
@@ -47,7 +48,7 @@ def explain(
     *,
     gateway: bool,
     log_line: str | None,
-    output: str,
+    form: str,
     server: str | None,
 ) -> None:
     """Explain what the proxy of a workload does with a request.
@@ -68,8 +69,8 @@ def explain(
         from pidalio.cli.explain_live import explain_live
 
         decision, where = explain_live(server, caller, request)
-    if output == "json":
-        click.echo(as_json(decision, where))
+    if form != "text":
+        structured(placed(decision, where), form)
     else:
         click.echo("\n".join(lines(decision, where)))
 
@@ -127,17 +128,17 @@ def describe(origin: Origin | None, place: str) -> str:
     return f"{place} ({origin})" if place else str(origin)
 
 
-def as_json(decision: Decision, where: Where) -> str:
-    """Return the decision as JSON, each origin with its place."""
-    return json.dumps(_placed(msgspec.to_builtins(decision), where), indent=2)
+def placed(decision: Decision, where: Where) -> Any:
+    """Return the decision as plain data, each origin with its place."""
+    return _placed(msgspec.to_builtins(decision), where)
 
 
 def _placed(tree: Any, where: Where) -> Any:
     if isinstance(tree, dict):
-        placed = {name: _placed(value, where) for name, value in tree.items()}
+        found = {name: _placed(value, where) for name, value in tree.items()}
         if set(tree) == {"object", "path"}:
-            placed["place"] = where(msgspec.convert(tree, Origin))
-        return placed
+            found["place"] = where(msgspec.convert(tree, Origin))
+        return found
     return [_placed(value, where) for value in tree] if isinstance(tree, list) else tree
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from pidalio.cli.output import documents, output_option
 from pidalio.errors import NotFound
 
 _POLL_SECONDS = 0.2
@@ -27,7 +28,7 @@ Examples:
 @click.option(
     "-l", "--lines", default=20, show_default=True, type=click.IntRange(0), help="How many lines that are there."
 )
-@click.option("-o", "--output", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@output_option("text")
 def logs(proxy: str | None, *, follow: bool, lines: int, form: str) -> None:
     """Show requests as proxies logged them: when, which, what came of it, where it went, by which rule.
 
@@ -115,7 +116,11 @@ def _rule(found: Any) -> str:
 
 def _show(proxy: str, entry: dict[str, Any], form: str) -> None:
     # The proxy is part of the line, so that `explain --log` needs nothing else.
-    click.echo(json.dumps({"proxy": proxy, **entry}) if form == "json" else line_of(proxy, entry))
+    whole = {"proxy": proxy, **entry}
+    if form == "yaml":
+        documents([whole])
+    else:
+        click.echo(json.dumps(whole) if form == "json" else line_of(proxy, entry))
 
 
 def _folder(start: Path) -> Path:

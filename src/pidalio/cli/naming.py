@@ -30,7 +30,8 @@ def kind_named(written: str) -> str:
     if lowered in _SHORT:
         return _SHORT[lowered]
     near = [names[one] for one in difflib.get_close_matches(lowered, names, 1)]
-    raise UsageError(f"no kind {written!r}: {f'did you mean {near[0]}?' if near else ', '.join(sorted(BY_NAME))}")
+    known = f"did you mean {near[0]}?" if near else f"it is one of {', '.join(sorted(BY_NAME))}"
+    raise UsageError(f"no kind {written!r}: {known}")
 
 
 def short_proxy(proxy_id: str) -> str:

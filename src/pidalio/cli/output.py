@@ -10,16 +10,14 @@ from typing import Any
 import click
 import msgspec
 
-FORMS = ("table", "json", "yaml")
-
 
 def output_option(default: str = "table") -> Callable[[Any], Any]:
-    """Return the option `-o`."""
+    """Return the option `-o`; `default` is the name of the form for people: table or text."""
     return click.option(
         "-o",
         "--output",
         "form",
-        type=click.Choice(FORMS),
+        type=click.Choice((default, "json", "yaml")),
         default=default,
         show_default=True,
         help="Form of the answer.",

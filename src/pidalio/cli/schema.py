@@ -1,9 +1,6 @@
 """`pidalio schema`: JSON Schema of the kinds, for editors."""
 
 import click
-import msgspec
-
-from pidalio.errors import NotFound
 
 
 @click.command(
@@ -17,15 +14,11 @@ Examples:
 def schema(kind: str | None) -> None:
     """Print the JSON Schema of KIND, or of a document of any kind.
 
-    Point your editor's YAML language server at the file to get completion and checks while you type.
+    KIND is a kind in any spelling (VirtualService, virtualservices, vs). Point your editor's YAML language server at
+    the file to get completion and checks while you type.
     """
-    from pidalio.api import schemas
+    from pidalio.api import document_schema, schemas
+    from pidalio.cli.naming import kind_named
+    from pidalio.cli.output import structured
 
-    found = schemas()
-    if kind is None:
-        whole = {"$schema": "https://json-schema.org/draft/2020-12/schema", "anyOf": list(found.values())}
-        click.echo(msgspec.json.format(msgspec.json.encode(whole)).decode())
-        return
-    if kind not in found:
-        raise NotFound(f"no kind {kind}: there are {', '.join(sorted(found))}")
-    click.echo(msgspec.json.format(msgspec.json.encode(found[kind])).decode())
+    structured(document_schema() if kind is None else schemas()[kind_named(kind)], "json")

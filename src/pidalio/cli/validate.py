@@ -1,8 +1,8 @@
 """`pidalio validate`: say everything that is wrong with files, with no server running."""
 
 import click
-import msgspec
 
+from pidalio.cli.output import output_option, structured
 from pidalio.model import Severity
 
 
@@ -16,9 +16,9 @@ Examples:
 )
 @click.option("-f", "--file", "paths", multiple=True, required=True, metavar="PATH", help="File, folder, or - (stdin).")
 @click.option("-n", "--namespace", default="default", show_default=True, help="Namespace of objects that name none.")
-@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", help="Form of the reports.")
+@output_option("text")
 @click.option("--strict", is_flag=True, help="Warnings fail too.")
-def validate(paths: tuple[str, ...], namespace: str, output: str, *, strict: bool) -> None:
+def validate(paths: tuple[str, ...], namespace: str, *, strict: bool, form: str) -> None:
     """Check files: syntax, fields, references, and what has no effect.
 
     Exit status 1 when there is an error (with --strict, also for a warning).
@@ -27,8 +27,8 @@ def validate(paths: tuple[str, ...], namespace: str, output: str, *, strict: boo
 
     mesh = OfflineMesh.from_paths(paths, namespace)
     reports = mesh.reports()
-    if output == "json":
-        click.echo(msgspec.json.format(msgspec.json.encode(reports)).decode())
+    if form != "text":
+        structured(reports, form)
     else:
         for report in reports:
             click.echo(f"{report.severity.name.lower()}: {report.line()}")

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from pidalio.api import schemas
+from pidalio.api import document_schema, schemas
 from pidalio.api.fields import fields_of
 from pidalio.api.kinds import KINDS
 
@@ -47,3 +47,14 @@ def test_forms():
 def test_kubernetes_kinds_are_open():
     assert "additionalProperties" not in resolve(schemas()["Service"], "spec")
     assert "status" in schemas()["Pod"]["properties"]
+
+
+def test_references_of_a_document_of_any_kind_lead_somewhere():
+    schema = document_schema()
+    references = {part.split('"')[0] for part in json.dumps(schema).split('"$ref": "#/')[1:]}
+    assert len(references) > len(KINDS)
+    for reference in references:
+        node = schema
+        for name in reference.split("/"):
+            node = node[name]
+        assert node["type"] == "object"
