@@ -23,21 +23,16 @@ class MeshFolder(msgspec.Struct, frozen=True):
 
     @property
     def logs(self) -> Path:
-        """Return the folder of the logs."""
+        """Return the folder of the logs: `<instance>.log`, `<instance>.envoy.log`, and `access/`."""
         return self.data / "logs"
 
     def access_log(self, proxy: Proxy) -> Path:
         """Return the access log of one proxy: JSON, a request a line."""
         return self.logs / "access" / f"{proxy.name}.{proxy.namespace}.json"
 
-    def envoy_log(self, name: str) -> Path:
-        """Return the log of the Envoy called `name`."""
-        return self.logs / "envoy" / f"{name}.log"
-
     def make(self) -> None:
         """Make the folders; raise `UsageError` where that is not permitted."""
         try:
-            for folder in ("access", "app", "envoy"):
-                (self.logs / folder).mkdir(parents=True, exist_ok=True)
+            (self.logs / "access").mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(f"{error.filename}: {error.strerror}: start in a folder that can be written") from error

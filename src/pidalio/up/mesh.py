@@ -29,7 +29,7 @@ from pidalio.agent.sidecar import Patience
 from pidalio.envoy.executable import check_version, find_envoy
 from pidalio.errors import PortInUse, UsageError
 from pidalio.http.wire import PlatformView
-from pidalio.model import Proxy, Workload
+from pidalio.model import ObjectRef, Proxy, Workload
 from pidalio.platforms.files.finding import Root, find
 from pidalio.server.control_plane import ControlPlane
 from pidalio.server.serve import Server
@@ -44,6 +44,7 @@ from pidalio.xds import Events
 
 _LOOK_EVERY_SECONDS = 0.05
 _LIVE_WITHIN_SECONDS = 5
+FILES = "files"
 _SOURCE, _KIND = "local", "LocalWorkload"
 
 
@@ -147,7 +148,7 @@ class Mesh:
 
         def gateway(proxy: Proxy) -> GatewayAgent:
             name = f"{proxy.name}.{proxy.namespace}"
-            files = EnvoyFiles(run.file(f"{name}.json"), run.socket(name), self.folder.envoy_log(name))
+            files = EnvoyFiles(run.file(f"{name}.json"), run.socket(name), self.folder.logs / f"{name}.envoy.log")
             return GatewayAgent(
                 name,
                 lambda: bootstrap(proxy, files.admin),
@@ -181,9 +182,14 @@ class Mesh:
 
     def _reconcile(self) -> None:
         objects = self.control.objects("LocalWorkload")
-        self.fleet.reconcile(with_working_directories(objects, self.control.place, self.folder.root))
+        self.fleet.reconcile(with_working_directories(objects, self._file_of, self.folder.root))
         self._announce_ports()
         self.gateways.reconcile(self.control.objects("Gateway"))
+
+    def _file_of(self, ref: ObjectRef) -> str:
+        """Return the file that owns an object; an applied one has none, wherever it was applied from."""
+        owner = self.control.catalog.owner(ref)
+        return owner.unit if owner is not None and owner.source == FILES else ""
 
     def _view(self) -> PlatformView:
         registered = sum(member.sidecar.registered.is_set() for member in self.fleet.members)
@@ -197,14 +203,11 @@ class Mesh:
                 raise PortInUse(self.control.catalog.locate((port_in_use(one),))[0].line())
 
     def _announce_ports(self) -> None:
-        """Tell of new ports that are moved or taken; Envoy would share a taken one without a word."""
+        """Tell of new ports that are moved; one that is taken is Envoy's to refuse, and a report then."""
         now = self.gateway_addresses()
         for one in now:
-            if one not in self._addresses:
-                if (report := moved_port(one)) is not None:
-                    self._notices.event(self.control.catalog.locate((report,))[0])
-                if self._addresses and not one.is_free():
-                    self._notices.event(self.control.catalog.locate((port_in_use(one),))[0])
+            if one not in self._addresses and (report := moved_port(one)) is not None:
+                self._notices.event(self.control.catalog.locate((report,))[0])
         self._addresses = now
 
 
