@@ -5,6 +5,7 @@ answers, `ServerUnreachable` says what to do.
 """
 
 import os
+import pwd
 import ssl
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -202,9 +203,12 @@ class Client:
             raise ServerUnreachable(f"no control plane answers at {self.target.address}: {reason}") from error
 
 
-def default_author(environ: Mapping[str, str] = os.environ) -> str:
-    """Return who is recorded as the author of a change when nobody says."""
-    return environ.get("SUDO_USER") or environ.get("USER") or environ.get("LOGNAME") or ""
+def default_author() -> str:
+    """Return who is recorded as the author of a change when nobody says: this user."""
+    try:
+        return os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's user may have no name
+        return str(os.getuid())
 
 
 def _text(value: Any) -> str:

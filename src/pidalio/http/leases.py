@@ -21,7 +21,9 @@ from pidalio.model import Report
 from pidalio.store import tables
 
 SOURCE: Final = "agents"
-_SHORTEST, _LONGEST = 1.0, 3600.0
+SHORTEST: Final = 1.0
+LONGEST: Final = 3600.0
+"""Bounds of a lease, in seconds."""
 _KIND: Final = "Agent"
 _log = logging.getLogger(__name__)
 
@@ -41,7 +43,8 @@ def instance_id(registration: Registration) -> str:
 class Leases:
     """Every registered instance; `file` is where they are kept (None: nowhere)."""
 
-    def __init__(self, mesh: Mesh, file: Path | None = None) -> None:
+    def __init__(self, mesh: Mesh, file: Path | None = None, *, shortest: float = SHORTEST) -> None:
+        self._shortest = shortest
         self._mesh = mesh
         self._file = file
         self._leases: dict[str, Lease] = {}
@@ -66,8 +69,8 @@ class Leases:
         """
         if identity != instance_id(registration):
             raise UsageError(f"{identity} is not the instance's name and namespace: say {instance_id(registration)}")
-        if not _SHORTEST <= registration.lease <= _LONGEST:
-            raise UsageError(f"a lease is between {_SHORTEST:g} and {_LONGEST:g} seconds")
+        if not self._shortest <= registration.lease <= LONGEST:
+            raise UsageError(f"a lease is between {self._shortest:g} and {LONGEST:g} seconds")
         self._refuse_other_holder(identity, holder)
         known = self._leases.get(identity)
         self._hold(identity, Lease(registration, holder))

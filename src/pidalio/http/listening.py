@@ -90,14 +90,15 @@ class _Protocol(H11Protocol):
 
 def unix_socket(path: Path) -> socket.socket:
     """Return a socket at `path` that its owner alone can open; raise `PortInUse` where someone listens."""
-    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     if _answers(path):
         raise PortInUse(f"another process listens on {path}: stop it first")
     path.unlink(missing_ok=True)
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     mask = os.umask(0o177)
     try:
         listening.bind(str(path))
     except OSError as error:
+        listening.close()
         raise PortInUse(f"cannot listen on {path}: {error.strerror}") from error
     finally:
         os.umask(mask)
@@ -114,8 +115,10 @@ def tcp_socket(address: str) -> socket.socket:
     try:
         listening.bind((host, port))
     except socket.gaierror as error:
+        listening.close()
         raise UsageError(f"{address}: no such host here") from error
     except OSError as error:
+        listening.close()
         raise PortInUse(f"cannot listen on {address}: {error.strerror}") from error
     listening.setblocking(False)
     return listening

@@ -115,8 +115,7 @@ def find_stream(served: Served, wanted: str) -> Stream:
 
 
 def _compared(served: Served, stream: Stream, type_url: str) -> Iterator[ResourceView]:
-    asked = stream.subscriptions.get(type_url)
-    held = dict(asked.held) if asked is not None else {}
+    held = served.mesh.ads.held(stream.node.id, type_url)
     wanted = set(stream.target.names(type_url))
     for name in sorted(held.keys() | wanted):
         resource = stream.target.get(type_url, name) if name in wanted else None

@@ -94,6 +94,7 @@ class Server:
         discovery.make_private(self.data)
         stack.enter_context(_owned(self.data))
         discovery.make_private(self.run_directory)
+        stack.callback(_remove_if_empty, self.run_directory)
         history = await SqliteHistory.open(self.data / "history.db")
         stack.push_async_callback(history.close)
         self.control = _Measured(history, self.metrics, self._observers)
@@ -231,6 +232,11 @@ def _owned(data: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):  # something else of the mesh is still in it
+        folder.rmdir()
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

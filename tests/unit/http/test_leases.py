@@ -1,0 +1,145 @@
+"""Instances that register themselves: for as long as their lease runs, and across a restart."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from tests.unit.http.embedded import Embedded, warning
+
+from pidalio.errors import Conflict, NotFound, UsageError
+from pidalio.http.leases import Leases
+from pidalio.http.wire import Registration, ReportView, WorkloadView
+from pidalio.model import Health
+from pidalio.store import tables
+
+KEY = ("default", "reviews-0", "Agent")
+ROW = WorkloadView("reviews-0", "default", "10.0.0.5", {"app": "reviews"}, {"http": 9080}, moved_ports={80: 8080})
+
+
+class Feed:
+    """The part of a mesh that leases use; `fed` tells when rows came."""
+
+    def __init__(self) -> None:
+        self.rows: dict = {}
+        self.count = 0
+        self.fed = asyncio.Event()
+        self.world = self
+        self.generation = 0
+
+    def feed(self, source, rows, *, complete=False):
+        assert source == "agents"
+        self.count += 1
+        for key, row in rows[tables.WORKLOADS].items():
+            self.rows[key] = row
+        self.fed.set()
+        return self.count
+
+
+async def test_an_instance_is_an_endpoint_until_it_leaves(mesh: Embedded) -> None:
+    mesh.connect().start()
+    answer = await mesh.client.register(Registration(ROW, lease=30))
+    assert (answer.id, answer.lease) == ("reviews-0.default", 30)
+    row = tables.WORKLOADS.get(mesh.control.world, KEY)
+    assert (row.address, row.labels, row.ports, row.moved_ports) == (
+        "10.0.0.5",
+        (("app", "reviews"),),
+        (("http", 9080),),
+        ((80, 8080),),
+    )
+    await mesh.client.deregister("reviews-0", "default")
+    assert tables.WORKLOADS.get(mesh.control.world, KEY) is None
+    with pytest.raises(NotFound):
+        await mesh.client.deregister("reviews-0", "default")
+
+
+async def test_renewal_changes_nothing_and_a_change_does(mesh: Embedded) -> None:
+    first = await mesh.client.register(Registration(ROW))
+    assert (await mesh.client.register(Registration(ROW))).generation == first.generation
+    ill = WorkloadView("reviews-0", "default", "10.0.0.5", {"app": "reviews"}, health=Health.UNHEALTHY)
+    assert (await mesh.client.register(Registration(ill))).generation > first.generation
+
+
+async def test_an_instance_whose_agent_is_silent_is_gone_when_its_lease_ends() -> None:
+    feed = Feed()
+    leases = Leases(feed, shortest=0.01)
+    leases.register("reviews-0.default", Registration(ROW, lease=0.02))
+    assert feed.rows[KEY] is not None
+    feed.fed.clear()
+    await feed.fed.wait()
+    assert (feed.rows[KEY], len(leases)) == (None, 0)
+
+
+async def test_a_renewed_lease_runs_anew() -> None:
+    leases = Leases(Feed(), shortest=0.01)
+    leases.register("reviews-0.default", Registration(ROW, lease=0.02))
+    first = leases._ends["reviews-0.default"]
+    leases.register("reviews-0.default", Registration(ROW, lease=60))
+    assert first.cancelled()
+    assert leases._ends["reviews-0.default"].when() > first.when() + 50
+    leases.close()
+
+
+async def test_a_restart_takes_nobody_out_of_a_pool(tmp_path: Path) -> None:
+    file = tmp_path / "agents.json"
+    before = Leases(Feed(), file)
+    before.register("reviews-0.default", Registration(ROW, lease=60))
+    before.close()
+    feed = Feed()
+    after = Leases(feed, file)
+    after.restore()
+    assert feed.rows[KEY] == ROW.row()
+    assert file.stat().st_mode & 0o777 == 0o600
+    after.deregister("reviews-0.default")
+    again = Leases(Feed(), file)
+    again.restore()
+    assert len(again) == 0
+
+
+async def test_a_damaged_file_is_no_reason_not_to_start(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = tmp_path / "agents.json"
+    file.write_text("{")
+    leases = Leases(Feed(), file)
+    leases.restore()
+    assert len(leases) == 0
+    assert "not restored" in caplog.text
+
+
+async def test_a_full_disk_does_not_refuse_an_instance(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    feed = Feed()
+    leases = Leases(feed, tmp_path / "missing" / "agents.json")
+    leases.register("reviews-0.default", Registration(ROW, lease=60))
+    assert feed.rows[KEY] == ROW.row()
+    assert "not kept" in caplog.text
+    leases.close()
+
+
+async def test_an_identity_keeps_what_it_registered() -> None:
+    leases = Leases(Feed())
+    leases.register("reviews-0.default", Registration(ROW, lease=60), "spiffe://a")
+    for attempt in (
+        lambda: leases.register("reviews-0.default", Registration(ROW), "spiffe://b"),
+        lambda: leases.deregister("reviews-0.default", "spiffe://b"),
+    ):
+        with pytest.raises(Conflict, match="spiffe://a"):
+            attempt()
+    leases.close()
+
+
+@pytest.mark.parametrize(("identity", "lease"), [("other.default", 30.0), ("reviews-0.default", 0.0)])
+async def test_what_makes_no_sense_is_refused(identity: str, lease: float) -> None:
+    with pytest.raises(UsageError):
+        Leases(Feed()).register(identity, Registration(ROW, lease=lease))
+
+
+async def test_what_an_agent_tells_stands_in_status(mesh: Embedded) -> None:
+    told = ReportView.of(warning("reviews-0 listens on 127.0.0.1:8081"))
+    await mesh.client.register(Registration(ROW, reports=(told,)))
+    status = await mesh.client.status()
+    assert told in status.reports
+    assert [(one.name, one.instances) for one in status.platforms] == [("files", 0), ("agents", 1)]
+
+
+async def test_a_body_of_another_form_is_a_bad_request(mesh: Embedded) -> None:
+    answer = await mesh.http.put("/v1/workloads/x.default", content=b'{"workload": 1}')
+    assert answer.status_code == 400
+    assert "workload" in answer.json()["message"]
