@@ -33,9 +33,12 @@ def forward_action(plan: ForwardPlan, *, connect: bool) -> pb.RouteAction:
     `connect` ends a CONNECT request here and passes its bytes on.
     """
     action = pb.RouteAction(timeout=duration(plan.timeout))
-    # A caller's grpc-timeout ends the stream too. Istio says so by max_grpc_timeout, which is deprecated: Envoy logs
-    # a warning for each route that has it.
-    action.max_stream_duration.grpc_timeout_header_max.SetInParent()
+    # A caller's grpc-timeout ends the stream too. Beside max_stream_duration Envoy ignores `timeout` (observed), so a
+    # route that has one says it as Istio does, by the deprecated max_grpc_timeout, for which Envoy logs a warning.
+    if plan.timeout:
+        action.max_grpc_timeout.CopyFrom(action.timeout)
+    else:
+        action.max_stream_duration.grpc_timeout_header_max.SetInParent()
     _set_clusters(action, plan)
     if plan.prefix_rewrite is not None:
         action.prefix_rewrite = plan.prefix_rewrite

@@ -25,7 +25,9 @@ def test_no_timeout_is_written_out() -> None:
 
 
 def test_timeout_in_milliseconds() -> None:
-    assert forwarded(ForwardPlan((WeightedCluster("c"),), timeout=1500))["timeout"] == "1.500s"
+    written = forwarded(ForwardPlan((WeightedCluster("c"),), timeout=1500))
+    assert (written["timeout"], written["max_grpc_timeout"]) == ("1.500s", "1.500s")
+    assert "max_stream_duration" not in written  # beside it, Envoy ignores the timeout
 
 
 def test_the_only_destination_rewrites_the_host_before_the_route_does() -> None:
