@@ -185,7 +185,6 @@ def _pod(item: Object[kubernetes.Pod]) -> Rows:
     status, spec = item.spec.status, item.spec.spec
     if status and status.phase in ("Succeeded", "Failed"):
         return {}
-    ready = not status or all(one.status != "False" for one in status.conditions if one.type == "Ready")
     row = Workload(
         name=item.meta.name,
         namespace=item.meta.namespace,
@@ -193,11 +192,19 @@ def _pod(item: Object[kubernetes.Pod]) -> Rows:
         labels=item.meta.labels,
         named_ports=_container_ports(spec),
         locality=_labelled_locality(dict(item.meta.labels)),
-        health=Health.HEALTHY if ready else Health.UNHEALTHY,
+        health=_pod_health(item),
         service_account=spec.service_account_name if spec else "",
         object=item.ref,
     )
     return {tables.WORKLOADS: {(item.meta.namespace, item.meta.name, item.kind): row}}
+
+
+def _pod_health(item: Object[kubernetes.Pod]) -> Health:
+    """Return the health of a pod: one that is being removed finishes what it has and gets nothing new."""
+    status = item.spec.status
+    if status and any(one.status == "False" for one in status.conditions if one.type == "Ready"):
+        return Health.UNHEALTHY
+    return Health.DRAINING if item.meta.deleting else Health.HEALTHY
 
 
 def _deployment(item: Object[kubernetes.Deployment]) -> Rows:
