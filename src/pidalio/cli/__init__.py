@@ -105,9 +105,9 @@ class _Main(click.Group):
         except (click.Abort, KeyboardInterrupt):
             return 130
         except BrokenPipeError:
-            # Whoever reads has seen enough; nothing may be written when Python ends either.
+            # Whoever reads has seen enough (click ends likewise); nothing may be written when Python ends either.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 141
+            return 1
         return result if isinstance(result, int) else 0
 
 

@@ -24,7 +24,7 @@ def kind_named(written: str) -> str:
 
     lowered = written.lower()
     names = {name.lower(): name for name in BY_NAME}
-    for form in (lowered, lowered.removesuffix("s"), lowered.removesuffix("es")):
+    for form in (lowered, lowered.removesuffix("s"), lowered.removesuffix("es"), f"{lowered.removesuffix('ies')}y"):
         if form in names:
             return names[form]
     if lowered in _SHORT:
