@@ -125,9 +125,10 @@ def _misused(error: click.ClickException) -> int:
 
 
 def _told(error: PidalioError, status: int) -> int:
-    for report in error.reports if isinstance(error, InvalidInput) else ():
-        click.echo(report.line(), err=True)
-    click.echo(f"pidalio: {error}", err=True)
+    """Tell what stopped a command: its reports, one line each, say more than the summary of them."""
+    reports = error.reports if isinstance(error, InvalidInput) else ()
+    for line in [report.line() for report in reports] or [f"pidalio: {error}"]:
+        click.echo(line, err=True)
     return status
 
 

@@ -48,10 +48,10 @@ def compile_(
     mesh = OfflineMesh.from_paths(paths, namespace)
     proxy = mesh.proxy(node_id, parse_labels(labels), outbound)
     reports = mesh.reports()
+    if any(report.severity is Severity.ERROR and report.code not in _OWNED for report in reports):
+        raise InvalidInput("the files have errors: nothing was compiled", reports)
     for report in reports:
         click.echo(report.line(), err=True)
-    if any(report.severity is Severity.ERROR and report.code not in _OWNED for report in reports):
-        raise InvalidInput("the files have errors: nothing was compiled")
     click.echo(static(mesh, proxy) if form == "static" else dump(mesh, proxy), nl=False)
     sys.stdout.flush()
 

@@ -4,7 +4,7 @@ Invariant: what is answered with success is recorded and on its way to the proxi
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -25,6 +25,8 @@ FILES: Final = "application/vnd.pidalio.files+json"
 """The media type of `SourceFiles`; any other body is one text of YAML or JSON documents."""
 
 _NAME_LENGTH: Final = 1000
+_NAMED: Final = 3
+"""How many files are named that hold nothing."""
 _LONGEST_WAIT: Final = 600.0
 
 
@@ -70,7 +72,7 @@ async def apply(served: Served, call: Call) -> AppliedAnswer:
     query = call.query(ApplyQuery)
     files = await _files(call, query)
     loaded = [await asyncio.to_thread(load, one.text, one.name, query.namespace) for one in files]
-    _refuse_unreadable(loaded)
+    _refuse_unreadable(loaded, [one.name for one in files])
     outcome = await served.mesh.apply(
         [one for each in loaded for one in each.parsed],
         author=query.author or call.identity,
@@ -129,15 +131,14 @@ def _named(file: SourceFile) -> SourceFile:
     return file
 
 
-def _refuse_unreadable(loaded: Iterable[Loaded]) -> None:
-    """Raise `InvalidInput` where a text could not be read to its end, or holds nothing."""
-    found = tuple(loaded)
-    broken = [report for each in found for report in each.reports]
+def _refuse_unreadable(loaded: Sequence[Loaded], names: Sequence[str]) -> None:
+    """Raise `InvalidInput` where a text could not be read to its end, or none holds anything."""
+    broken = [report for each in loaded for report in each.reports]
     if any(report.severity is Severity.ERROR for report in broken):
-        reports = [report for each in found for report in each.all_reports()]
+        reports = [report for each in loaded for report in each.all_reports()]
         raise InvalidInput("nothing was applied: the text cannot be read", reports)
-    if not any(each.parsed or each.skipped for each in found):
-        raise InvalidInput("nothing was applied: there is no object in it")
+    if not any(each.parsed or each.skipped for each in loaded):
+        raise InvalidInput(f"nothing was applied: there is no object in {', '.join(names[:_NAMED]) or 'no file'}")
 
 
 def _unread(skipped: Iterable[Skipped]) -> tuple[Report, ...]:

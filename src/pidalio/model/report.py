@@ -5,8 +5,12 @@ The edge joins the two (`store` keeps field path → place beside each object).
 """
 
 import enum
+from typing import Final
 
 import msgspec
+
+_LONGEST_PART: Final = 1000
+"""How many characters of a name or a message are shown."""
 
 
 class Severity(enum.IntEnum):
@@ -65,8 +69,16 @@ class Report(msgspec.Struct, frozen=True, order=True, gc=False):
     place: Place | None = None
 
     def line(self) -> str:
-        """Return `file:line: code: message`, the form in which every tool of Pidalio prints it."""
-        where = f"{self.place}: " if self.place else ""
-        what = f"{self.object}: " if self.object else ""
-        field = f"{self.path}: " if self.path else ""
-        return f"{where}{self.code}: {what}{field}{self.message}"
+        """Return `file:line: code: message`, the form in which every tool of Pidalio prints it.
+
+        It is one line of printable text of bounded length, whatever users wrote into names and values.
+        """
+        parts = (str(part) for part in (self.place, self.code, self.object, self.path, self.message) if part)
+        return ": ".join(printable(part) for part in parts)
+
+
+def printable(text: str) -> str:
+    """Return `text` as one line that a terminal shows as it is; the middle of a long one is left out."""
+    if len(text) > _LONGEST_PART:
+        text = f"{text[: _LONGEST_PART // 2]}…{text[-_LONGEST_PART // 2 :]}"
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
