@@ -14,22 +14,6 @@ from pidalio.model import Place, Report, Severity
 NAMES = [name for section in _SECTIONS.values() for name in section]
 
 
-def leaves(command: click.Command, path: tuple[str, ...] = ()):
-    if isinstance(command, click.Group):
-        for name in command.commands:
-            yield from leaves(command.commands[name], (*path, name))
-    else:
-        yield path
-
-
-@pytest.mark.parametrize("path", [*leaves(main)], ids=" ".join)
-def test_every_command_has_help_with_examples(path: tuple[str, ...]) -> None:
-    result = CliRunner().invoke(main, [*path, "--help"])
-    assert result.exit_code == 0
-    assert "Examples:\n" in result.output
-    assert f"pidalio {' '.join(path)}" in result.output
-
-
 def test_the_list_has_every_command_with_a_sentence() -> None:
     output = CliRunner().invoke(main, ["--help"]).output
     for name in NAMES:
@@ -71,11 +55,11 @@ def test_a_failure_is_one_line(error: Exception, status: int, monkeypatch: pytes
     assert (result.exit_code, result.stderr, result.stdout) == (status, f"pidalio: {error}\n", "")
 
 
-def test_invalid_input_shows_its_reports_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_input_is_told_by_its_reports(monkeypatch: pytest.MonkeyPatch) -> None:
     report = Report(Severity.ERROR, "unknown-field", "no such field", None, "spec.x", Place("a.yaml", 3))
     result = fails_with(InvalidInput("nothing was changed", [report]), monkeypatch)
     assert result.exit_code == 1
-    assert result.stderr == "a.yaml:3: unknown-field: spec.x: no such field\npidalio: nothing was changed\n"
+    assert result.stderr == "a.yaml:3: unknown-field: spec.x: no such field\n"
 
 
 def test_ctrl_c_is_130_and_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
