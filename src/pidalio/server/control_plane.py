@@ -20,6 +20,7 @@ from pidalio.model import ObjectRef, Place, Proxy, Report, Severity
 from pidalio.rules.effective import MISSING, reports_for
 from pidalio.server.distribution import Distribution, Edits, View
 from pidalio.server.proxies import proxy_of
+from pidalio.server.warming import warm
 from pidalio.store.catalog import Catalog
 from pidalio.store.change import Change
 from pidalio.xds.ads import Ads
@@ -161,6 +162,11 @@ class ControlPlane:
         self._collected = self.world.generation
         held = [stream.target for stream in self.ads.streams()]
         self.distribution.retain([view for view in held if isinstance(view, View)])
+
+    async def prepare(self, node: Node, peer: Peer) -> None:
+        """Compile for a proxy that is about to be served, a little at a time; raise `Refused` to turn it away."""
+        self._admit(node, peer)
+        await warm(self.world, proxy_of(node))
 
     def _resolve(self, node: Node, peer: Peer) -> View:
         self._admit(node, peer)

@@ -156,7 +156,7 @@ class Server:
         address = self.settings.xds_address or f"unix:{discovery.socket_path(self.run_directory, 'xds')}"
         paths = None if address.startswith("unix:") else self.settings.tls
         tls = TlsFiles(paths.cert, paths.key, paths.ca) if paths else None
-        server = AdsServer(self.control.ads, address, tls=tls)
+        server = AdsServer(self.control.ads, address, tls=tls, prepare=self.control.prepare)
         await server.start()
         stack.push_async_callback(server.stop)
         self.xds_address = server.address

@@ -7,9 +7,9 @@ Invariant: a writer that its proxy does not read from waits alone; nothing else 
 import asyncio
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import grpc
 import msgspec
@@ -17,7 +17,7 @@ from grpc import aio
 
 from pidalio.errors import InvalidInput, PortInUse, Refused, Unavailable, UsageError
 from pidalio.xds.ads import Ads
-from pidalio.xds.node import Peer
+from pidalio.xds.node import Node, Peer
 from pidalio.xds.stream import Stream
 from pidalio.xds.tls import TlsFiles, credentials
 from pidalio.xds.wire import parse
@@ -25,6 +25,10 @@ from pidalio.xds.wire import parse
 SERVICE: Final = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 METHOD: Final = "DeltaAggregatedResources"
 _EOF: Final[Any] = vars(aio)["EOF"]  # missing in the type stubs
+
+
+Prepare: TypeAlias = Callable[[Node, Peer], Awaitable[None]]
+"""What is awaited before a stream is opened; it raises `Refused` to turn the proxy away."""
 
 
 class Transport(msgspec.Struct, frozen=True):
@@ -51,12 +55,22 @@ class _End(Exception):
 
 
 class AdsServer:
-    """Serves `ads` at `address`: `unix:/path` or `host:port` (port 0 for any free one, see `address` after `start`)."""
+    """Serves `ads` at `address`: `unix:/path` or `host:port` (port 0 for any free one, see `address` after `start`).
+
+    `prepare` is awaited before each stream is opened: the place for long work that must not hold the event loop.
+    """
 
     def __init__(
-        self, ads: Ads, address: str, *, tls: TlsFiles | None = None, transport: Transport | None = None
+        self,
+        ads: Ads,
+        address: str,
+        *,
+        tls: TlsFiles | None = None,
+        transport: Transport | None = None,
+        prepare: Prepare | None = None,
     ) -> None:
         self.address = address
+        self._prepare = prepare
         self._ads = ads
         self._tls = tls
         self._transport = transport or Transport()
@@ -113,7 +127,7 @@ class AdsServer:
             first = await context.read()
             if first is _EOF:
                 return
-            stream = connection.admit(self._ads, first)
+            stream = await connection.admit(self._ads, first, self._prepare)
             self._connections[stream] = connection
             try:
                 await connection.run()
@@ -135,13 +149,16 @@ class _Connection:
         self._end: _End | None = None
         self._writer: asyncio.Task[None] | None = None
 
-    def admit(self, ads: Ads, data: bytes) -> Stream:
+    async def admit(self, ads: Ads, data: bytes, prepare: Prepare | None) -> Stream:
         """Open a stream with its first request; raise `_End` where it is turned away."""
         with _ended_by_errors():
             request = parse(data)
             if request.node is None:
                 raise InvalidInput("the first request of a stream must carry a node with an id")
-            self._stream = ads.open(request.node, peer_of(self._context), self._work.set)
+            peer = peer_of(self._context)
+            if prepare is not None:
+                await prepare(request.node, peer)
+            self._stream = ads.open(request.node, peer, self._work.set)
         try:
             with _ended_by_errors():
                 self._stream.receive(request)
