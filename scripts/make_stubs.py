@@ -4,7 +4,6 @@ Run after a change of `messages.NAMES` or of the Envoy version: `python scripts/
 A field whose message is not in `NAMES` is typed `Message`: it can be read, and naming it lets it be built.
 """
 
-
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -49,6 +48,9 @@ WELL_KNOWN = {
 }
 SHORT_NAMES = {full: short for short, full in messages.NAMES.items()}
 
+_WANTED = frozenset({"max_grpc_timeout"})
+"""Deprecated fields that are written nevertheless: what Istio means has no other word in Envoy."""
+
 
 def render() -> str:
     """Return the whole stub file."""
@@ -77,7 +79,7 @@ def _body(descriptor: Descriptor) -> Iterator[str]:
     for kind in descriptor.enum_types:
         yield f"{kind.name}: ClassVar[EnumTypeWrapper]"
         yield from (f"{value.name}: ClassVar[int]" for value in kind.values)
-    fields = [field for field in descriptor.fields if not field.GetOptions().deprecated]
+    fields = [field for field in descriptor.fields if not field.GetOptions().deprecated or field.name in _WANTED]
     yield from (f"{field.name}: {_read_type(field)}" for field in fields)
     arguments = ", ".join(f"{field.name}: {_write_type(field)} | None = ..." for field in fields)
     me = "this, /" if any(field.name == "self" for field in fields) else "self"

@@ -1693,6 +1693,7 @@ class RouteAction(Message):
     priority: int
     rate_limits: Messages[Message]
     hash_policy: Messages[RouteAction.HashPolicy]
+    max_grpc_timeout: Duration
     upgrade_configs: Messages[RouteAction.UpgradeConfig]
     internal_redirect_policy: Message
     hedge_policy: Message
@@ -1727,6 +1728,7 @@ class RouteAction(Message):
         priority: int | None = ...,
         rate_limits: Iterable[Message] | None = ...,
         hash_policy: Iterable[RouteAction.HashPolicy] | None = ...,
+        max_grpc_timeout: Duration | None = ...,
         upgrade_configs: Iterable[RouteAction.UpgradeConfig] | None = ...,
         internal_redirect_policy: Message | None = ...,
         hedge_policy: Message | None = ...,
