@@ -74,11 +74,14 @@ class Report(msgspec.Struct, frozen=True, order=True, gc=False):
         It is one line of printable text of bounded length, whatever users wrote into names and values.
         """
         parts = (str(part) for part in (self.place, self.code, self.object, self.path, self.message) if part)
-        return ": ".join(printable(part) for part in parts)
+        return ": ".join(printable(_shortened(part)) for part in parts)
 
 
 def printable(text: str) -> str:
-    """Return `text` as one line that a terminal shows as it is; the middle of a long one is left out."""
-    if len(text) > _LONGEST_PART:
-        text = f"{text[: _LONGEST_PART // 2]}…{text[-_LONGEST_PART // 2 :]}"
+    """Return `text` as one line that a terminal shows as it is; other characters are escaped."""
     return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def _shortened(text: str) -> str:
+    half = _LONGEST_PART // 2
+    return text if len(text) <= _LONGEST_PART else f"{text[:half]}…{text[-half:]}"

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,13 @@ def test_a_file_that_two_paths_lead_to_has_one_name():
     put("r/deep/a.yaml")
     assert names("r", "r/deep", "r/deep/a.yaml") == ["r/deep/a.yaml"]
     assert names(str(Path.cwd() / "r"), "r") == [str(Path.cwd() / "r/deep/a.yaml")]
+
+
+def test_a_name_can_be_printed_whatever_its_bytes_are():
+    put(os.fsdecode(b"r/b\xff.yaml"), "r/new\nline.yaml", "r/größe 大.yaml")
+    found = find([Root.of("r")]).files
+    assert sorted(found) == [r"r/b\udcff.yaml", "r/größe 大.yaml", r"r/new\nline.yaml"]
+    assert all(Path(path).exists() for path in found.values())
 
 
 def test_a_mounted_config_map_is_its_links():

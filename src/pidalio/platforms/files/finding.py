@@ -1,7 +1,7 @@
 """Which files of the given paths hold objects, and which folders must be watched to notice a change.
 
-Invariant: a file has one name (the one a user would type), whatever way leads to it; hidden files, editors'
-backups and temporary files are no part of the mesh.
+Invariant: a file has one name (the one a user would type, what cannot be printed escaped), whatever way leads to it;
+hidden files, editors' backups and temporary files are no part of the mesh.
 It stands before `reading`.
 """
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from pidalio.model import Report, Severity
+from pidalio.model import Report, Severity, printable
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 _IGNORED = (".", "~", "#")
@@ -26,14 +26,14 @@ class Root(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, given: str | Path) -> "Root":
         """Return the root for a path as a user typed it."""
-        name = os.path.normpath(given)
+        name = printable(os.path.normpath(given))
         return cls(name, os.path.abspath(given))  # noqa: PTH100 - must not follow links
 
     def inside(self, path: str) -> str:
         """Return the shown name of `path`, which lies in this root."""
         if path == self.path:
             return self.name
-        relative = os.path.relpath(path, self.path)
+        relative = printable(os.path.relpath(path, self.path))
         return relative if self.name == "." else os.path.join(self.name, relative)  # noqa: PTH118 - text
 
 
