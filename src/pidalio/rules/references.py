@@ -1,0 +1,101 @@
+"""What a rule names that does not exist, or selects nothing.
+
+A missing reference is an owned failure: the route stays and answers 503, and the report says so.
+It stands beside the compiler: nothing that is compiled depends on a report.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from pidalio.api.destination_rule import DestinationRule
+from pidalio.api.object import Object
+from pidalio.api.strings import Destination
+from pidalio.api.virtual_service import VirtualService
+from pidalio.derive import Database
+from pidalio.model import Report, Severity, host_matches, labels_of, selects
+from pidalio.rules import destination_rules, services
+from pidalio.store import tables
+from pidalio.store.hosts import host_reference
+
+
+def references(world: Database, item: Object[Any]) -> Iterator[Report]:
+    """Yield a report for each reference of `item` to something that does not exist, or selects nothing."""
+    if isinstance(item.spec, VirtualService):
+        yield from _virtual_service(world, item)
+    elif isinstance(item.spec, DestinationRule):
+        yield from _destination_rule(world, item)
+
+
+def _virtual_service(world: Database, item: Object[VirtualService]) -> Iterator[Report]:
+    for path, destination in destinations(item.spec):
+        yield from _destination(world, item, path, destination)
+    namespace = item.meta.namespace
+    for index, name in enumerate(item.spec.gateways):
+        reference = tables.gateway_reference(name, namespace)
+        owner, _, short = reference.partition("/")
+        if reference != "mesh" and tables.GATEWAYS.get(world, (owner, short)) is None:
+            message = f"no Gateway {reference}: add it, or correct the name"
+            yield _told(item, "unknown-gateway", f"spec.gateways[{index}]", message)
+
+
+def destinations(spec: VirtualService) -> Iterator[tuple[str, Destination]]:
+    """Yield every HTTP destination of a VirtualService with its field path, mirrors included."""
+    for index, route in enumerate(spec.http):
+        for position, one in enumerate(route.route):
+            if one.destination:
+                yield f"spec.http[{index}].route[{position}].destination", one.destination
+        for position, mirror in enumerate(route.mirrors):
+            if mirror.destination:
+                yield f"spec.http[{index}].mirrors[{position}].destination", mirror.destination
+        if route.mirror:
+            yield f"spec.http[{index}].mirror", route.mirror
+
+
+def _destination(
+    world: Database, item: Object[VirtualService], path: str, destination: Destination
+) -> Iterator[Report]:
+    namespace = item.meta.namespace
+    host = host_reference(destination.host, namespace)
+    identity = services.resolve(world, host, namespace)
+    if identity is None:
+        message = f"no service {host} is visible from {namespace}: requests get 503; add a Service or ServiceEntry"
+        yield _told(item, "unknown-host", f"{path}.host", message, Severity.ERROR)
+        return
+    port = destination.port.number if destination.port else 0
+    known = [one.number for one in services.ports(world, identity)]
+    if port and port not in known:
+        message = f"{host} has no port {port}: requests get 503; it has {', '.join(map(str, known))}"
+        yield _told(item, "unknown-port", f"{path}.port.number", message, Severity.ERROR)
+    view = destination_rules.client_view(world, namespace, identity)
+    subsets = [one.name for one in destination_rules.subsets(world, view, identity)]
+    if destination.subset and destination.subset not in subsets:
+        has = f"it has {', '.join(subsets)}" if subsets else "no DestinationRule for it is in effect"
+        message = f"{host} has no subset {destination.subset!r}: requests get 503; {has}"
+        yield _told(item, "unknown-subset", f"{path}.subset", message, Severity.ERROR)
+
+
+def _destination_rule(world: Database, item: Object[DestinationRule]) -> Iterator[Report]:
+    host = host_reference(item.spec.host, item.meta.namespace)
+    if host.startswith("*"):
+        return
+    keys = tables.SERVICES_BY_HOST.keys(world, host)
+    if not keys and not any(host_matches(host, one) for one in tables.SERVICES_BY_HOST.index_keys(world)):
+        message = f"no service {host}: the rule has no effect; a short name belongs to the rule's own namespace"
+        yield _told(item, "unreferenced-host", "spec.host", message)
+        return
+    for key in keys:
+        members = services.endpoints(world, (key[0], key[1]))
+        known = services.selected_workloads(world, (key[0], key[1]))
+        for index, subset in enumerate(item.spec.subsets):
+            labels = labels_of(subset.labels)
+            if (
+                members
+                and not any(selects(labels, one.labels) for one in members)
+                and not any(selects(labels, one.labels) for one in known)
+            ):
+                message = f"subset {subset.name!r} selects none of the {len(members)} endpoints of {host}"
+                yield _told(item, "empty-subset", f"spec.subsets[{index}].labels", message)
+
+
+def _told(item: Object[Any], code: str, path: str, message: str, severity: Severity = Severity.WARNING) -> Report:
+    return Report(severity, code, message, item.ref, path)
