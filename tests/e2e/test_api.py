@@ -11,6 +11,7 @@ import signal
 import tempfile
 from pathlib import Path
 
+import grpc
 import httpx
 import pytest
 from click.testing import CliRunner
@@ -337,6 +338,31 @@ async def test_mutual_tls_for_agents_and_token_for_the_rest(folder: Path) -> Non
         token = discovery.token_of(server.data)
         done = await command("status", "--server", server.api_address, "--token", token, *map(str, files))
         assert done.exit_code == 0, done.output
+
+
+async def test_a_certificate_of_a_namespace_speaks_for_no_other(folder: Path) -> None:
+    made = create_authority(folder / "certs", ["localhost", "127.0.0.1"])
+    agent = issue(folder / "certs", "reviews", ["spiffe://mesh/ns/shop/sa/reviews"])
+    tls = TlsPaths(made.certificate, made.key, made.authority)
+    async with Server(settings(folder, api_address="127.0.0.1:0", xds_address="127.0.0.1:0", tls=tls)) as server:
+        context = client_context(TlsPaths(agent.certificate, agent.key, agent.authority))
+        async with Client(Target(f"https://{server.api_address}", tls=context)) as client:
+            with pytest.raises(PidalioError, match="speaks for namespace shop, not for default"):
+                await client.register(Registration(WorkloadView("reviews-0", "default", "10.0.0.9")))
+            await client.register(Registration(WorkloadView("reviews-0", "shop", "10.0.0.9")))
+        credentials = grpc.ssl_channel_credentials(
+            agent.authority.read_bytes(), agent.key.read_bytes(), agent.certificate.read_bytes()
+        )
+        port = server.xds_address.rpartition(":")[2]
+        channel = grpc.aio.secure_channel(f"localhost:{port}", credentials)
+        intruder = FakeEnvoy("", "sidecar~10.0.0.1~web-0.default~default.svc.cluster.local", channel=channel)
+        stream = await intruder.connect()
+        await stream.ask(CLUSTER)
+        assert await stream.ended() == (
+            "PERMISSION_DENIED",
+            "spiffe://mesh/ns/shop/sa/reviews speaks for namespace shop, not for default",
+        )
+        await intruder.close()
 
 
 # Starting, stopping, starting again

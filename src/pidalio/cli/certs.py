@@ -46,15 +46,27 @@ def init(directory: Path, names: tuple[str, ...], days: int) -> None:
     click.echo(f"next: pidalio serve --xds-address HOST:15010 --api-address HOST:15014 {shown}")
 
 
-@certs.command(epilog="\b\nExamples:\n  pidalio certs issue certs reviews-v1\n")
+@certs.command(
+    epilog="""\b
+Examples:
+  pidalio certs issue certs reviews-v1
+  pidalio certs issue certs reviews-v1 --identity spiffe://mesh/ns/shop/sa/reviews
+""",
+)
 @click.argument("directory", type=click.Path(path_type=Path), metavar="DIR")
 @click.argument("name")
+@click.option(
+    "--identity",
+    "identities",
+    multiple=True,
+    help="Who holds it (default: NAME); spiffe://DOMAIN/ns/NAMESPACE/sa/ACCOUNT speaks for that namespace only.",
+)
 @click.option("--days", default=365, show_default=True, type=click.IntRange(1, 3650), help="How long it is valid.")
-def issue(directory: Path, name: str, days: int) -> None:
-    """Issue one more certificate from the authority in DIR; NAME is the identity of its holder."""
+def issue(directory: Path, name: str, identities: tuple[str, ...], days: int) -> None:
+    """Issue one more certificate from the authority in DIR, as NAME.crt and NAME.key."""
     from pidalio.agent.certificates import issue as issue_certificate
 
-    made = issue_certificate(directory, name, days=days)
+    made = issue_certificate(directory, name, identities, days=days)
     click.echo(f"made {made.certificate} and {made.key}")
 
 

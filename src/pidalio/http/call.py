@@ -55,10 +55,15 @@ class Call:
         return self._request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     @property
-    def identity(self) -> str:
-        """Return the first name in the client's verified certificate, empty without one."""
+    def identities(self) -> tuple[str, ...]:
+        """Return the names in the client's verified certificate; none without one."""
         names: tuple[str, ...] = self._request.scope.get("state", {}).get(PEER, ())
-        return names[0] if names else ""
+        return names
+
+    @property
+    def identity(self) -> str:
+        """Return the first of `identities`, empty where there is none."""
+        return next(iter(self.identities), "")
 
     async def content(self) -> bytes:
         """Return the body; raise `TooLarge` as soon as it is."""

@@ -16,23 +16,24 @@ from pathlib import Path
 from typing import Final, Self
 
 from pidalio.api.load import Loaded
-from pidalio.errors import HistoryUnavailable, PortInUse
+from pidalio.errors import HistoryUnavailable, PortInUse, Refused
 from pidalio.history import SqliteHistory
 from pidalio.http import discovery
 from pidalio.http.app import app
+from pidalio.http.identity import objection
 from pidalio.http.listening import Door, known_hosts, tcp_socket, unix_socket
 from pidalio.http.metrics import Metrics
 from pidalio.http.served import Served
 from pidalio.http.tls import ServerTls
 from pidalio.http.wire import PlatformView
-from pidalio.model import Report, Severity
+from pidalio.model import Proxy, Report, Severity
 from pidalio.platforms.files import FileSource
 from pidalio.server.control_plane import Applied, ControlPlane
 from pidalio.server.explaining import decide_for
 from pidalio.server.observers import Observers
 from pidalio.settings import ServerSettings, joined_address, split_address
 from pidalio.store.change import Change
-from pidalio.xds import AdsServer, Events, TlsFiles
+from pidalio.xds import AdsServer, Events, Node, Peer, TlsFiles
 
 _FILES: Final = "files"
 _log = logging.getLogger(__name__)
@@ -207,7 +208,7 @@ class _Measured(ControlPlane):
     """Tells the metrics how long each change takes to compile."""
 
     def __init__(self, history: SqliteHistory, metrics: Metrics, events: Events) -> None:
-        super().__init__(history, events=events)
+        super().__init__(history, events=events, admit=_admit)
         self._metrics = metrics
 
     def _commit(self, change: Change) -> None:
@@ -215,6 +216,12 @@ class _Measured(ControlPlane):
         super()._commit(change)
         if change.edits:
             self._metrics.compiled(time.perf_counter() - begun)
+
+
+def _admit(node: Node, peer: Peer) -> None:
+    """Raise `Refused` for a proxy that says it is of a namespace which its certificate does not speak for."""
+    if why := objection(peer.identities, Proxy.from_id(node.id).namespace):
+        raise Refused(why)
 
 
 @contextlib.contextmanager
