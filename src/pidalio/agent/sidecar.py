@@ -193,8 +193,8 @@ class Sidecar:
         await self._set_health(Health.HEALTHY if well else Health.UNHEALTHY)
 
     async def _find_misplaced(self, app: WorkloadProcess) -> None:
-        if self.contract.ports:
-            self.control.report(await app.misplaced(after_seconds=self.patience.misplaced))
+        if self.contract.ports and (report := await app.misplaced(after_seconds=self.patience.misplaced)) is not None:
+            self.control.report(report)
 
     async def _envoy_changed(self, error: EnvoyError | None) -> None:
         if error is not None:

@@ -100,8 +100,8 @@ class WorkloadProcess:
             while not await accepts(APP_ADDRESS, port):  # noqa: ASYNC110 - another process tells no event
                 await asyncio.sleep(_POLL_SECONDS)
 
-    async def misplaced(self, *, after_seconds: float = 3) -> Report:
-        """Wait until it listens, but only elsewhere than it was told, and return the report that says so.
+    async def misplaced(self, *, after_seconds: float = 3) -> Report | None:
+        """Wait until it listens; None where it was told to, else the report that says where it does.
 
         It is left in peace for a while: many start on one port and then open others. Never returns for one that
         listens nowhere, nor where a process's ports cannot be known.
@@ -109,8 +109,11 @@ class WorkloadProcess:
         begun = time.monotonic()
         while True:
             await asyncio.sleep(max(_POLL_SECONDS, begun + after_seconds - time.monotonic()))
-            found = listening_addresses(self._process.pid if self._process else -1) or []
             told = {port for _, port in self.contract.ports}
+            if any([await accepts(APP_ADDRESS, port) for port in told]):
+                return None
+            # The system lists every connection there is, which takes a while where there are many.
+            found = await asyncio.to_thread(listening_addresses, self._process.pid if self._process else -1) or []
             if found and not any(port in told and address in _ANY for address, port in found):
                 return self._misplaced(found)
             await asyncio.sleep(1)

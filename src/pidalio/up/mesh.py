@@ -81,7 +81,7 @@ class Mesh:
         self._stack = contextlib.AsyncExitStack()
         self._processes = Processes()
         self._addresses: tuple[GatewayAddress, ...] = ()
-        self._seen = (-1, -1)
+        self._seen: tuple[object, ...] = ()
 
     async def __aenter__(self) -> Self:
         try:
@@ -173,12 +173,19 @@ class Mesh:
     async def _follow(self) -> None:
         """Bring processes in line whenever objects changed, whoever changed them, and tell what stands."""
         while True:
-            self._notices.standing((*self.control.reports(), *self.server.reports()))
             await asyncio.sleep(_LOOK_EVERY_SECONDS)
-            seen = (self.control.revision, self.control.world.generation)
-            if seen != self._seen:
-                self._seen = seen
-                self._reconcile()
+            seen = self._sight()
+            if seen == self._seen:
+                self._notices.look_again()
+                continue
+            self._seen = seen
+            self._notices.standing((*self.control.reports(), *self.server.reports()))
+            self._reconcile()
+
+    def _sight(self) -> tuple[object, ...]:
+        """Return what differs whenever objects or reports do."""
+        rejections = tuple(stream.rejections for stream in self.control.ads.streams())
+        return self.control.revision, self.control.world.generation, rejections, tuple(self.server.reports())
 
     def _reconcile(self) -> None:
         objects = self.control.objects("LocalWorkload")

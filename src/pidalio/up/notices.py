@@ -18,6 +18,7 @@ class Notices:
 
     def __init__(self, tell: Callable[[str], None], now: Callable[[], float]) -> None:
         self._tell, self._now = tell, now
+        self._standing: dict[Identity, Report] = {}
         self._since: dict[Identity, float] = {}
         self._told: dict[Identity, Report] = {}
         self._events: Counter[Identity] = Counter()
@@ -33,14 +34,18 @@ class Notices:
 
     def standing(self, reports: Iterable[Report]) -> None:
         """Take over everything that stands now; tell what is new, and what no longer stands."""
-        now = {_identity(report): report for report in reports}
-        self._since = {identity: self._since.get(identity, self._now()) for identity in now}
-        for identity, report in now.items():
+        self._standing = {_identity(report): report for report in reports}
+        self._since = {identity: self._since.get(identity, self._now()) for identity in self._standing}
+        self.look_again()
+        for identity in [one for one in self._told if one not in self._standing]:
+            self._tell(f"mended: {self._told.pop(identity).line()}")
+
+    def look_again(self) -> None:
+        """Tell what has stood for long enough meanwhile."""
+        for identity, report in self._standing.items():
             if identity not in self._told and self._is_due(identity, report):
                 self._told[identity] = report
                 self._tell(report.line())
-        for identity in [one for one in self._told if one not in now]:
-            self._tell(f"mended: {self._told.pop(identity).line()}")
 
     def _is_due(self, identity: Identity, report: Report) -> bool:
         return report.severity is Severity.ERROR or self._now() - self._since[identity] >= PATIENCE_SECONDS

@@ -58,6 +58,16 @@ def test_warning_that_stands_is_told(told):
     assert told.standing(EMPTY) == ["empty-subset: DestinationRule default/a: none yet"]
 
 
+def test_warning_that_stands_is_told_although_nothing_changes(told):
+    told.standing(EMPTY)
+    told.notices.look_again()
+    assert told.lines == []
+    told.seconds += PATIENCE_SECONDS
+    told.notices.look_again()
+    told.notices.look_again()
+    assert len(told.lines) == 1
+
+
 def test_event_that_repeats_is_told_ever_more_rarely(told):
     for _ in range(100):
         told.notices.event(BROKEN)
