@@ -95,7 +95,8 @@ class Gate:
     def _missing(self, subscriptions: Mapping[str, Subscription]) -> dict[str, None]:
         """Return the new clusters that are to come, or came and are not ready."""
         clusters = subscriptions.get(CLUSTER)
-        if clusters is None:
+        if clusters is None or not (self.warming or clusters.due or clusters.retry):
+            self._closed_since = None
             return {}
         endpoints = subscriptions.get(ENDPOINT)
         for name in [name for name in self.warming if _is_ready(clusters, endpoints, name)]:

@@ -201,11 +201,11 @@ class _Connection:
             self._writer.cancel()
 
     async def _read(self, stream: Stream) -> None:
-        while (data := await self._context.read()) is not _EOF:
-            with _ended_by_errors():
+        with _ended_by_errors():
+            while (data := await self._context.read()) is not _EOF:
                 stream.receive(parse(data))
-            if stream.has_work:
-                self._work.set()
+                if stream.has_work:
+                    self._work.set()
 
     async def _write(self, stream: Stream) -> None:
         while True:
