@@ -34,7 +34,7 @@ def proxy(connection: Connection, *, proxy_id: str, what: str, different: bool, 
     ID is a proxy's id, its name, or name.namespace. With -o json or yaml also the content that it should hold, and the
     rules that each resource was made from.
     """
-    found = connection.ask(lambda client: client.holdings(proxy_id, what))
+    found = connection.ask(lambda client: client.holdings(proxy_id, what, content=form != "table"))
     shown = [one for one in found.resources if not different or one.state != "equal"]
     if form != "table":
         structured({"proxy": found.proxy, "resources": shown}, form)

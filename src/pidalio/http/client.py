@@ -119,9 +119,10 @@ class Client:
         """Return every proxy, every standing report, every platform."""
         return await self._ask("GET", "/v1/status", wire.StatusAnswer)
 
-    async def holdings(self, proxy: str, what: str) -> wire.HoldingsAnswer:
+    async def holdings(self, proxy: str, what: str, *, content: bool = True) -> wire.HoldingsAnswer:
         """Return what a proxy holds of `listeners`, `routes`, `clusters` or `endpoints`, beside what it should."""
-        return await self._ask("GET", f"/v1/proxies/{quote(proxy, safe='')}/{what}", wire.HoldingsAnswer)
+        path = f"/v1/proxies/{quote(proxy, safe='')}/{what}"
+        return await self._ask("GET", path, wire.HoldingsAnswer, {"content": content})
 
     async def explain(self, question: Any, answer: type[T]) -> T:
         """Ask an `explaining.Question`; `answer` is `explaining.Explained` (its module is heavy: the caller has it)."""

@@ -90,6 +90,8 @@ class _State(Collector):
 
     def __init__(self, mesh: Mesh) -> None:
         self._mesh = mesh
+        self._seen: tuple[object, ...] = ()
+        self._severities: Tally[Severity] = Tally()
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
         """Return nothing, so that registering looks at nothing."""
@@ -103,9 +105,19 @@ class _State(Collector):
         yield GaugeMetricFamily("pidalio_revision", "Newest recorded revision", mesh.revision)
         kinds = Tally(item.kind for item in mesh.objects())
         yield _labelled("pidalio_objects", "Live objects", "kind", sorted(kinds.items()))
-        severities = Tally(report.severity for report in mesh.reports())
+        severities = self._counted()
         counts = [(one.name.lower(), severities[one]) for one in Severity]
         yield _labelled("pidalio_reports", "Standing reports", "severity", counts)
+
+    def _counted(self) -> Tally[Severity]:
+        """Count reports anew when something changed since the last scrape: thousands of objects take their time."""
+        mesh = self._mesh
+        rejections = sum(len(stream.rejections) for stream in mesh.ads.streams())
+        now = (mesh.world.generation, mesh.revision, rejections, mesh.catalog.reports())
+        if now != self._seen:
+            self._seen = now
+            self._severities = Tally(report.severity for report in mesh.reports())
+        return self._severities
 
 
 def _labelled(name: str, text: str, label: str, values: Sequence[tuple[str, int]]) -> GaugeMetricFamily:

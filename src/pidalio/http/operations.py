@@ -41,7 +41,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("GET", "/v1/live", writing.live, wire.LiveAnswer, writing.LiveQuery),
     Operation("GET", "/v1/objects", reading.objects, wire.ObjectsAnswer, reading.ObjectsQuery),
     Operation("GET", "/v1/status", reading.status, wire.StatusAnswer),
-    Operation("GET", "/v1/proxies/{id}/{what}", reading.holdings, wire.HoldingsAnswer),
+    Operation("GET", "/v1/proxies/{id}/{what}", reading.holdings, wire.HoldingsAnswer, reading.HoldingsQuery),
     Operation("POST", "/v1/explain", explaining.explain, explaining.Explained, None, explaining.Question),
     Operation("GET", "/v1/history", revisions.history, wire.HistoryAnswer, revisions.HistoryQuery),
     Operation("GET", "/v1/history/diff", revisions.diff, wire.DiffAnswer, revisions.DiffQuery),

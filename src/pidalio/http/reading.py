@@ -4,8 +4,8 @@ Invariant: nothing here changes anything, or waits for anyone.
 """
 
 import asyncio
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Final, TypeVar
 
 from pidalio.api.kinds import BY_NAME
 from pidalio.envoy.protos import to_dict
@@ -33,6 +33,17 @@ HOLDINGS: Final = {
 """What can be asked about a proxy, and the types that it means."""
 
 
+_TOGETHER: Final = 16
+
+T = TypeVar("T")
+
+
+class HoldingsQuery(Query, frozen=True):
+    """Whether the content of each resource is wanted."""
+
+    content: bool = True
+
+
 class ObjectsQuery(Query, frozen=True):
     """Which objects; what is not said does not filter."""
 
@@ -58,11 +69,12 @@ async def objects(served: Served, call: Call) -> ObjectsAnswer:
     if query.kind is not None and query.kind not in BY_NAME:
         raise NotFound(f"no kind {query.kind!r} is read; there are {', '.join(sorted(BY_NAME))}")
     found = served.mesh.objects(query.kind, query.namespace)
-    shown = tuple(served.views.object(item) for item in found if query.name in (None, item.meta.name))
+    wanted = [item for item in found if query.name in (None, item.meta.name)]
+    shown = [served.views.object(item) async for item in unhurried(wanted)]
     if query.kind and query.name and not shown:
         where = f" in namespace {query.namespace}" if query.namespace else ""
         raise NotFound(f"no {query.kind} {query.name}{where}")
-    return ObjectsAnswer(shown)
+    return ObjectsAnswer(tuple(shown))
 
 
 async def status(served: Served, _: Call) -> StatusAnswer:
@@ -72,7 +84,7 @@ async def status(served: Served, _: Call) -> StatusAnswer:
     return StatusAnswer(
         mesh.revision,
         mesh.ads.generation,
-        tuple(served.views.proxy(one) for one in mesh.ads.status()),
+        served.views.proxies(mesh.ads.status()),
         served.views.reports(reports),
         tuple(_platforms(served)),
     )
@@ -89,13 +101,22 @@ async def holdings(served: Served, call: Call) -> HoldingsAnswer:
     what, stream = call.path("what"), find_stream(served, call.path("id"))
     if what not in HOLDINGS:
         raise UsageError(f"{what!r} is none of {', '.join(HOLDINGS)}")
-    found: list[ResourceView] = []
-    for type_url in HOLDINGS[what]:
-        for view in _compared(served, stream, type_url):
-            found.append(view)
-            if len(found) % 64 == 0:
-                await asyncio.sleep(0)  # a table of thousands must not hold everyone else up
+    with_content = call.query(HoldingsQuery).content
+    pairs = [(type_url, name) for type_url in HOLDINGS[what] for name in _names(served, stream, type_url)]
+    held = {type_url: served.mesh.ads.held(stream.node.id, type_url) for type_url in HOLDINGS[what]}
+    found = [
+        _view(served, type_url, name, held[type_url].get(name), stream.target.get(type_url, name), with_content)
+        async for type_url, name in unhurried(pairs)
+    ]
     return HoldingsAnswer(stream.node.id, tuple(found))
+
+
+async def unhurried(items: Sequence[T]) -> AsyncIterator[T]:
+    """Yield items and, now and then, the event loop: who asks for thousands must not hold everyone else up."""
+    for number, item in enumerate(items):
+        if number % _TOGETHER == 0:
+            await asyncio.sleep(0)
+        yield item
 
 
 def find_stream(served: Served, wanted: str) -> Stream:
@@ -114,15 +135,14 @@ def find_stream(served: Served, wanted: str) -> Stream:
     raise NotFound(f"no proxy {wanted} is connected; there are: {connected}")
 
 
-def _compared(served: Served, stream: Stream, type_url: str) -> Iterator[ResourceView]:
-    held = served.mesh.ads.held(stream.node.id, type_url)
-    wanted = set(stream.target.names(type_url))
-    for name in sorted(held.keys() | wanted):
-        resource = stream.target.get(type_url, name) if name in wanted else None
-        yield _view(served, type_url, name, held.get(name), resource)
+def _names(served: Served, stream: Stream, type_url: str) -> list[str]:
+    """Return the names of what is held and of what should be."""
+    return sorted({*served.mesh.ads.held(stream.node.id, type_url), *stream.target.names(type_url)})
 
 
-def _view(served: Served, type_url: str, name: str, held: str | None, wanted: Resource | None) -> ResourceView:
+def _view(
+    served: Served, type_url: str, name: str, held: str | None, wanted: Resource | None, with_content: bool
+) -> ResourceView:
     kind = short(type_url)
     if wanted is None:
         return ResourceView(kind, name, "extra", held or "")
@@ -134,5 +154,5 @@ def _view(served: Served, type_url: str, name: str, held: str | None, wanted: Re
         held or "",
         wanted.version,
         tuple(served.views.origin(each) for each in wanted.origins),
-        to_dict(content_of(wanted)),
+        to_dict(content_of(wanted)) if with_content else None,
     )

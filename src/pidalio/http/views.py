@@ -3,6 +3,7 @@
 Invariant: views are made when they are asked for; nothing here is kept.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from pidalio.api.dump import dump
@@ -19,7 +20,7 @@ from pidalio.http.wire import (
     RevisionView,
     TypeView,
 )
-from pidalio.model import Origin, Report
+from pidalio.model import Origin, Proxy, Report
 from pidalio.xds import Rejection, StreamStatus
 from pidalio.xds.typeurls import short
 
@@ -53,9 +54,12 @@ class Views:
         source, unit = (owner.source, owner.unit) if owner else ("", "")
         return ObjectView(dump(item), source, unit, self._mesh.place(item.ref))
 
-    def proxy(self, status: StreamStatus) -> ProxyView:
-        """Return one stream; `behind` is counted from the newest generation that is compiled."""
-        known = self._mesh.proxies().get(status.node.id)
+    def proxies(self, streams: Iterable[StreamStatus]) -> tuple[ProxyView, ...]:
+        """Return every stream; `behind` is counted from the newest generation that is compiled."""
+        known = self._mesh.proxies()
+        return tuple(self._proxy(each, known.get(each.node.id)) for each in streams)
+
+    def _proxy(self, status: StreamStatus, known: Proxy | None) -> ProxyView:
         return ProxyView(
             id=status.node.id,
             type=known.type.value if known else "",

@@ -1,9 +1,12 @@
 """Objects, status, holdings: what is shown is what is so."""
 
+import asyncio
+
 import pytest
 from tests.unit.http.embedded import Embedded, rule, warning
 
 from pidalio.errors import NotFound, UsageError
+from pidalio.http.reading import unhurried
 
 
 async def test_objects_are_filtered(mesh: Embedded) -> None:
@@ -106,3 +109,27 @@ async def test_readiness_is_told_with_its_reason(mesh: Embedded) -> None:
     answer = await mesh.http.get("/readyz")
     assert (answer.status_code, answer.json()) == (503, {"ok": False, "reason": "starting"})
     assert (await mesh.http.get("/healthz")).status_code == 200
+
+
+async def test_holdings_without_content_are_the_same_otherwise(mesh: Embedded) -> None:
+    mesh.connect().start()
+    full = (await mesh.client.holdings("web-0", "clusters")).resources
+    short = (await mesh.client.holdings("web-0", "clusters", content=False)).resources
+    assert all(one.content for one in full)
+    assert [(one.name, one.state, one.content) for one in short] == [(one.name, one.state, None) for one in full]
+
+
+async def test_reading_thousands_lets_others_go_on(mesh: Embedded) -> None:
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(other())
+    async for _ in unhurried(range(1000)):
+        pass
+    counting.cancel()
+    assert turns > 20
