@@ -14,7 +14,7 @@ import msgspec
 
 from pidalio.agent.admin import Admin
 from pidalio.agent.listening import accepts
-from pidalio.agent.logs import last_lines
+from pidalio.agent.logs import last_lines, size_of
 from pidalio.agent.processes import Process, Processes
 from pidalio.errors import EnvoyError, EnvoyExited, EnvoyUnresponsive
 
@@ -59,6 +59,7 @@ class EnvoyProcess:
         self._processes = processes
         self._process: Process | None = None
         self._is_dynamic = False
+        self._log_begins = 0
 
     @property
     def is_running(self) -> bool:
@@ -75,6 +76,7 @@ class EnvoyProcess:
         except OSError as error:
             raise EnvoyError(f"{error.filename or self.files.bootstrap}: {error.strerror}") from error
         command = self.options.arguments(self.files.bootstrap)
+        self._log_begins = size_of(self.files.log)
         try:
             self._process = await self._processes.start(command, log=self.files.log)
         except OSError as error:
@@ -106,7 +108,7 @@ class EnvoyProcess:
         """Return the error that tells how it ended and quotes the end of its log."""
         status = self._process.status if self._process else None
         ending = f"was ended by signal {-status}" if status is not None and status < 0 else f"exited with {status}"
-        quote = last_lines(self.files.log) or "its log is empty"
+        quote = last_lines(self.files.log, since=self._log_begins) or "its log is empty"
         return EnvoyExited(f"Envoy of {self.name} {ending}: {quote} (all of it: {self.files.log})")
 
     async def close_inbound(self, address: str, ports: Sequence[int]) -> bool:

@@ -12,12 +12,23 @@ from pathlib import Path
 LIMIT_BYTES = 16 << 20
 
 
-def last_lines(path: Path, count: int = 5, *, longest: int = 300) -> str:
-    """Return the last lines that hold something, joined by ` | `: the quote of an error; empty without a file."""
+def size_of(path: Path) -> int:
+    """Return how many bytes a log holds: where what is written from now on begins."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def last_lines(path: Path, count: int = 5, *, since: int = 0, longest: int = 300) -> str:
+    """Return the last lines that hold something, joined by ` | `: the quote of an error; empty without a file.
+
+    `since` is where they begin, as `size_of` told it; a log that was cut in the meantime counts as a whole.
+    """
     try:
         with path.open("rb") as file:
-            file.seek(0, 2)
-            file.seek(max(0, file.tell() - 16384))
+            size = file.seek(0, 2)
+            file.seek(max(0, size - 16384, since if since <= size else 0))
             text = file.read().decode(errors="replace")
     except FileNotFoundError:
         return ""

@@ -2,9 +2,10 @@
 
 UNIX socket paths hold 107 bytes at most, so the folder is short and outside the mesh's own.
 Invariant: only this user may look inside, and one process at a time owns it: its lock ends with the process,
-`kill -9` included.
+`kill -9` included. Whoever gives it up in order leaves nothing of it behind.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -21,14 +22,8 @@ class RunDirectory:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        make_private(path)
-        self._lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = os.read(self._lock, 32).decode(errors="replace").strip()
-            os.close(self._lock)
-            raise PortInUse(f"another pidalio (process {holder or 'unknown'}) runs this mesh: stop it first") from error
+        self._made: set[Path] = {path / "lock"}
+        self._lock = _locked(path)
         os.ftruncate(self._lock, 0)
         os.write(self._lock, str(os.getpid()).encode())
 
@@ -40,17 +35,24 @@ class RunDirectory:
         if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
             raise UsageError(f"{self.path} is too long for UNIX sockets: choose a shorter run directory")
         path.unlink(missing_ok=True)
+        self._made.add(path)
         return path
 
     def file(self, name: str) -> Path:
         """Return a path for a file."""
+        self._made.add(self.path / name)
         return self.path / name
 
     def release(self) -> None:
-        """Give the folder up; another process may own it from now on."""
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        """Remove what was put there, and give the folder up; another process may own it from now on."""
+        if self._lock < 0:
+            return
+        for path in self._made:
+            path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it holds sockets of others, who remove it after us
+            self.path.rmdir()
+        os.close(self._lock)
+        self._lock = -1
 
     def __enter__(self) -> Self:
         return self
@@ -59,3 +61,19 @@ class RunDirectory:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
+
+
+def _locked(folder: Path) -> int:
+    """Return the handle of the folder's lock; raise `PortInUse` when another process has it."""
+    while True:
+        make_private(folder)
+        handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.read(handle, 32).decode(errors="replace").strip()
+            os.close(handle)
+            raise PortInUse(f"another pidalio (process {holder or 'unknown'}) runs this mesh: stop it first") from error
+        if os.fstat(handle).st_nlink:
+            return handle
+        os.close(handle)  # its last owner removed it between our opening and our lock

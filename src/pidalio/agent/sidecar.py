@@ -23,7 +23,7 @@ import msgspec
 from pidalio.agent.backoff import Backoff
 from pidalio.agent.envoy_process import Bootstrap, EnvoyFiles, EnvoyOptions
 from pidalio.agent.envoy_supervisor import EnvoySupervisor
-from pidalio.agent.logs import last_lines
+from pidalio.agent.logs import last_lines, size_of
 from pidalio.agent.probe import Prober, ProbeTarget
 from pidalio.agent.processes import Processes
 from pidalio.agent.workload import APP_ADDRESS, AppContract, WorkloadProcess
@@ -144,6 +144,7 @@ class Sidecar:
         app = WorkloadProcess(
             self.instance, self.contract, self._processes, log=self.files.workload_log, root=self.files.root
         )
+        begins = size_of(self.files.workload_log)
         try:
             await app.start()
         except OSError as error:
@@ -158,7 +159,7 @@ class Sidecar:
                 await self._close_inbound()
             for task in tasks:
                 task.cancel()
-        quote = last_lines(self.files.workload_log, 3) or "its log is empty"
+        quote = last_lines(self.files.workload_log, 3, since=begins) or "its log is empty"
         how = f"was ended by signal {-status}" if status < 0 else f"exited with {status}"
         return f"{how} and is started again: {quote} (all of it: {self.files.workload_log})"
 

@@ -49,3 +49,17 @@ def test_stale_socket_is_removed(run_folder):
     with RunDirectory(run_folder / "r") as run:
         run.socket("a").touch()
         assert not run.socket("a").exists()
+
+
+def test_nothing_is_left_of_what_was_given_up_in_order(run_folder):
+    with RunDirectory(run_folder / "r") as run:
+        run.file("envoy.json").touch()
+        run.socket("a").touch()
+    assert not (run_folder / "r").exists()
+
+
+def test_what_others_put_there_stays(run_folder):
+    with RunDirectory(run_folder / "r") as run:
+        (run.path / "api.sock").touch()
+        run.file("envoy.json").touch()
+    assert [path.name for path in (run_folder / "r").iterdir()] == ["api.sock"]
