@@ -33,12 +33,15 @@ class Batch(msgspec.Struct):
 
 
 def collect(session: Session, asked: Subscription) -> Batch:
-    """Look at what is due: the first part of a refused response by itself, else all names (clusters: a chunk)."""
+    """Look at what is due: the first part of a refused response by itself, else all names, or a chunk of them.
+
+    Listeners, tables and virtual hosts are never parted: what moves from one to another moves in one response.
+    """
     batch = Batch()
     again = bool(asked.retry)
-    chunked = asked.type_url == CLUSTER and not again
+    chunk = None if again else session.around.limits.chunk_of(asked.type_url)
     for name in asked.retry[0] if again else asked.due:
-        if chunked and len(batch.resources) >= session.around.limits.chunk:
+        if chunk is not None and len(batch.resources) >= chunk:
             break
         batch.looked.append(name)
         if asked.due.get(name):
@@ -74,7 +77,7 @@ def _decide(session: Session, asked: Subscription, batch: Batch, name: str, *, a
     elif not (has or waits or again):
         asked.rejected.pop(name, None)
     elif asked.type_url == CLUSTER and name in asked.held:
-        asked.gone[name] = None
+        asked.gone.setdefault(name, session.around.generation if asked.since is None else asked.since)
     elif not asked.refuses(name, REMOVAL):
         batch.removed.append(name)
 

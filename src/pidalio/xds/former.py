@@ -5,6 +5,7 @@ that it had before let it go on.
 Invariant: bounded; what is no longer known is replaced by `target.stand_in`.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Final
 
@@ -19,7 +20,7 @@ class Former:
     """The newest resources that were sent, by type, name and version; shared by all streams."""
 
     def __init__(self) -> None:
-        self._sent: dict[tuple[str, str, str], Resource] = {}
+        self._sent: OrderedDict[tuple[str, str, str], Resource] = OrderedDict()
 
     def remember(self, type_url: str, resources: Iterable[Resource]) -> None:
         """Keep what is being sent; the oldest go when there are too many."""
@@ -27,10 +28,10 @@ class Former:
             return
         for each in resources:
             key = (type_url, each.name, each.version)
-            self._sent.pop(key, None)
             self._sent[key] = each
+            self._sent.move_to_end(key)
         while len(self._sent) > _MOST:
-            del self._sent[next(iter(self._sent))]
+            self._sent.popitem(last=False)
 
     def recall(self, type_url: str, name: str, version: str | None) -> Resource | None:
         """Return the resource of this version, None where it is not known."""

@@ -40,6 +40,7 @@ def receive(session: Session, request: Request) -> None:
 def mark(session: Session, dirty: Mapping[str, Collection[str]], generation: int) -> bool:
     """Note names that may differ since `generation`; tell whether this stream asked for any of them."""
     touched = False
+    session.newest = generation
     for type_url, names in dirty.items():
         asked = session.subscriptions.get(type_url)
         if asked is None:

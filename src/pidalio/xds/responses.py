@@ -65,7 +65,8 @@ def _removals(session: Session, clusters: Subscription) -> bytes | None:
     limits, now = session.around.limits, session.around.now()
     if not session.gate.frees(session.subscriptions, session.target, now, limits.patience, limits.linger):
         return None
-    since = clusters.since
+    # What lingers is already live: its removal is no change that anyone waits for.
+    since = session.newest + 1 if limits.linger else min(clusters.gone.values())
     gone = [name for name in clusters.gone if session.target.get(CLUSTER, name) is None and name in clusters.held]
     clusters.gone.clear()
     if not gone:
@@ -78,7 +79,7 @@ def _send(session: Session, asked: Subscription, batch: Batch, since: int | None
     """Write down what is sent, have its followers follow, and return the bytes."""
     around = session.around
     oldest = around.generation if since is None else since
-    generation = max(around.generation, oldest)
+    generation = max(around.generation, session.newest)
     _follow(session, asked, batch, oldest)
     session.responses += 1
     nonce = f"{session.number:x}-{session.responses:x}"

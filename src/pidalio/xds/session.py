@@ -14,7 +14,7 @@ from pidalio.xds.node import Node, Peer
 from pidalio.xds.status import Events, Rejection, StreamStatus, TypeStatus
 from pidalio.xds.subscription import Subscription
 from pidalio.xds.target import Target
-from pidalio.xds.typeurls import CLUSTER, REFERRING, short
+from pidalio.xds.typeurls import CLUSTER, ENDPOINT, REFERRING, short
 
 _EXPECTED: Final = (CLUSTER, *REFERRING)  # what every proxy asks for, once it is to hold any of it
 
@@ -22,18 +22,26 @@ _EXPECTED: Final = (CLUSTER, *REFERRING)  # what every proxy asks for, once it i
 class Limits(msgspec.Struct, frozen=True):
     """What bounds a stream; times in seconds.
 
-    `chunk`: clusters per response (Envoy's main thread parses a response in one go). `patience`: how long routes wait
-    for new clusters, and clusters for the acknowledgement of others. `linger`: how long removed clusters stay after
-    nothing refers to them. `unanswered`: age of an unanswered response at which the stream is dropped (Envoy
-    withholds the answer to clusters while they warm). `names`: most names asked for on one stream.
+    `clusters`, `endpoints`: most per response (Envoy's main thread parses a response in one go). `patience`: how long
+    routes wait for new clusters, and clusters for the acknowledgement of others. `linger`: how long removed clusters
+    stay after nothing refers to them, for requests that have chosen their route and are held back (injected delays,
+    retries); meanwhile the change counts as live. `unanswered`: age of an unanswered response at which the stream is
+    dropped (Envoy withholds the answer to clusters while they warm). `names`: most names asked for on one stream.
     """
 
-    chunk: int = 200
+    clusters: int = 200
+    endpoints: int = 1_000
     patience: float = 5.0
     linger: float = 0.0
     unanswered: float = 90.0
     names: int = 200_000
     streams_per_identity: int = 1_000
+
+    def chunk_of(self, type_url: str) -> int | None:
+        """Return the most resources of a type per response, None where there is no limit."""
+        if type_url == CLUSTER:
+            return self.clusters
+        return self.endpoints if type_url == ENDPOINT else None
 
 
 class Surroundings(Protocol):
@@ -59,7 +67,7 @@ class Session:
 
     `order` holds the subscriptions in the order of sending. `fresh` holds, for a type that is yet to be asked for, the
     names whose leaders were sent on this stream (`typeurls.FOLLOWERS`), so that older claims to them do not count.
-    `refused` is what the proxy refused on its former stream.
+    `refused` is what the proxy refused on its former stream, `newest` the last generation that was announced to it.
     """
 
     def __init__(
@@ -81,6 +89,7 @@ class Session:
         self.refused = refused
         self.responses = 0
         self.bytes = 0
+        self.newest = around.generation
         self.subscriptions: dict[str, Subscription] = {}
         self.order: tuple[Subscription, ...] = ()
         self.fresh: dict[str, set[str]] = {}
@@ -114,6 +123,8 @@ class Session:
             since = asked.pending_since
             if since is not None and since <= applied:
                 applied = since - 1
+            if asked.gone and not self.around.limits.linger:
+                applied = min(applied, min(asked.gone.values()) - 1)
         return applied
 
     @property

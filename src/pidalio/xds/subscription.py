@@ -37,9 +37,9 @@ class Subscription:
     """What one stream says and knows of one type.
 
     `due` maps a name to whether it must be sent even when its version is held (the proxy asked, or would wait for it).
-    `retry` holds the parts of a refused response, to be sent one by one. `gone` holds names whose removal waits for
-    what refers to them. `hopeless` holds names of which even the replacement was refused.
-    `since` is the oldest change that waits in `due`, `retry` or `gone`, None when none does.
+    `retry` holds the parts of a refused response, to be sent one by one. `hopeless` holds names of which even the
+    replacement was refused. `since` is the oldest change that waits in `due` or `retry`, None when none does.
+    `gone` holds names whose removal waits for what refers to them, with the change that removed them.
     """
 
     __slots__ = (
@@ -63,7 +63,7 @@ class Subscription:
         self.names: set[str] = set()
         self.held: dict[str, str] = {}
         self.due: dict[str, bool] = {}
-        self.gone: dict[str, None] = {}
+        self.gone: dict[str, int] = {}
         self.retry: list[list[str]] = []
         self.sent: dict[str, Sent] = {}
         self.rejected: dict[str, Rejection] = {}
@@ -108,7 +108,7 @@ class Subscription:
 
     @property
     def pending_since(self) -> int | None:
-        """Return the generation of the oldest change that is not acknowledged, None when all are."""
+        """Return the generation of the oldest change that is not acknowledged, None when all are; without `gone`."""
         oldest = self.since
         for sent in self.sent.values():
             if oldest is None or sent.since < oldest:
@@ -141,7 +141,7 @@ class Subscription:
 
     def calm(self) -> None:
         """Let go of `since` when nothing waits."""
-        if not (self.due or self.retry or self.gone):
+        if not (self.due or self.retry):
             self.since = None
 
     def reconsider(self, generation: int) -> None:

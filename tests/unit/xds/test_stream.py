@@ -149,13 +149,28 @@ def test_a_cluster_is_removed_after_what_refers_to_it():
     assert held(proxy, CLUSTER).keys() == {"c2"}
 
 
-def test_a_removed_cluster_lingers():
+def test_a_removed_cluster_lingers_and_the_change_is_live_meanwhile():
     server = shop(linger=2)
     proxy = started(server)
-    server.change(server.world.drop(CLUSTER, "c1"))
-    assert proxy.take() == []
+    server.change(server.world.drop(CLUSTER, "c1"), server.world.put(VIRTUAL_HOST, "r/a", "to c2"))
+    assert proxy.settle() == [(HOST, "r/a")]
+    assert proxy.stream.generation == server.generation
     server.clock.now += 2.1
     assert proxy.take() == [("Cluster", "-c1")]
+    assert proxy.stream.generation == server.generation
+    proxy.ack()
+    assert held(proxy, CLUSTER).keys() == {"c2"}
+
+
+def test_a_removal_without_linger_is_part_of_the_change():
+    server = shop()
+    proxy = started(server)
+    server.change(server.world.drop(CLUSTER, "c1"), server.world.put(VIRTUAL_HOST, "r/a", "to c2"))
+    assert proxy.take() == [(HOST, "r/a")]
+    proxy.ack()
+    assert proxy.stream.generation == server.generation - 1
+    assert proxy.settle() == [("Cluster", "-c1")]
+    assert proxy.stream.generation == server.generation
 
 
 def test_a_cluster_that_comes_back_before_its_removal_stays():
@@ -213,3 +228,10 @@ def test_a_stale_or_unknown_nonce_says_nothing():
     proxy.ack()
     assert held(proxy, VIRTUAL_HOST) == before
     assert not proxy.stream.subscriptions[VIRTUAL_HOST].is_settled
+
+
+def test_many_endpoints_come_in_chunks():
+    world = World(endpoints={f"c{number}": "e" for number in range(5)})
+    proxy = Server(world, endpoints=2).connect()
+    proxy.ask(ENDPOINT, *world.names(ENDPOINT))
+    assert [len(each) - 1 for each in proxy.settle()] == [2, 2, 1]
