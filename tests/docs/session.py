@@ -1,6 +1,8 @@
 """A reader who follows one page: a folder of their own, commands in order, output compared with what is shown.
 
 The command `pidalio` is that of the environment that runs the tests.
+A page may speak of several machines (`console on=second`): each is a folder, `scp` copies from the first one, and the
+address 192.0.2.1, which RFC 5737 keeps for documentation, stands for loopback.
 Whatever was started in the background has ended when the session closes.
 """
 
@@ -11,48 +13,77 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from tests.docs.pages import ROOT, Block
 
-PATIENCE = 120  # seconds, before a command is taken for hung
+PATIENCE = 60  # seconds, before a command is taken for hung
+WHOLE_PAGE = 240  # seconds, for all commands of a page together
+MISSING = ("unknown-host", "unknown-port", "unknown-subset")
+FIRST = ""  # the machine of blocks that name none
+SHOWN_ADDRESS, REAL_ADDRESS = "192.0.2.1", "127.0.0.1"
+SCP = f"""#!/bin/bash
+# Copies from the folder of the first machine: scp {REAL_ADDRESS}:PATH... TARGET
+set -e
+for source in "${{@:1:$#-1}}"; do cp "$FIRST_MACHINE"/${{source#{REAL_ADDRESS}:}} "${{@: -1}}"; done
+"""
 
 
 class Session:
-    """Owns the folder, the current directory and the background processes of one page."""
+    """Owns the folders, the current directories and the background processes of one page."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.cwd = folder / "work"
-        self.cwd.mkdir()
-        (self.cwd / "examples").symlink_to(ROOT / "examples")
+        self._ends = time.monotonic() + WHOLE_PAGE
+        self._cwd: dict[str, Path] = {}
         self._background: list[Background] = []
         self._env = {
             "HOME": str(folder),
-            "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '/usr/bin:/bin')}",
+            "FIRST_MACHINE": str(self.machine(FIRST)),
+            "PATH": f"{folder}/bin:{Path(sys.executable).parent}:{os.environ.get('PATH', '/usr/bin:/bin')}",
             "LANG": "C.UTF-8",
             "NO_COLOR": "1",
             "COLUMNS": "120",
         }
+        (self.machine(FIRST) / "examples").symlink_to(ROOT / "examples")
+        scp = folder / "bin" / "scp"
+        scp.parent.mkdir()
+        scp.write_text(SCP)
+        scp.chmod(0o755)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
-        hung = [process for process in self._background if not process.stop()]
+        hung = [process for process in reversed(self._background) if not process.stop()]
         assert error or not hung, f"did not end after Ctrl-C: {hung[0].command}"
 
+    def machine(self, name: str) -> Path:
+        """Return where commands of a machine run now."""
+        if name not in self._cwd:
+            self._cwd[name] = self.folder / (name or "work")
+            self._cwd[name].mkdir()
+        return self._cwd[name]
+
     def yaml(self, block: Block) -> None:
-        """Write the block, and let `pidalio validate` read it."""
+        """Write the block, and let `pidalio validate` read it, with what it stands beside.
+
+        A fragment may name services, ports and subsets that are not there, and is right in everything else.
+        """
         name = block.options.get("file")
-        path = self.cwd / name if name else self.folder / f"line-{block.line}.yaml"
+        path = self.machine(FIRST) / name if name else self.folder / f"line-{block.line}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(block.text)
-        done = self.run(f"pidalio validate -f {path}")
+        beside = f" -f {block.options['with']}" if "with" in block.options else ""
+        done = self.run(f"pidalio validate{beside} -f {path}")
         expected = block.options.get("reports")
-        if expected is None:
+        if "fragment" in block.options:
+            wrong = [line for line in done.stdout.splitlines() if line.startswith("error: ")]
+            assert all(any(f" {code}: " in line for code in MISSING) for line in wrong), done.stdout
+        elif expected is None:
             assert done.returncode == 0, done.stdout
         else:
             assert done.returncode == 1, done.stdout
@@ -60,30 +91,33 @@ class Session:
 
     def console(self, block: Block) -> None:
         """Run the block's commands, each as it is shown."""
-        for command, shown in commands(block.text):
+        machine = block.options.get("on", FIRST)
+        for written, shown in commands(block.text):
+            command = written.replace(SHOWN_ADDRESS, REAL_ADDRESS)
+            expected = shown.replace(SHOWN_ADDRESS, REAL_ADDRESS)
             if "background" in block.options:
-                self._background.append(Background(command, shown, self.cwd, self._env))
+                self._background.append(Background(command, expected, self.machine(machine), self._env))
             else:
-                done = self.run(command)
+                done = self.run(command, machine)
                 assert done.returncode == 0, f"$ {command}\n{done.stdout}"
-                assert matches(shown, done.stdout), f"$ {command}\n{done.stdout}\n--- but shown is\n{shown}"
+                assert matches(expected, done.stdout), f"$ {command}\n{done.stdout}\n--- but shown is\n{expected}"
 
-    def run(self, command: str) -> subprocess.CompletedProcess[str]:
-        """Run one command in the current directory, and follow it when it changes the directory."""
+    def run(self, command: str, machine: str = FIRST) -> subprocess.CompletedProcess[str]:
+        """Run one command in the machine's current directory, and follow it when it changes the directory."""
         told = self.folder / ".cwd"
         script = f'{command}\nstatus=$?\npwd >"{told}"\nexit $status\n'
         done = subprocess.run(
             ["bash", "-c", script],
-            cwd=self.cwd,
+            cwd=self.machine(machine),
             env=self._env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            timeout=PATIENCE,
+            timeout=max(1.0, min(PATIENCE, self._ends - time.monotonic())),
         )
-        self.cwd = Path(told.read_text().strip())
+        self._cwd[machine] = Path(told.read_text().strip())
         return done
 
 
@@ -130,7 +164,10 @@ class Background:
             self._process.kill()
             self._process.wait()
             return False
-        self._reader.join()
+        finally:
+            self._reader.join()
+            assert self._process.stdout is not None
+            self._process.stdout.close()
         return True
 
 

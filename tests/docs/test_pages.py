@@ -2,31 +2,42 @@
 
 import ast
 import json
+import re
 import shlex
+import shutil
 import socket
 from pathlib import Path
 
 import click
 import pytest
 from tests.docs.pages import ROOT, Block, blocks, pages
-from tests.docs.session import Session, commands, matches
+from tests.docs.session import REAL_ADDRESS, SHOWN_ADDRESS, Session, commands, matches
 
-GATEWAY_PORT = 8080
+PORT = re.compile(rf"(?:{re.escape(SHOWN_ADDRESS)}|{re.escape(REAL_ADDRESS)}):(\d+)")
+USUAL_PORTS = {15001}  # where agents take their workload's calls
 LANGUAGES = {"yaml", "console", "python", "json", "text"}
 PAGES = [page for page in pages() if blocks(page)]
+
+
+def ports_of(found: list[Block]) -> set[int]:
+    """Return the ports that a page's own processes are to have, as far as it names them."""
+    if not any("background" in block.options for block in found):
+        return set()
+    return USUAL_PORTS | {int(port) for block in found for port in PORT.findall(block.text)}
 
 
 def is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        return probe.connect_ex(("127.0.0.1", port)) != 0
+        return probe.connect_ex((REAL_ADDRESS, port)) != 0
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
 def test_page_does_what_it_says(page: Path, tmp_path: Path) -> None:
     found = blocks(page)
-    if any("background" in block.options for block in found) and not is_free(GATEWAY_PORT):
-        pytest.skip(f"port {GATEWAY_PORT} is in use, and the page shows it: end what listens there")
+    taken = [port for port in sorted(ports_of(found)) if not is_free(port)]
+    if taken:
+        pytest.skip(f"port {taken[0]} is in use, and the page shows it: end what listens there")
     with Session(tmp_path) as session:
         for block in found:
             follow(page, block, session)
@@ -70,10 +81,20 @@ def test_every_skip_says_why() -> None:
             assert block.options.get("skip", "why"), f'{page}:{block.line}: say why: skip="..."'
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "examples").rglob("*.yaml")), ids=lambda path: str(path.name))
-def test_example_is_valid(path: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("mesh", sorted((ROOT / "examples").glob("*/mesh")), ids=lambda path: path.parent.name)
+def test_example_is_valid(mesh: Path, tmp_path: Path) -> None:
     with Session(tmp_path) as session:
-        done = session.run(f"pidalio validate -f {path}")
+        done = session.run(f"pidalio validate --strict -f {mesh}")
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("step", sorted((ROOT / "examples").glob("*/steps/*.yaml")), ids=lambda path: path.stem)
+def test_step_is_valid_in_the_place_of_the_first_rules(step: Path, tmp_path: Path) -> None:
+    mesh = tmp_path / "mesh"
+    shutil.copytree(step.parents[1] / "mesh", mesh)
+    shutil.copyfile(step, mesh / "routes.yaml")
+    with Session(tmp_path) as session:
+        done = session.run(f"pidalio validate --strict -f {mesh}")
     assert done.returncode == 0, done.stdout
 
 

@@ -10,6 +10,7 @@ import pytest
 from tests.docs.pages import ROOT, blocks, pages
 
 SENTENCE_END = re.compile(r"(?<![A-Z])(?<!\be\.g)(?<!\bi\.e)[.!?] +[A-Z]")
+CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 HAND_WRITTEN = [page for page in pages() if page.name != "CHANGELOG.md"]
 
 
@@ -31,32 +32,67 @@ def test_one_sentence_per_line(page: Path) -> None:
 
 
 def test_every_reported_code_is_documented() -> None:
-    sys.path.insert(0, str(ROOT / "scripts"))
-    try:
-        from reference import code_tables
-    finally:
-        sys.path.remove(str(ROOT / "scripts"))
-    documented = {code for _, codes in code_tables() for code in codes}
+    documented = documented_codes()
     reported = {code: where for path in (ROOT / "src").rglob("*.py") for code, where in reported_codes(path)}
     missing = {code: where for code, where in reported.items() if code not in documented}
     assert not missing, f"codes without a sentence in their package's codes.py: {missing}"
 
 
+def test_every_documented_code_is_reported() -> None:
+    sources = [path for path in (ROOT / "src").rglob("*.py") if path.name != "codes.py"]
+    written = {text for path in sources for text in strings(path)}
+    assert documented_codes() <= written
+
+
+def documented_codes() -> set[str]:
+    sys.path.insert(0, str(ROOT / "scripts"))
+    try:
+        from reference import code_tables
+    finally:
+        sys.path.remove(str(ROOT / "scripts"))
+    return {code for _, codes in code_tables() for code in codes}
+
+
+def strings(path: Path) -> set[str]:
+    nodes = ast.walk(ast.parse(path.read_text()))
+    return {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+
+
 def reported_codes(path: Path) -> list[tuple[str, str]]:
-    """Return the codes that a module writes down in `Report(severity, code, ...)` and `found.error(code, ...)`."""
+    """Return the codes that a module writes down: in `Report(severity, code, ...)`, `found.error(code, ...)` and in
+    calls of its own functions that hand a parameter on to one of these."""
+    tree = ast.parse(path.read_text())
+    positions = {"Report": 1, "error": 0, "warning": 0, "Stop": 0}
+    own = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    for function in own:
+        parameters = [parameter.arg for parameter in function.args.args if parameter.arg != "self"]
+        for code, _ in codes_in(function, positions):
+            if isinstance(code, ast.Name) and code.id in parameters:
+                positions.setdefault(function.name, parameters.index(code.id))
+    return [
+        (code.value, f"{path.relative_to(ROOT)}:{line}")
+        for code, line in codes_in(tree, positions)
+        if isinstance(code, ast.Constant) and isinstance(code.value, str) and CODE.fullmatch(code.value)
+    ]
+
+
+def codes_in(tree: ast.AST, positions: dict[str, int]) -> list[tuple[ast.expr, int]]:
     found = []
-    for node in ast.walk(ast.parse(path.read_text())):
-        if not isinstance(node, ast.Call):
-            continue
-        name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
-        position = {"Report": 1, "error": 0, "warning": 0}.get(name)
-        if position is None or len(node.args) <= position:
-            continue
-        code = node.args[position]
-        if (
-            isinstance(code, ast.Constant)
-            and isinstance(code.value, str)
-            and re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", code.value)
-        ):
-            found.append((code.value, f"{path.relative_to(ROOT)}:{node.lineno}"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+            position = positions.get(name)
+            if position is not None and len(node.args) > position:
+                found.append((node.args[position], node.lineno))
     return found
+
+
+def test_codes_are_found_behind_functions_that_report() -> None:
+    source = """
+def _bad(item, code, message): return Report(Severity.ERROR, code, message, item)
+def check(item): return [_bad(item, "too-big", "cut it"), Report(Severity.INFO, "fine", "nothing to do")]
+"""
+    path = ROOT / "src" / "made_up.py"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "read_text", lambda _: source)
+        assert [code for code, _ in reported_codes(path)] == ["too-big", "fine"]

@@ -1,0 +1,11 @@
+"""Every code that a report of the rules can carry, with one sentence each; codes are stable, messages may change."""
+
+CODES: dict[str, str] = {
+    "not-yet-effective": "A field, value or kind is accepted and has no effect yet: see [Limits](../limits.md).",
+    "unknown-host": "A destination names a host that no visible service has: requests to it get 503.",
+    "unknown-port": "A destination names a port that the service does not have: requests to it get 503.",
+    "unknown-subset": "A destination names a subset that no DestinationRule in effect defines: requests to it get 503.",
+    "unknown-gateway": "A VirtualService names a Gateway that does not exist.",
+    "unreferenced-host": "A DestinationRule is for a host that no service has: it has no effect.",
+    "empty-subset": "A subset selects none of the service's endpoints.",
+}
