@@ -91,8 +91,10 @@ class Folder:
         draft.write_text(text)
         draft.replace(self.path / name)
 
-    def forget_sockets(self) -> None:
-        shutil.rmtree(discovery.run_directory(self.path), ignore_errors=True)
+    def forget_sockets(self, *agents: str) -> None:
+        """Remove the run directories of the mesh and of agents that ran by themselves."""
+        for path in (self.path, *(self.path / agent for agent in agents)):
+            shutil.rmtree(discovery.run_directory(path), ignore_errors=True)
 
 
 class Running:

@@ -10,6 +10,8 @@ import pytest
 from tests.e2e.commands import pidalio, processes_in, started
 from tests.e2e.embedded import ROOT, free_port, gateway, load, routes, serves, service, subsets, to, until
 
+from pidalio.http import discovery
+
 pytestmark = [
     pytest.mark.envoy,
     pytest.mark.slow,
@@ -40,7 +42,7 @@ def port(folder):
     folder.write("mesh/services.yaml", service("front"), service("reviews"), subsets("reviews", "v1", "v2"))
     folder.write("mesh/routes.yaml", routes("reviews", {"route": [to("reviews", "v1")]}))
     yield number
-    folder.forget_sockets()
+    folder.forget_sockets(*NAMES)
 
 
 @contextlib.asynccontextmanager
@@ -97,10 +99,6 @@ async def test_envoy_that_dies_meanwhile_comes_back_with_its_last_configuration(
 
 
 def envoys(folder: Path, name: str) -> list[int]:
-    """Return the Envoys whose bootstrap is that of `name`."""
-    processes = processes_everywhere()
-    return [pid for pid, line in processes.items() if "--disable-hot-restart" in line and name in line]
-
-
-def processes_everywhere() -> dict[int, str]:
-    return processes_in(Path("/"))
+    """Return the Envoys of one agent, by the folder of its bootstrap."""
+    run = discovery.run_directory(folder / f"{name}.default")
+    return [pid for pid, line in processes_in(run).items() if "--disable-hot-restart" in line]

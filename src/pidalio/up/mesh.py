@@ -31,7 +31,7 @@ from pidalio.errors import PortInUse, UsageError
 from pidalio.http.wire import PlatformView
 from pidalio.model import ObjectRef, Proxy, Workload
 from pidalio.platforms.files.finding import Root, find
-from pidalio.server.control_plane import ControlPlane
+from pidalio.server.control_plane import Applied, ControlPlane
 from pidalio.server.serve import Server
 from pidalio.settings import ServerSettings
 from pidalio.store import tables
@@ -44,7 +44,7 @@ from pidalio.xds import Events
 
 _LOOK_EVERY_SECONDS = 0.05
 _LIVE_WITHIN_SECONDS = 5
-FILES = "files"
+_FILES = "files"
 _SOURCE, _KIND = "local", "LocalWorkload"
 
 
@@ -76,11 +76,12 @@ class Mesh:
         self.options = options
         self.folder = MeshFolder(options.folder.resolve())
         settings = ServerSettings(folder=self.folder.root, files=options.paths, namespace=options.namespace)
-        self.server = Server(settings, events=events)
+        self.server = Server(settings, events=events, changed=self._files_changed)
         self._notices = Notices(tell, time.monotonic)
         self._stack = contextlib.AsyncExitStack()
         self._processes = Processes()
         self._addresses: tuple[GatewayAddress, ...] = ()
+        self._deliveries = 0
         self._seen: tuple[object, ...] = ()
 
     async def __aenter__(self) -> Self:
@@ -170,6 +171,10 @@ class Mesh:
 
     # What follows from objects
 
+    def _files_changed(self, _: Applied) -> None:
+        """Take note of a change of files: a mistake in one changes what stands, and no object."""
+        self._deliveries += 1
+
     async def _follow(self) -> None:
         """Bring processes in line whenever objects changed, whoever changed them, and tell what stands."""
         while True:
@@ -185,7 +190,8 @@ class Mesh:
     def _sight(self) -> tuple[object, ...]:
         """Return what differs whenever objects or reports do."""
         rejections = tuple(stream.rejections for stream in self.control.ads.streams())
-        return self.control.revision, self.control.world.generation, rejections, tuple(self.server.reports())
+        inputs = (self._deliveries, self.control.revision, self.control.world.generation)
+        return inputs, rejections, tuple(self.server.reports())
 
     def _reconcile(self) -> None:
         objects = self.control.objects("LocalWorkload")
@@ -196,7 +202,7 @@ class Mesh:
     def _file_of(self, ref: ObjectRef) -> str:
         """Return the file that owns an object; an applied one has none, wherever it was applied from."""
         owner = self.control.catalog.owner(ref)
-        return owner.unit if owner is not None and owner.source == FILES else ""
+        return owner.unit if owner is not None and owner.source == _FILES else ""
 
     def _view(self) -> PlatformView:
         registered = sum(member.sidecar.registered.is_set() for member in self.fleet.members)
