@@ -79,6 +79,10 @@ class Fleet:
         """Return every generation that runs, oldest first for each instance."""
         return tuple(member for generations in self._members.values() for member in generations)
 
+    def problems(self) -> tuple[Report, ...]:
+        """Return what keeps instances from serving, the newest of each."""
+        return tuple(member.sidecar.problem for member in self.members if member.sidecar.problem is not None)
+
     def reconcile(self, objects: Iterable[Object[LocalWorkload]]) -> None:
         """Bring what runs in line with the objects; returns at once, the changes go on by themselves."""
         wanted = {instance.id: instance for instance in instances(objects)}

@@ -26,6 +26,8 @@ class GatewayAgent:
         report: Callable[[Report], None],
     ) -> None:
         self._report = report
+        self.problem: Report | None = None
+        """Why Envoy ended, as long as none serves since."""
         self.supervisor = EnvoySupervisor(name, bootstrap, options, files, processes, changed=self._envoy_changed)
 
     async def run(self) -> None:
@@ -43,5 +45,7 @@ class GatewayAgent:
         await self.supervisor.stop()
 
     async def _envoy_changed(self, error: EnvoyError | None) -> None:
+        self.problem = None
         if error is not None:
-            self._report(Report(Severity.WARNING, "envoy-ended", f"{error}; it is started again"))
+            self.problem = Report(Severity.WARNING, "envoy-ended", f"{error}; it is started again")
+            self._report(self.problem)

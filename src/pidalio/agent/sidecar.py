@@ -51,11 +51,15 @@ class SidecarFiles(msgspec.Struct, frozen=True):
 
 
 class Patience(msgspec.Struct, frozen=True):
-    """How long to wait, in seconds: for callers to leave, for an application to end when asked, and to listen."""
+    """How long to wait, in seconds: for callers to leave, and for an application to end when asked.
+
+    One that listens elsewhere is told of after `misplaced`, one that listens nowhere after `listening`.
+    """
 
     drain: float = 10
     stop: float = 5
     misplaced: float = 3
+    listening: float = 10
 
 
 class Sidecar:
@@ -77,6 +81,8 @@ class Sidecar:
         self.instance, self.where, self.contract, self.files = instance, where, contract, files
         self.control, self.patience = control, patience or Patience()
         self.registered = asyncio.Event()
+        self.problem: Report | None = None
+        """What was told last, as long as the instance does not serve since."""
         self.supervisor = EnvoySupervisor(
             instance.id, bootstrap, options, files.envoy, processes, changed=self._envoy_changed
         )
@@ -148,7 +154,8 @@ class Sidecar:
         try:
             await app.start()
         except OSError as error:
-            return f"cannot be started: {error.filename}: {error.strerror}: correct spec.command"
+            field = "workingDirectory" if error.filename == str(app.working_directory) else "command"
+            return f"cannot be started: {error.filename}: {error.strerror}: correct spec.{field}"
         self._app = app
         if self._stopping.is_set():
             await app.stop(grace_seconds=self.patience.stop)
@@ -173,7 +180,12 @@ class Sidecar:
 
     async def _watch(self, app: WorkloadProcess) -> None:
         """Follow the application from the moment it accepts connections: well, or as its probe says."""
-        await app.listening()
+        try:
+            async with asyncio.timeout(self.patience.listening):
+                await app.listening()
+        except TimeoutError:
+            self._tell_of_silence()
+            await app.listening()
         if self.instance.probe is None:
             await self._judge(app, well=True)
         else:
@@ -195,7 +207,13 @@ class Sidecar:
 
     async def _find_misplaced(self, app: WorkloadProcess) -> None:
         if self.contract.ports and (report := await app.misplaced(after_seconds=self.patience.misplaced)) is not None:
-            self.control.report(report)
+            self._stands(report)
+
+    def _tell_of_silence(self) -> None:
+        """Tell that it listens nowhere, unless it is known by now where it does."""
+        if self.problem is None or self.problem.code != "workload-ignores-port":
+            told = ", ".join(f"{APP_ADDRESS}:{port}" for _, port in self.contract.ports)
+            self._tell("workload-not-listening", f"{self.instance.name} does not listen on {told} (PORT) yet")
 
     async def _envoy_changed(self, error: EnvoyError | None) -> None:
         if error is not None:
@@ -221,6 +239,7 @@ class Sidecar:
             elif known is not None:
                 await self.control.deregister(known)
             if row is not None and row.health is Health.HEALTHY:
+                self.problem = None
                 self.registered.set()
 
     def _wanted_row(self) -> Workload | None:
@@ -239,4 +258,8 @@ class Sidecar:
         return unhealthy if self._row is not None else None
 
     def _tell(self, code: str, message: str) -> None:
-        self.control.report(Report(Severity.WARNING, code, message, self.instance.object))
+        self._stands(Report(Severity.WARNING, code, message, self.instance.object))
+
+    def _stands(self, report: Report) -> None:
+        self.problem = report
+        self.control.report(report)

@@ -78,11 +78,17 @@ class WorkloadProcess:
         """Tell whether the command was started and has not ended."""
         return self._process is not None and self._process.status is None
 
+    @property
+    def working_directory(self) -> Path:
+        """Return the folder it runs in: the object's, below `root`."""
+        return self.root / self.instance.working_directory
+
     async def start(self) -> None:
-        """Start the command, in the object's working directory below `root`; raise `OSError` when it cannot be."""
+        """Start the command in its working directory; raise `OSError` when it cannot be."""
         command = [expanded(part, self.environment) for part in self.instance.command]
-        where = self.root / self.instance.working_directory
-        self._process = await self._processes.start(command, log=self.log, env=self.environment, cwd=where)
+        self._process = await self._processes.start(
+            command, log=self.log, env=self.environment, cwd=self.working_directory
+        )
 
     async def wait(self) -> int:
         """Wait until it ended, and return its exit status."""

@@ -119,6 +119,10 @@ class Gateways:
         """Return the names of those that do not serve yet."""
         return tuple(each.supervisor.name for each in self._agents.values() if not each.supervisor.ready.is_set())
 
+    def problems(self) -> tuple[Report, ...]:
+        """Return what keeps gateways from serving."""
+        return tuple(agent.problem for agent in self._agents.values() if agent.problem is not None)
+
     async def stop(self) -> None:
         """Let callers finish, then end every gateway."""
         agents = list(self._agents.values())

@@ -27,9 +27,9 @@ from pidalio.agent.run_directory import RunDirectory
 from pidalio.agent.sidecar import ControlPlane as AgentsView
 from pidalio.agent.sidecar import Patience
 from pidalio.envoy.executable import check_version, find_envoy
-from pidalio.errors import PortInUse, UsageError
+from pidalio.errors import InvalidInput, UsageError
 from pidalio.http.wire import PlatformView
-from pidalio.model import ObjectRef, Proxy, Workload
+from pidalio.model import ObjectRef, Proxy, Report, Workload
 from pidalio.platforms.files.finding import Root, find
 from pidalio.server.control_plane import Applied, ControlPlane
 from pidalio.server.serve import Server
@@ -66,7 +66,7 @@ class MeshOptions(msgspec.Struct, frozen=True):
 class Mesh:
     """One embedded mesh, running inside its `async with` block; lines for people go to `tell`.
 
-    Entering raises `UsageError`, `PortInUse`, `EnvoyError` or `HistoryUnavailable`, one line each.
+    Entering raises `UsageError`, `InvalidInput`, `PortInUse`, `EnvoyError` or `HistoryUnavailable`, one line each.
     """
 
     fleet: Fleet
@@ -135,6 +135,7 @@ class Mesh:
         await self._stack.enter_async_context(self.fleet)
         await self._stack.enter_async_context(self.gateways)
         self.server.platforms.append(self._view)
+        self.server.tellers.append(self._problems)
         self._reconcile()
         await self._stack.enter_async_context(_background(self._follow(), "follow"))
 
@@ -143,7 +144,7 @@ class Mesh:
         self._stack.callback(pool.close)
         bootstrap = bootstraps(self.folder, "unix://" + self.server.xds_address.removeprefix("unix:"))
         options = EnvoyOptions(envoy)
-        agents = AgentsView(self._register, self._deregister, self._notices.event)
+        agents = AgentsView(self._register, self._deregister, self._happened)
         places = Places(run, self.folder.logs, self.folder.root)
         fleet = Fleet(pool, places, self._processes, agents, bootstrap, options, patience=Patience())
 
@@ -156,7 +157,7 @@ class Mesh:
                 options=options,
                 files=files,
                 processes=self._processes,
-                report=self._notices.event,
+                report=self._happened,
             )
 
         return fleet, Gateways(gateway, lowest_port(), drain_seconds=self.options.drain)
@@ -168,6 +169,12 @@ class Mesh:
 
     async def _deregister(self, row: Workload) -> None:
         self.control.feed(_SOURCE, {tables.WORKLOADS: {(row.namespace, row.name, _KIND): None}})
+
+    def _happened(self, report: Report) -> None:
+        self._notices.event(self.control.catalog.locate((report,))[0])
+
+    def _problems(self) -> tuple[Report, ...]:
+        return self.control.catalog.locate((*self.fleet.problems(), *self.gateways.problems()))
 
     # What follows from objects
 
@@ -211,16 +218,16 @@ class Mesh:
         return PlatformView(_SOURCE, objects, registered, detail)
 
     def _require_free_ports(self) -> None:
-        for one in self.gateway_addresses():
-            if not one.is_free():
-                raise PortInUse(self.control.catalog.locate((port_in_use(one),))[0].line())
+        taken = [port_in_use(one) for one in self.gateway_addresses() if not one.is_free()]
+        if taken:
+            raise InvalidInput("ports of gateways are in use", self.control.catalog.locate(taken))
 
     def _announce_ports(self) -> None:
         """Tell of new ports that are moved; one that is taken is Envoy's to refuse, and a report then."""
         now = self.gateway_addresses()
         for one in now:
             if one not in self._addresses and (report := moved_port(one)) is not None:
-                self._notices.event(self.control.catalog.locate((report,))[0])
+                self._happened(report)
         self._addresses = now
 
 

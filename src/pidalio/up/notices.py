@@ -43,7 +43,11 @@ class Notices:
     def look_again(self) -> None:
         """Tell what has stood for long enough meanwhile."""
         for identity, report in self._standing.items():
-            if identity not in self._told and self._is_due(identity, report):
+            if identity in self._told or self._events[identity] > 1:
+                continue
+            if self._events[identity]:  # it was told when it happened
+                self._told[identity] = report
+            elif self._is_due(identity, report):
                 self._told[identity] = report
                 self._tell(report.line())
 

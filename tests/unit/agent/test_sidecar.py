@@ -97,7 +97,7 @@ async def make(processes, run_folder, envoy_executable, pool, tmp_path):
             files=SidecarFiles(envoy, run_folder / "app.log", tmp_path),
             processes=processes,
             control=ControlPlane(control.register, control.deregister, control.reports.append),
-            patience=Patience(drain=5, stop=5, misplaced=0.2),
+            patience=Patience(drain=5, stop=5, misplaced=0.2, listening=1.5),
         )
         running.append(asyncio.create_task(sidecar.run()))
         return sidecar, control
@@ -211,7 +211,28 @@ async def test_command_that_is_not_there_is_one_line(make):
     await until(lambda: control.reports)
     assert control.codes()[0] == "workload-ended"
     assert "cannot be started: no-such-command: No such file" in control.reports[0].message
+    assert "correct spec.command" in control.reports[0].message
+    assert sidecar.problem == control.reports[-1], "it stands"
     assert sidecar.supervisor.envoy is not None
+    await sidecar.stop(drain=False)
+
+
+async def test_folder_that_is_not_there_names_its_field(make):
+    sidecar, control = await make(working_directory="/no/such/folder")
+    await until(lambda: control.reports)
+    assert "/no/such/folder: No such file or directory: correct spec.workingDirectory" in control.reports[0].message
+    await sidecar.stop(drain=False)
+
+
+async def test_application_that_listens_nowhere_is_told_until_it_does(make, tmp_path):
+    late = f"import os, time\nwhile not os.path.exists({str(tmp_path / 'go')!r}): time.sleep(0.05)\n{SERVER}"
+    sidecar, control = await make(command=(sys.executable, "-c", late, str(tmp_path / "sick")))
+    await until(lambda: control.reports)
+    assert control.codes() == ["workload-not-listening"]
+    assert sidecar.problem == control.reports[0]
+    (tmp_path / "go").touch()
+    await registered(sidecar)
+    assert sidecar.problem is None
     await sidecar.stop(drain=False)
 
 

@@ -73,3 +73,19 @@ def test_event_that_repeats_is_told_ever_more_rarely(told):
         told.notices.event(BROKEN)
     line = BROKEN.line()
     assert told.lines == [line, f"{line} (10 times by now)", f"{line} (100 times by now)"]
+
+
+def test_what_happened_and_stands_is_told_once_and_when_it_is_mended(told):
+    told.notices.event(EMPTY)
+    told.seconds += PATIENCE_SECONDS
+    assert told.standing(EMPTY) == []
+    assert told.standing() == [f"mended: {EMPTY.line()}"]
+
+
+def test_what_happens_over_and_over_is_not_told_to_be_mended_each_time(told):
+    told.notices.event(EMPTY)
+    told.standing(EMPTY)
+    told.standing()
+    told.notices.event(EMPTY)
+    assert told.standing(EMPTY) == []
+    assert told.standing() == []
