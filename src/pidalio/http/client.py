@@ -6,12 +6,13 @@ answers, `ServerUnreachable` says what to do.
 
 import os
 import pwd
+import re
 import ssl
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import httpx
 import msgspec
@@ -24,6 +25,7 @@ from pidalio.model import ObjectRef
 T = TypeVar("T")
 
 _CONNECT = 5.0
+_ERRNO = re.compile(r"^\[Errno -?\d+\] ")
 _PATIENCE = 60.0
 """Seconds until an answer must come, besides the time that was asked to be waited."""
 
@@ -40,15 +42,15 @@ class Target(msgspec.Struct, frozen=True):
         """Return the target for what a user said: `unix:/path`, a path, `host:port`, a URL, or None for this folder."""
         if not server:
             return cls(discovery.find(Path.cwd()).api, token, tls)
-        if server.startswith("unix:"):
-            return cls(server, token, tls)
-        if server.startswith(("/", "./", "../")):
-            return cls(f"unix:{server}", token, tls)
-        if server.startswith(("http://", "https://")):
-            return cls(server.rstrip("/"), token, tls)
-        if ":" not in server:
+        if not token.isascii() or not token.isprintable():
+            raise UsageError("a token is printable ASCII text, as in .pidalio/token of the server's folder")
+        path = f"unix:{server}" if server.startswith(("/", "./", "../")) else server
+        if path.startswith("unix:") and len(path) > len("unix:"):
+            return cls(path, token, tls)
+        url = server if server.startswith(("http://", "https://")) else f"{'https' if tls else 'http'}://{server}"
+        if ":" not in server or not _is_url(url):
             raise UsageError(f"{server!r} is not a server: write it as unix:/PATH, HOST:PORT or a URL")
-        return cls(f"{'https' if tls else 'http'}://{server}", token, tls)
+        return cls(url.rstrip("/"), token, tls)
 
 
 class Client:
@@ -197,11 +199,16 @@ class Client:
         timeout = httpx.Timeout(_PATIENCE + waiting, connect=_CONNECT)
         try:
             return await self._http.request(method, path, params=given, content=body, headers=headers, timeout=timeout)
-        except httpx.TimeoutException as error:
-            raise ServerUnreachable(f"{self.target.address} does not answer in time") from error
+        except httpx.ConnectError as error:
+            reason = _ERRNO.sub("", str(error)) or "no connection"
+            advice = "start one with `pidalio up` or `pidalio serve`, or name another with --server"
+            raise ServerUnreachable(
+                f"no control plane answers at {self.target.address} ({reason}): {advice}"
+            ) from error
         except httpx.TransportError as error:
-            reason = str(error) or type(error).__name__
-            raise ServerUnreachable(f"no control plane answers at {self.target.address}: {reason}") from error
+            what = "does not answer in time" if isinstance(error, httpx.TimeoutException) else "went away"
+            doubt = "" if method == "GET" else "; see with `pidalio history list` whether it was done"
+            raise ServerUnreachable(f"the control plane at {self.target.address} {what}: ask again{doubt}") from error
 
 
 def default_author() -> str:
@@ -210,6 +217,14 @@ def default_author() -> str:
         return os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
     except KeyError:  # a container's user may have no name
         return str(os.getuid())
+
+
+def _is_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0 and url.isprintable() and " " not in url
+    except ValueError:  # of a port that is none
+        return False
 
 
 def _text(value: Any) -> str:

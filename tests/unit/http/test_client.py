@@ -31,9 +31,18 @@ def test_with_tls_an_address_is_https() -> None:
     assert Target.named("192.0.2.1:15014", tls=ssl.create_default_context()).address == "https://192.0.2.1:15014"
 
 
-def test_what_is_no_server() -> None:
-    with pytest.raises(UsageError):
-        Target.named("mesh")
+@pytest.mark.parametrize(
+    "said", ["mesh", "127.0.0.1:x", "127.0.0.1:99999", "127.0.0.1:0", "http://", ":", "unix:", "a b:3", "[::1"]
+)
+def test_what_is_no_server(said) -> None:
+    with pytest.raises(UsageError, match="write it as unix:/PATH, HOST:PORT or a URL"):
+        Target.named(said)
+
+
+@pytest.mark.parametrize("token", ["a\nb", "ü"])
+def test_what_is_no_token(token) -> None:
+    with pytest.raises(UsageError, match="a token is printable ASCII"):
+        Target.named("127.0.0.1:15014", token=token)
 
 
 def test_by_default_the_mesh_of_this_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
