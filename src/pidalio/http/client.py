@@ -48,7 +48,7 @@ class Target(msgspec.Struct, frozen=True):
         if path.startswith("unix:") and len(path) > len("unix:"):
             return cls(path, token, tls)
         url = server if server.startswith(("http://", "https://")) else f"{'https' if tls else 'http'}://{server}"
-        if ":" not in server or not _is_url(url):
+        if ":" not in server or path == "unix:" or not _is_url(url):
             raise UsageError(f"{server!r} is not a server: write it as unix:/PATH, HOST:PORT or a URL")
         return cls(url.rstrip("/"), token, tls)
 
