@@ -4,6 +4,7 @@ The second composition root, beside `server`: `mesh` puts the parts together and
 Everything is asyncio tasks of one loop; every Envoy and workload is a process that cannot outlive this one.
 """
 
-from pidalio.up.mesh import Mesh, MeshOptions
+from pidalio.up.mesh import Mesh
+from pidalio.up.options import MeshOptions
 
 __all__ = ["Mesh", "MeshOptions"]

@@ -16,8 +16,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import msgspec
-
 from pidalio.agent.addresses import AddressPool, lowest_port
 from pidalio.agent.envoy_process import EnvoyFiles, EnvoyOptions
 from pidalio.agent.fleet import Fleet, Places
@@ -26,11 +24,9 @@ from pidalio.agent.processes import Processes
 from pidalio.agent.run_directory import RunDirectory
 from pidalio.agent.sidecar import ControlPlane as AgentsView
 from pidalio.agent.sidecar import Patience
-from pidalio.envoy.executable import check_version, find_envoy
-from pidalio.errors import InvalidInput, UsageError
+from pidalio.errors import InvalidInput
 from pidalio.http.wire import PlatformView
 from pidalio.model import ObjectRef, Proxy, Report, Workload
-from pidalio.platforms.files.finding import Root, find
 from pidalio.server.control_plane import Applied, ControlPlane
 from pidalio.server.serve import Server
 from pidalio.settings import ServerSettings
@@ -39,6 +35,7 @@ from pidalio.up.bootstraps import bootstraps
 from pidalio.up.folder import MeshFolder
 from pidalio.up.gateways import GatewayAddress, Gateways, addresses, moved_port, port_in_use
 from pidalio.up.notices import Notices
+from pidalio.up.options import MeshOptions, require_files, usable_envoy
 from pidalio.up.workloads import with_working_directories
 from pidalio.xds import Events
 
@@ -46,21 +43,6 @@ _LOOK_EVERY_SECONDS = 0.05
 _LIVE_WITHIN_SECONDS = 5
 _FILES = "files"
 _SOURCE, _KIND = "local", "LocalWorkload"
-
-
-class MeshOptions(msgspec.Struct, frozen=True):
-    """What to run: `paths` are files and folders, `folder` is whose `.pidalio` keeps the data.
-
-    `envoy` names an executable (empty: `find_envoy`), which may be of any version with `any_version`;
-    `drain` is how long callers are given at the end, in seconds.
-    """
-
-    paths: tuple[str, ...] = (".",)
-    folder: Path = Path()
-    namespace: str = "default"
-    envoy: str = ""
-    any_version: bool = False
-    drain: float = 2.0
 
 
 class Mesh:
@@ -125,11 +107,12 @@ class Mesh:
 
     async def _start(self) -> None:
         require_files(self.options.paths)
-        envoy = await asyncio.to_thread(_envoy, self.options)
+        envoy = await asyncio.to_thread(usable_envoy, self.options)
         await self._stack.enter_async_context(self.server)
         self.folder.make()
         self._require_free_ports()
         run = self._stack.enter_context(RunDirectory(self.server.run_directory))
+        self._stack.callback(_remove_bootstraps, run.path)
         self._stack.push_async_callback(self._processes.close)
         self.fleet, self.gateways = self._agents(run, envoy)
         await self._stack.enter_async_context(self.fleet)
@@ -218,9 +201,10 @@ class Mesh:
         return PlatformView(_SOURCE, objects, registered, detail)
 
     def _require_free_ports(self) -> None:
-        taken = [port_in_use(one) for one in self.gateway_addresses() if not one.is_free()]
-        if taken:
-            raise InvalidInput("ports of gateways are in use", self.control.catalog.locate(taken))
+        reports = [port_in_use(one) for one in self.gateway_addresses() if not one.is_free()]
+        if reports:
+            *others, last = self.control.catalog.locate(reports)
+            raise InvalidInput(last.line(), others)  # a line each, and no more
 
     def _announce_ports(self) -> None:
         """Tell of new ports that are moved; one that is taken is Envoy's to refuse, and a report then."""
@@ -231,20 +215,9 @@ class Mesh:
         self._addresses = now
 
 
-def require_files(paths: Sequence[str]) -> None:
-    """Raise `UsageError` where a path does not exist, or no file of the mesh is under any."""
-    for path in paths:
-        if not Path(path).exists():
-            raise UsageError(f"{path}: no such file or folder: name what holds the mesh, or make one: pidalio init")
-    if not find([Root.of(path) for path in paths]).files:
-        raise UsageError(f"no YAML files in {', '.join(paths)}: make a first mesh with `pidalio init`")
-
-
-def _envoy(options: MeshOptions) -> Path:
-    executable = find_envoy(options.envoy).absolute()
-    if not options.any_version:
-        check_version(executable)
-    return executable
+def _remove_bootstraps(folder: Path) -> None:
+    for path in folder.glob("*.json"):
+        path.unlink(missing_ok=True)
 
 
 @contextlib.asynccontextmanager
