@@ -5,10 +5,13 @@ Invariant: what stops a command is one line on stderr and an exit status: 1 refu
 130 interrupted.
 """
 
+import contextlib
+import io
 import os
 import sys
 from collections.abc import Iterator, MutableMapping, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -93,6 +96,7 @@ class _Main(click.Group):
         sys.exit(self._status(args, prog_name, complete_var))
 
     def _status(self, args: Sequence[str] | None, prog_name: str | None, complete_var: str | None) -> int:
+        _give_streams()
         try:
             result = super().main(args, prog_name, complete_var, standalone_mode=False)
             sys.stdout.flush()
@@ -106,9 +110,25 @@ class _Main(click.Group):
             return 130
         except BrokenPipeError:
             # Whoever reads has seen enough (click ends likewise); nothing may be written when Python ends either.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _write_nowhere()
             return 1
+        except OSError as error:
+            _write_nowhere()
+            return _told(PidalioError(f"{error.filename or 'the answer cannot be written'}: {error.strerror}"), 1)
         return result if isinstance(result, int) else 0
+
+
+def _give_streams() -> None:
+    """Open what the caller closed: a command that nobody reads still does what it is told to."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 - for as long as the process lives
+
+
+def _write_nowhere() -> None:
+    """Give up what is not written yet, which Python would try to write again when it ends."""
+    with contextlib.suppress(io.UnsupportedOperation):  # in tests it may be no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _misused(error: click.ClickException) -> int:

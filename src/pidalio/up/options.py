@@ -28,8 +28,9 @@ class MeshOptions(msgspec.Struct, frozen=True):
 def require_files(paths: Sequence[str]) -> None:
     """Raise `UsageError` where a path does not exist, or no file of the mesh is under any."""
     for path in paths:
-        if not Path(path).exists():
-            raise UsageError(f"{path}: no such file or folder: name what holds the mesh, or make one: pidalio init")
+        if not path or not Path(path).exists():
+            what = f"{path or repr(path)}: no such file or folder"
+            raise UsageError(f"{what}: name what holds the mesh, or make one: pidalio init")
     if not find([Root.of(path) for path in paths]).files:
         raise UsageError(f"no YAML files in {', '.join(paths)}: make a first mesh with `pidalio init`")
 

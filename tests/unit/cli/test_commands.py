@@ -1,6 +1,10 @@
 """What holds for every command: it is listed, loads, explains itself with examples, and fails in one line."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -66,3 +70,42 @@ def test_schema_of_an_unknown_kind_names_the_nearest():
     result = pidalio("schema", "VirtualServise")
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == "pidalio: no kind 'VirtualServise': did you mean VirtualService?\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a disk that is always full")
+def test_answer_that_cannot_be_written_is_one_line():
+    with Path("/dev/full").open("w") as full:
+        done = run("schema", stdout=full, stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (1, "pidalio: the answer cannot be written: No space left on device\n")
+
+
+def test_closed_streams_are_no_mistake(tmp_path):
+    assert run("init", str(tmp_path / "first"), preexec_fn=close_streams).returncode == 0
+    assert (tmp_path / "first" / "app.py").exists()
+    assert run("apply", "-f", "-", preexec_fn=close_streams, cwd=tmp_path).returncode == 1
+
+
+def close_streams() -> None:
+    for number in (0, 1, 2):
+        os.close(number)
+
+
+def run(*arguments: str, **options):
+    command = [sys.executable, "-c", "from pidalio.cli import main; main(prog_name='pidalio')", *arguments]
+    return subprocess.run(command, text=True, check=False, timeout=60, **options)
+
+
+def test_folder_that_cannot_be_made_is_one_line():
+    result = pidalio("init", "/dev/null/first")
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", "pidalio: /dev/null/first: Not a directory\n")
+
+
+@pytest.mark.parametrize("command", ["validate", "apply"])
+def test_empty_path_is_not_the_present_folder(command, tmp_path, monkeypatch):
+    """A variable that a shell does not know becomes an empty argument."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.yaml").write_text("kind: x")
+    result = pidalio(command, "-f", "")
+    assert result.exit_code == 1
+    assert "'':1: no-such-file: '' does not exist" in result.output
+    assert "a.yaml" not in result.output

@@ -26,6 +26,8 @@ class Root(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, given: str | Path) -> "Root":
         """Return the root for a path as a user typed it."""
+        if not str(given):
+            return cls("''", "")  # often an unset variable of a shell: never the folder it is in
         name = printable(os.path.normpath(given))
         return cls(name, os.path.abspath(given))  # noqa: PTH100 - must not follow links
 
