@@ -10,7 +10,7 @@ from pidalio.ir import ClusterPlan, ForwardPlan, MirrorPlan, ProxyPlans, RoutePl
 from pidalio.simulate.decision import Destination, Forwarded, Mirrored
 from pidalio.simulate.edits import request_edits, response_edits
 from pidalio.simulate.incoming import Arrival
-from pidalio.simulate.override import effective_retry, effective_timeout
+from pidalio.simulate.override import effective_retry, effective_timeout, told_deadline
 from pidalio.simulate.pool import Pool, pool
 from pidalio.simulate.rewrite import rewritten_path
 
@@ -48,11 +48,12 @@ def _destination(
     # With one destination its host replaces the route's; with several the route's comes last and wins.
     first, second = (weighted, action) if single else (action, weighted)
     to = _known(plans, weighted, share)
+    deadline = told_deadline(action, arrival)
     return msgspec.structs.replace(
         to,
         path=rewritten_path(route.match, action, request.path),
         authority=first.host_rewrite or second.host_rewrite or request.authority,
-        request_edits=request_edits(route.request_headers, weighted, single=single),
+        request_edits=request_edits(route.request_headers, weighted, single=single) + ((deadline,) if deadline else ()),
         response_edits=response_edits(route.response_headers, weighted, single=single),
     )
 

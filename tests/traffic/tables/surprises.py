@@ -13,6 +13,7 @@ def _split(name: str, match: str) -> str:
     return service(name, "v1 v2") + subsets(name, "v1", "v2") + rule(name, spec)
 
 
+_GRPC = (("content-type", "application/grpc"),)
 _TWICE = (("x-user", "jane"), ("x-user", "jason"))
 _ACCEPT = (("accept", "a"), ("accept", ""), ("accept", "b"))
 
@@ -31,6 +32,32 @@ CASES = (
             get("http://without-value/", headers=_TWICE, to="without-value v1"),
             get("http://joined-accept/", headers=_ACCEPT, to="joined-accept v2"),
             get("http://one-accept/", headers=_ACCEPT, to="one-accept v1"),
+        ),
+    ),
+    Case(
+        id="told-deadline",
+        intent="Of a route with a timeout a gRPC upstream learns how long a try may take: the shortest that holds.",
+        config=service("deadline")
+        + rule(
+            "deadline",
+            """
+            http:
+            - match: [{uri: {prefix: /tries}}]
+              timeout: 15s
+              retries: {attempts: 2, perTryTimeout: 5s}
+              route: [{destination: {host: deadline}}]
+            - match: [{uri: {prefix: /whole}}]
+              timeout: 15s
+              route: [{destination: {host: deadline}}]
+            - route: [{destination: {host: deadline}}]
+            """,
+        ),
+        calls=(
+            get("http://deadline/tries", headers=_GRPC, sees={"grpc-timeout": "5000m"}),
+            get("http://deadline/whole", headers=_GRPC, sees={"grpc-timeout": "15000m"}),
+            get("http://deadline/whole", headers=(*_GRPC, ("grpc-timeout", "9S")), sees={"grpc-timeout": "9000m"}),
+            get("http://deadline/whole", headers=(*_GRPC, ("grpc-timeout", "1H")), sees={"grpc-timeout": "15000m"}),
+            get("http://deadline/none", headers=(*_GRPC, ("grpc-timeout", "9S")), sees={"grpc-timeout": "9000m"}),
         ),
     ),
     Case(
