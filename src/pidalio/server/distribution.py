@@ -10,13 +10,14 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, TypeAlias
 
-from pidalio.derive import Changes, Database
+from pidalio.derive import Changes, Database, QueriesFailed
 from pidalio.envoy.resource import Resource
 from pidalio.model import Proxy
 from pidalio.pipeline import Group, Members, ResourceKey, groups_of, members, resource_of, type_of
 
 Dirty: TypeAlias = dict[str, set[str]]
 Edits: TypeAlias = Mapping[Any, Mapping[Any, Any]]
+Outputs: TypeAlias = Mapping[Any, tuple[Any, Any]]
 Notify: TypeAlias = Callable[["View", Mapping[str, Collection[str]], int], None]
 
 
@@ -92,38 +93,52 @@ class Distribution:
         return self._views.values()
 
     def apply(self, edits: Edits) -> Changes:
-        """Change the inputs, and tell every view that is concerned."""
-        changes = self.world.apply(edits)
+        """Change the inputs, and tell every view that is concerned.
+
+        When a query raises, all that did change is told first; then `QueriesFailed` goes on to the caller.
+        """
+        try:
+            changes, failure = self.world.apply(edits), None
+        except QueriesFailed as raised:
+            changes, failure = raised.changes, raised
         dirty: dict[View, Dirty] = defaultdict(lambda: defaultdict(set))
         if changes.outputs is None:
             self._look_at_everything(dirty)
         else:
-            self._look_at(changes, dirty)
+            self._look_at(changes.outputs, dirty)
         for view, names in dirty.items():
             self._notify(view, names, changes.generation)
+        if failure is not None:
+            raise failure
         return changes
 
     @contextlib.contextmanager
     def trial(self, edits: Edits) -> Iterator[dict[View, Dirty]]:
         """Compile with `edits` inside the `with` block, and take them back after it; yield what changes for whom."""
         inverse = {table: {key: table.get(self.world, key) for key in rows} for table, rows in edits.items()}
-        outputs = self.world.apply(edits).outputs or {}
+        try:
+            yield self._foreseen(self.world.apply(edits).outputs or {})
+        finally:
+            self.world.apply(inverse)
+
+    def _foreseen(self, outputs: Outputs) -> dict[View, Dirty]:
+        """Return what `outputs` would change for whom; nothing that views hold is touched."""
         dirty: dict[View, Dirty] = defaultdict(lambda: defaultdict(set))
         for (query, (key,)), (old, new) in outputs.items():
             if query is members and key in self._holdings:
                 before, after = dict(old), dict(new)
                 names = [name for name in before.keys() | after.keys() if before.get(name) != after.get(name)]
                 self._mark(self._holdings[key], names, dirty)
+            elif query is groups_of and key in self._views:
+                for group in {*old} ^ {*new}:
+                    found = self._holdings[group].keys if group in self._holdings else dict(members(self.world, group))
+                    dirty[self._views[key]][type_of(group)].update(found)
             elif query is resource_of:
                 for holding in self._holders.get(key, ()):
                     self._mark(holding, ((new or old).name,), dirty)
-        try:
-            yield dirty
-        finally:
-            self.world.apply(inverse)
+        return dirty
 
-    def _look_at(self, changes: Changes, dirty: dict[View, Dirty]) -> None:
-        outputs = changes.outputs or {}
+    def _look_at(self, outputs: Outputs, dirty: dict[View, Dirty]) -> None:
         for (query, (key,)), (_, new) in outputs.items():
             if query is members and key in self._holdings:
                 self._change_members(self._holdings[key], new, dirty)
