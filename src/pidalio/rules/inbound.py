@@ -5,6 +5,8 @@ Source of the rules: Istio's documented inbound listeners and clusters (referenc
 mode they are bound on the instance's own address (design record 0005).
 """
 
+from collections.abc import Mapping
+
 import msgspec
 
 from pidalio.derive import Database, derived
@@ -27,6 +29,7 @@ from pidalio.ir import (
 )
 from pidalio.model import Origin, Port, Protocol, Proxy, Service, Workload, selects
 from pidalio.rules import mesh, names, services
+from pidalio.rules.services import ServiceId
 from pidalio.store import tables
 from pidalio.store.tables import ServiceKey
 
@@ -57,10 +60,22 @@ def inbound_ports(world: Database, proxy: Proxy) -> tuple[InboundPort, ...]:
 
 def _number(world: Database, service: Service, port: Port, workload: Workload) -> int | None:
     """Return where the workload serves `port`: as its endpoints say where there are any, else by the port itself."""
-    for one in services.endpoints(world, (service.hostname, service.namespace)):
-        if one.address == workload.address and one.service_port == port.number:
-            return one.port
-    return services.instance_port(port, workload)
+    identity = (service.hostname, service.namespace)
+    stated = stated_port(world, identity, workload.address, port.number)
+    return services.instance_port(port, workload) if stated is None else stated
+
+
+@derived
+def stated_port(world: Database, identity: ServiceId, address: str, service_port: int) -> int | None:
+    """Return the port at which the service's endpoints list `address`; another instance's change ends here."""
+    return stated_ports(world, identity).get((address, service_port))
+
+
+@derived
+def stated_ports(world: Database, identity: ServiceId) -> Mapping[tuple[str, int], int]:
+    """Return by address and service port where each endpoint of a service is."""
+    found = reversed(services.endpoints(world, identity))
+    return {(one.address, one.service_port): one.port for one in found}
 
 
 def _workload(world: Database, proxy: Proxy) -> Workload:

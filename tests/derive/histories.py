@@ -1,0 +1,399 @@
+"""A small vocabulary of objects, feeds and proxies, chosen so that random ones collide: names, hosts, addresses, ages.
+
+Objects are made of YAML and read like a user's files; each draw is one document, or one row of a platform.
+"""
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from pidalio.model import Endpoint, Health, ObjectRef, Port, Protocol, Proxy, ProxyType, Service, Workload, labels_of
+
+SPACES = ("a", "b", "istio-system")
+HOSTS = (
+    "web.a.svc.cluster.local",
+    "web.b.svc.cluster.local",
+    "api.com",
+    "x.api.com",
+    "web.a",
+    "*.api.com",
+    "*.com",
+)
+NAMES = ("one", "two")
+STAMPS = ("", "'2020-01-01T00:00:00Z'", "'2024-01-01T00:00:00Z'")
+
+space = st.sampled_from(SPACES)
+name = st.sampled_from(NAMES)
+host = st.sampled_from(HOSTS)
+exact_host = st.sampled_from([one for one in HOSTS if not one.startswith("*")] + ["web", "gone.com"])
+
+
+def _flow(pairs: dict[str, str]) -> str:
+    return "{" + ", ".join(f"{key}: {value}" for key, value in pairs.items() if value) + "}"
+
+
+@st.composite
+def document(draw: Any, kind: str, spec: str, *, version: str = "networking.istio.io/v1", own_name: str = "") -> str:
+    meta = {
+        "name": own_name or draw(name),
+        "namespace": draw(space),
+        "creationTimestamp": draw(st.sampled_from(STAMPS)),
+    }
+    return f"apiVersion: {version}\nkind: {kind}\nmetadata: {_flow(meta)}\nspec: {spec}\n"
+
+
+exports = st.sampled_from(["", "", "", "", "['*']", "['*']", "['.']", "[a]", "[b, c]"])
+entry_exports = st.sampled_from(["", "", "", "", "['*']", "['*']", "['.']", "['~']", "[a]"])
+
+
+@st.composite
+def destinations(draw: Any) -> str:
+    parts = []
+    for _ in range(draw(st.integers(1, 2))):
+        subset = draw(st.sampled_from(["", "", "v1", "v2"]))
+        port = draw(st.sampled_from(["", "", "{number: 80}", "{number: 90}"]))
+        inner = _flow({"host": f"'{draw(exact_host)}'", "subset": subset, "port": port})
+        parts.append(_flow({"destination": inner, "weight": str(draw(st.sampled_from([1, 9])))}))
+    return f"[{', '.join(parts)}]"
+
+
+@st.composite
+def matches(draw: Any) -> str:
+    conditions = draw(
+        st.lists(
+            st.sampled_from(
+                [
+                    "{uri: {prefix: /a}}",
+                    "{uri: {prefix: /}}",
+                    "{port: 90}",
+                    "{sourceNamespace: a}",
+                    "{sourceLabels: {app: web}}",
+                    "{gateways: [mesh]}",
+                    "{gateways: [a/one]}",
+                    "{headers: {user: {exact: x}}}",
+                ]
+            ),
+            max_size=2,
+        )
+    )
+    return f"[{', '.join(conditions)}]" if conditions else ""
+
+
+@st.composite
+def rules(draw: Any) -> str:
+    parts = []
+    for _ in range(draw(st.integers(1, 2))):
+        action = draw(st.sampled_from(["route", "route", "route", "redirect", "directResponse"]))
+        rest = {
+            "route": draw(destinations()) if action == "route" else "",
+            "redirect": "{uri: /new}" if action == "redirect" else "",
+            "directResponse": "{status: 204}" if action == "directResponse" else "",
+        }
+        if action == "route":
+            rest["mirror"] = draw(st.sampled_from(["", "", "{host: gone.com}", "{host: api.com}"]))
+            rest["timeout"] = draw(st.sampled_from(["", "1s"]))
+        parts.append(_flow({"match": draw(matches()), **rest}))
+    return f"[{', '.join(parts)}]"
+
+
+@st.composite
+def virtual_services(draw: Any) -> str:
+    gateways = draw(st.sampled_from(["", "", "", "[mesh]", "[mesh, a/one]", "[a/one]", "[two]"]))
+    hosts = draw(st.lists(st.sampled_from([*HOSTS, "web", "10.1.1.1"]), min_size=1, max_size=2, unique=True))
+    written = ", ".join(f"'{one}'" for one in hosts)
+    spec = {"hosts": f"[{written}]", "gateways": gateways, "http": draw(rules()), "exportTo": draw(exports)}
+    return draw(document("VirtualService", _flow(spec)))
+
+
+@st.composite
+def destination_rules(draw: Any) -> str:
+    policy = draw(
+        st.sampled_from(["", "{loadBalancer: {simple: RANDOM}}", "{connectionPool: {tcp: {connectTimeout: 1s}}}"])
+    )
+    subsets = draw(
+        st.sampled_from(["", "[{name: v1, labels: {version: v1}}]", "[{name: v2}, {name: v1, labels: {x: y}}]"])
+    )
+    spec = {"host": f"'{draw(st.sampled_from([*HOSTS, 'web']))}'", "trafficPolicy": policy, "subsets": subsets}
+    if not policy and not subsets:
+        spec["trafficPolicy"] = "{loadBalancer: {simple: ROUND_ROBIN}}"
+    return draw(document("DestinationRule", _flow({**spec, "exportTo": draw(exports)})))
+
+
+@st.composite
+def sidecars(draw: Any) -> str:
+    entries = [
+        "*/*",
+        "./*",
+        "*/*",
+        "a/*",
+        "b/*",
+        "*/api.com",
+        "*/*.api.com",
+        "~/*",
+        "*/web.b.svc.cluster.local",
+        "~b/*",
+    ]
+    hosts = draw(st.lists(st.sampled_from(entries), min_size=1, max_size=2, unique=False))
+    written = ", ".join(f"'{one}'" for one in dict.fromkeys(hosts))
+    spec = {
+        "workloadSelector": draw(st.sampled_from(["", "", "{labels: {app: web}}"])),
+        "egress": f"[{{hosts: [{written}]}}]",
+        "outboundTrafficPolicy": draw(st.sampled_from(["", "{}", "{mode: ALLOW_ANY}"])),
+    }
+    return draw(document("Sidecar", _flow(spec)))
+
+
+@st.composite
+def gateways(draw: Any) -> str:
+    servers = []
+    for number in draw(st.lists(st.sampled_from([80, 8080]), min_size=1, max_size=2)):
+        port = f"{{number: {number}, name: p{len(servers)}, protocol: HTTP}}"
+        hosts = draw(st.sampled_from(["['*']", "[api.com]", "['*.com']", "['a/*']", "['./*']"]))
+        tls = draw(st.sampled_from(["", "", "{httpsRedirect: true}"]))
+        servers.append(_flow({"port": port, "hosts": hosts, "tls": tls}))
+    selector = draw(st.sampled_from(["{istio: ingress}", "{istio: ingress, app: web}", "{istio: other}"]))
+    return draw(document("Gateway", _flow({"selector": selector, "servers": f"[{', '.join(servers)}]"})))
+
+
+@st.composite
+def service_entries(draw: Any) -> str:
+    resolution = draw(st.sampled_from(["STATIC", "STATIC", "DNS", "NONE"]))
+    hosts = draw(st.lists(host, min_size=1, max_size=2, unique=True))
+    if resolution == "DNS":
+        hosts = [one for one in hosts if not one.startswith("*")] or ["api.com"]
+    written = ", ".join(f"'{one}'" for one in hosts)
+    members = draw(st.sampled_from(["endpoints", "selector"]))
+    spec = {
+        "hosts": f"[{written}]",
+        "addresses": draw(st.sampled_from(["", "", "[10.1.1.1]", "[10.1.1.1, 10.1.1.2]"])),
+        "ports": draw(
+            st.sampled_from(
+                [
+                    "[{number: 80, name: http, protocol: HTTP}]",
+                    "[{number: 80, name: grpc, protocol: GRPC}, {number: 90, name: http, protocol: HTTP}]",
+                    "[{number: 90, name: tcp, protocol: TCP}]",
+                ]
+            )
+        ),
+        "resolution": resolution,
+        "exportTo": draw(entry_exports),
+    }
+    if resolution == "STATIC" and members == "selector":
+        spec["workloadSelector"] = "{labels: {app: web}}"
+    elif resolution == "STATIC":
+        spec["endpoints"] = "[{address: 10.0.0.1, labels: {version: v1}}, {address: 10.0.0.2}]"
+    return draw(document("ServiceEntry", _flow(spec), own_name=draw(st.sampled_from(["one", "two", "three", "four"]))))
+
+
+@st.composite
+def workload_entries(draw: Any) -> str:
+    labels = draw(st.sampled_from(["{app: web}", "{app: web, version: v1}", "{app: other}"]))
+    address = draw(st.sampled_from(["10.0.0.1", "10.9.0.1"]))
+    return draw(document("WorkloadEntry", _flow({"address": address, "labels": labels})))
+
+
+@st.composite
+def services(draw: Any) -> str:
+    spec = {
+        "selector": draw(st.sampled_from(["", "{app: web}"])),
+        "ports": draw(
+            st.sampled_from(
+                [
+                    "[{port: 80, name: http}]",
+                    "[{port: 80, name: http, targetPort: named}, {port: 90, name: tcp}]",
+                    "[{port: 80, name: grpc, targetPort: 8080}]",
+                ]
+            )
+        ),
+        "clusterIP": draw(st.sampled_from(["", "10.1.1.1", "10.1.1.3"])),
+    }
+    export = draw(st.sampled_from(["", "", "", "'*'", "'.'", "'~'", "a"]))
+    meta = {
+        "name": draw(st.sampled_from(["web", "one"])),
+        "namespace": draw(space),
+        "annotations": f"{{networking.istio.io/exportTo: {export}}}" if export else "",
+    }
+    return f"apiVersion: v1\nkind: Service\nmetadata: {_flow(meta)}\nspec: {_flow(spec)}\n"
+
+
+@st.composite
+def slices(draw: Any) -> str:
+    members = draw(st.lists(st.sampled_from(["10.0.0.1", "10.0.0.2", "10.9.0.1"]), max_size=2, unique=True))
+    listed = ", ".join(
+        f"{{addresses: [{one}], conditions: {{ready: {str(draw(st.booleans())).lower()}}}, "
+        "targetRef: {kind: Pod, name: pod}}"
+        for one in members
+    )
+    meta = _flow({"name": draw(name), "namespace": draw(space), "labels": "{kubernetes.io/service-name: web}"})
+    return (
+        f"apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {meta}\naddressType: IPv4\n"
+        f"ports: [{{name: http, port: 7070}}]\nendpoints: [{listed}]\n"
+    )
+
+
+@st.composite
+def pods(draw: Any) -> str:
+    labels = draw(st.sampled_from(["{app: web}", "{app: web, version: v1}", "{app: other}"]))
+    meta = _flow({"name": "pod", "namespace": draw(space), "labels": labels})
+    address = draw(st.sampled_from(["10.0.0.1", "10.9.0.1"]))
+    port = draw(st.sampled_from(["", "{name: named, containerPort: 7777}"]))
+    return (
+        f"apiVersion: v1\nkind: Pod\nmetadata: {meta}\nspec: {{containers: [{{name: main, ports: [{port}]}}]}}\n"
+        f"status: {{podIP: {address}}}\n"
+    )
+
+
+@st.composite
+def mesh_configs(draw: Any) -> str:
+    settings = [
+        "connectTimeout: 2s",
+        "outboundTrafficPolicy: {}",
+        "rootNamespace: b",
+        "defaultServiceExportTo: ['.']",
+        "defaultVirtualServiceExportTo: [a]",
+        "defaultDestinationRuleExportTo: ['.']",
+        "defaultHttpRetryPolicy: {attempts: 1}",
+        "dnsRefreshRate: 3s",
+    ]
+    chosen = draw(st.lists(st.sampled_from(settings), min_size=1, max_size=3, unique=True))
+    return f"apiVersion: pidalio.dev/v1\nkind: MeshConfig\nmetadata: {{name: mesh}}\nspec: {{{', '.join(chosen)}}}\n"
+
+
+documents = st.one_of(
+    service_entries(),
+    virtual_services(),
+    services(),
+    destination_rules(),
+    service_entries(),
+    virtual_services(),
+    services(),
+    gateways(),
+    slices(),
+    pods(),
+    workload_entries(),
+    sidecars(),
+    mesh_configs(),
+)
+BASE = [
+    "\napiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: a}\nspec: {selector: {app: web}, clusterIP: 10.1.1.1, ports: [{port: 80, name: http, targetPort: 8080}, {port: 90, name: grpc}]}\n",
+    "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: b}\nspec: {selector: {app: web}, ports: [{port: 80, name: http}, {port: 5432, name: tcp}]}\n",
+    "apiVersion: v1\nkind: Pod\nmetadata: {name: base-1, namespace: a, labels: {app: web, version: v1}}\nstatus: {podIP: 10.9.0.1}\n",
+    "apiVersion: networking.istio.io/v1\nkind: WorkloadEntry\nmetadata: {name: base-2, namespace: a}\nspec: {address: 10.0.0.2, labels: {app: web, version: v2}}\n",
+    "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: base-api, namespace: a}\nspec: {hosts: [api.com], addresses: [10.1.1.1], resolution: STATIC, endpoints: [{address: 10.0.0.7}], ports: [{number: 80, name: http, protocol: HTTP}]}\n",
+    "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: base-api, namespace: b}\nspec: {hosts: [api.com], resolution: DNS, ports: [{number: 80, name: http, protocol: HTTP}, {number: 90, name: http2, protocol: HTTP}]}\n",
+    "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: base-wild, namespace: b}\nspec: {hosts: ['*.api.com'], resolution: NONE, ports: [{number: 80, name: http, protocol: HTTP}]}\n",
+    "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: base-web, namespace: a}\nspec:\n  hosts: [web, alone.com]\n  http:\n  - {match: [{sourceNamespace: b}, {headers: {user: {exact: x}}}], route: [{destination: {host: web, subset: v2}}]}\n  - route: [{destination: {host: web, subset: v1}, weight: 9}, {destination: {host: api.com}, weight: 1}]\n",
+    "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: base-api, namespace: b}\nspec: {hosts: [api.com, x.api.com], exportTo: ['.', c], http: [{route: [{destination: {host: web.b.svc.cluster.local}}]}]}\n",
+    "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: base-edge, namespace: a}\nspec: {hosts: ['*.com'], gateways: [base, mesh], http: [{match: [{uri: {prefix: /a}}], route: [{destination: {host: web}}]}]}\n",
+    "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: base-web, namespace: a}\nspec: {host: web, subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]}\n",
+    "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: base-wide, namespace: istio-system}\nspec: {host: '*.com', trafficPolicy: {loadBalancer: {simple: RANDOM}}}\n",
+    "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: base, namespace: a}\nspec: {selector: {istio: ingress}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]}\n",
+    "apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {name: base, namespace: c}\nspec: {egress: [{hosts: ['b/*', '*/web.a.svc.cluster.local']}]}\n",
+]
+"""A world to begin with, in which everything is there once; a history takes any part of it away and puts it back."""
+
+VARIANTS = (
+    ("podIP: 10.9.0.1", "podIP: 10.9.0.2"),
+    ("version: v1}", "version: v2}"),
+    ("app: web, version", "app: other, version"),
+    ("address: 10.0.0.2", "address: 10.0.0.3"),
+    ("weight: 9", "weight: 5"),
+    ("targetPort: 8080", "targetPort: named"),
+    ("podIP: 10.9.0.1}", "podIP: 10.9.0.1, conditions: [{type: Ready, status: 'False'}]}"),
+    ("name: grpc}", "name: tcp}"),
+    ("port: 90", "port: 91"),
+    ("clusterIP: 10.1.1.1", "clusterIP: 10.1.1.2"),
+    ("exportTo: ['.', c]", "exportTo: [a]"),
+    ("hosts: [api.com]", "exportTo: ['.'], hosts: [api.com]"),
+    ("gateways: [base, mesh]", "gateways: [base]"),
+    ("hosts: [web, alone.com]", "hosts: [web]"),
+    ("resolution: DNS", "resolution: NONE"),
+    ("sourceNamespace: b", "sourceNamespace: a"),
+    ("{headers: {user", "{sourceLabels: {app: web}, headers: {user"),
+    ("simple: RANDOM", "simple: ROUND_ROBIN"),
+    ("hosts: ['b/*'", "hosts: ['a/*'"),
+    ("hosts: ['*']", "hosts: ['*.api.com'], tls: {httpsRedirect: true}"),
+    ("subset: v2}", "subset: gone}"),
+    (
+        "metadata: {name: base-web, namespace: a}",
+        "metadata: {name: base-web, namespace: a, creationTimestamp: '2021-01-01T00:00:00Z'}",
+    ),
+)
+
+
+def _varied(gone: list[int], variants: list[int]) -> str:
+    text = "---\n".join(one for number, one in enumerate(BASE) if number not in gone)
+    for number in variants:
+        text = text.replace(*VARIANTS[number])
+    return text
+
+
+base = st.builds(
+    _varied,
+    st.lists(st.integers(0, len(BASE) - 1), max_size=2),
+    st.lists(st.integers(0, len(VARIANTS) - 1), max_size=4, unique=True),
+)
+
+files = st.dictionaries(st.sampled_from(["x.yaml", "y.yaml", "z.yaml"]), st.lists(documents, max_size=4), max_size=2)
+
+fed_services = st.builds(
+    lambda where, owner, number, created: Service(
+        where,
+        owner,
+        (Port(number, "http", Protocol.HTTP),),
+        "consul",
+        ObjectRef("Service", owner, "fed"),
+        created=created.strip("'"),
+        selector=(("app", "web"),),
+    ),
+    exact_host.filter(lambda one: "." in one),
+    space,
+    st.sampled_from([80, 90]),
+    st.sampled_from(STAMPS),
+)
+fed_endpoints = st.builds(
+    lambda address, number, health, version: Endpoint(
+        address, 8080, number, health=health, labels=labels_of({"version": version})
+    ),
+    st.sampled_from(["10.0.0.1", "10.0.0.9", "10.9.0.1"]),
+    st.sampled_from([80, 90]),
+    st.sampled_from([Health.HEALTHY, Health.UNHEALTHY]),
+    st.sampled_from(["v1", "v2"]),
+)
+fed_workloads = st.builds(
+    lambda where, address, labels: Workload("fed", where, address, labels_of(labels)),
+    space,
+    st.sampled_from(["10.0.0.5", "10.9.0.1"]),
+    st.sampled_from([{"app": "web"}, {"app": "web", "version": "v2"}, {"app": "other"}]),
+)
+
+
+def sidecar(where: str, **labels: str) -> Proxy:
+    return _proxy(ProxyType.SIDECAR, where, labels, "127.0.0.1:15001")
+
+
+def router(where: str) -> Proxy:
+    return _proxy(ProxyType.ROUTER, where, {"istio": "ingress"}, "")
+
+
+def _proxy(kind: ProxyType, where: str, labels: dict[str, str], outbound: str) -> Proxy:
+    who = "client" if kind is ProxyType.SIDECAR else "edge"
+    return Proxy(kind, "10.9.0.1", who, where, labels=labels_of(labels), outbound=outbound)
+
+
+proxies = st.one_of(
+    st.builds(
+        _proxy,
+        st.just(ProxyType.SIDECAR),
+        st.sampled_from([*SPACES, "c"]),
+        st.sampled_from([{}, {"app": "web"}, {"app": "web", "version": "v1"}]),
+        st.sampled_from(["127.0.0.1:15001", "127.0.0.1:15001", ""]),
+    ),
+    st.builds(
+        _proxy,
+        st.just(ProxyType.ROUTER),
+        st.sampled_from(SPACES),
+        st.sampled_from([{"istio": "ingress"}, {"istio": "ingress", "app": "web"}]),
+        st.just(""),
+    ),
+)
