@@ -7,7 +7,7 @@ Invariant: what is live is the result of accepted input only; a change that cann
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -25,8 +25,11 @@ from pidalio.store.catalog import Catalog
 from pidalio.store.change import Change
 from pidalio.xds.ads import Ads
 from pidalio.xds.node import Node, Peer
+from pidalio.xds.session import Limits
 from pidalio.xds.status import Events, Verdict
 
+_LINGER: Final = 5.0
+"""Seconds for which a removed cluster stays, for requests that chose it before (an injected delay may hold them)."""
 _COLLECT_EVERY = 64
 """Generations between two collections of what no proxy needs any more."""
 
@@ -59,7 +62,7 @@ class ControlPlane:
     ) -> None:
         self.catalog = Catalog()
         self.world = Database(memo=memo)
-        self.ads = Ads(self._resolve, events=events)
+        self.ads = Ads(self._resolve, events=events, limits=Limits(linger=_LINGER))
         self.distribution = Distribution(self.world, self._notify)
         self.history = history
         self.revision = 0
@@ -141,6 +144,7 @@ class ControlPlane:
         with self.distribution.trial(planned.edits) as concerned:
             reports = self._reports_on(planned)
             names = {view.proxy.id: _sorted(dirty) for view, dirty in concerned.items()}
+        self.ads.current(self.world.generation)  # as before, but a trial counts as two generations
         touched = {*planned.added, *planned.changed}
         is_missing = any(one.code in MISSING and one.object in touched for one in reports)
         return _Judgement(reports, names, is_missing)
