@@ -71,18 +71,18 @@ Entries: TypeAlias = tuple[tuple[str, VirtualHostKey], ...]
 @derived
 def virtual_host_keys(world: Database, scope: Scope) -> Entries:
     """Return every virtual host of the scope's table."""
-    result: list[VirtualHostKey] = []
+    result: list[tuple[str, VirtualHostKey]] = []
     claims: dict[HostPort, Claims] = {}
     for found in scope_hosts(world, scope):
-        result += found.keys
+        result += found.entries
         if found.contested:
-            claims |= {(key.host, key.port): found.contested for key in found.keys}
+            claims |= {(key.host, key.port): found.contested for _, key in found.entries}
     known = dict(services.visible_services(world, scope))
-    result += _rule_only(world, scope, known)
-    unusual = ((key.host, key.port) for key in result if not key.host.endswith(_USUAL))
+    result += map(_entry, _rule_only(world, scope, known))
+    unusual = ((key.host, key.port) for _, key in result if not key.host.endswith(_USUAL))
     if denied := denied_names(world, scope.namespace, unusual, claims, known):
-        result = [_without(key, denied.get((key.host, key.port), ())) for key in result]
-    return tuple((f"{names.HTTP_PROXY}/{key.name}", key) for key in result)
+        return tuple((name, _without(key, denied.get((key.host, key.port), ()))) for name, key in result)
+    return tuple(result)
 
 
 def scope_hosts(world: Database, scope: Scope) -> Iterator["ServiceHosts"]:
@@ -119,9 +119,12 @@ def _caller(scope: Scope, rule: Head | None, view: str) -> Caller:
 
 
 class ServiceHosts(msgspec.Struct, frozen=True, gc=False):
-    """The virtual hosts of one service, one per port, and its addresses that other services have too."""
+    """The virtual hosts of one service, one per port, and its addresses that other services have too.
 
-    keys: tuple[VirtualHostKey, ...] = ()
+    Scopes share the entries, names included.
+    """
+
+    entries: Entries = ()
     contested: Claims = ()
 
 
@@ -137,7 +140,11 @@ def service_hosts(world: Database, identity: services.ServiceId, near: bool, cal
         tunnel = not (port.protocol.is_http or port.protocol is Protocol.UNSUPPORTED)
         for_whom = Caller(view=caller.view) if tunnel else caller
         keys.append(VirtualHostKey(host, port.number, owner, for_whom, near, tunnel))
-    return ServiceHosts(tuple(keys), contested(world, found))
+    return ServiceHosts(tuple(map(_entry, keys)), contested(world, found))
+
+
+def _entry(key: VirtualHostKey) -> tuple[str, VirtualHostKey]:
+    return f"{names.HTTP_PROXY}/{key.name}", key
 
 
 def _rule_only(world: Database, scope: Scope, known: Mapping[str, str]) -> Iterator[VirtualHostKey]:
