@@ -130,9 +130,10 @@ class Distribution:
                 names = [name for name in before.keys() | after.keys() if before.get(name) != after.get(name)]
                 self._mark(self._holdings[key], names, dirty)
             elif query is groups_of and key in self._views:
-                for group in {*old} ^ {*new}:
-                    found = self._holdings[group].keys if group in self._holdings else dict(members(self.world, group))
-                    dirty[self._views[key]][type_of(group)].update(found)
+                for group in set(old).difference(new):
+                    dirty[self._views[key]][type_of(group)].update(self._holdings[group].keys)
+                for group in set(new).difference(old):
+                    dirty[self._views[key]][type_of(group)].update(dict(members(self.world, group)))
             elif query is resource_of:
                 for holding in self._holders.get(key, ()):
                     self._mark(holding, ((new or old).name,), dirty)

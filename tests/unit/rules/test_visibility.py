@@ -36,17 +36,18 @@ def restricted(*egress: str, namespace: str = "ns1", name: str = "default", rest
 @pytest.mark.parametrize(
     ("export", "seen_by"),
     [
-        ("", {"ns1", "ns2", "ns3"}),
-        ("*", {"ns1", "ns2", "ns3"}),
+        ("", {"ns1", "ns2", "ns3", "empty"}),
+        ("*", {"ns1", "ns2", "ns3", "empty"}),
         (".", {"ns1"}),
         ("ns2", {"ns2"}),
         (".,ns2", {"ns1", "ns2"}),
+        ("empty", {"empty"}),
         ("~", set()),
     ],
 )
 def test_a_service_is_seen_where_it_is_exported(export, seen_by):
     found = mesh(service("a", "ns1", export=export), service("b", "ns2"), service("c", "ns3"))
-    assert {space for space in ("ns1", "ns2", "ns3") if A in seen_services(found, sidecar(space))} == seen_by
+    assert {space for space in ("ns1", "ns2", "ns3", "empty") if A in seen_services(found, sidecar(space))} == seen_by
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,17 @@ class TestTrial:
             assert "outbound|80||one.com" in concerned[view][CLUSTER]
             assert "http_proxy/one.com:80" in concerned[view][VIRTUAL_HOST]
 
+    def test_a_change_to_a_scope_that_others_hold_and_that_changes_too_is_foreseen(self, world):
+        world.distribution.apply(world.edits(SIDECAR.replace("b/*", "~/*"), "sidecar.yaml"))
+        view = world.distribution.open(sidecar("a"))
+        contents(world.distribution.open(sidecar("elsewhere")))
+        contents(view)
+        everything = world.catalog.replace_all(
+            "files", {"sidecar.yaml": None, "three.yaml": load(ENTRY.format(name="three", space="b"), "three.yaml")}
+        )
+        with world.distribution.trial(everything.edits) as concerned:
+            assert "outbound|80||three.com" in concerned[view][CLUSTER]
+
     def test_a_gateways_first_port_is_foreseen(self, world):
         view = world.distribution.open(router("a"))
         gateway = (
