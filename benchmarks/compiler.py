@@ -3,6 +3,7 @@
 Prints one JSON line per figure; `make bench` collects them.
 """
 
+import asyncio
 import gc
 import json
 import statistics
@@ -16,7 +17,8 @@ from pidalio.api.load import load
 from pidalio.derive import Database
 from pidalio.model import Endpoint, Proxy, ProxyType, labels_of
 from pidalio.pipeline import groups_of, members, resource_of
-from pidalio.server.distribution import Distribution
+from pidalio.server.distribution import Distribution, View
+from pidalio.server.warming import warm
 from pidalio.store import tables
 from pidalio.store.catalog import Catalog
 
@@ -132,6 +134,59 @@ def whole() -> None:
     figure("1,000 services, 20 namespaces: parsed objects to bytes", statistics.median(runs), "ms", "1500")
 
 
+async def sliced() -> None:
+    """Compile for 20 proxies as the server does, and say how long the event loop was held at most."""
+    loaded = load(mesh_text(1000), "mesh.yaml")
+    catalog = Catalog()
+    distribution = Distribution(Database(), lambda _view, _dirty, _generation: None)
+    held = [0.0]
+
+    async def watch() -> None:
+        last = time.perf_counter()
+        while True:
+            await asyncio.sleep(0)
+            now = time.perf_counter()
+            held[0], last = max(held[0], now - last), now
+
+    watching = asyncio.create_task(watch())
+    await asyncio.sleep(0)
+    gc.collect()
+    gc.freeze()
+    distribution.apply(catalog.replace_all("files", {"mesh.yaml": loaded}).edits)
+    await asyncio.sleep(0)
+    distribution.apply({tables.ENDPOINTS: endpoints(1000)})
+    for space in range(20):
+        await warm(distribution.world, proxy(space))
+        distribution.open(proxy(space))
+        await asyncio.sleep(0)
+    watching.cancel()
+    gc.unfreeze()
+    figure("1,000 services, 20 namespaces: the event loop held at most", held[0] * 1000, "ms", "50")
+
+
+def one_route() -> None:
+    """Change one route among 1,000 virtual hosts."""
+    pushed: list[tuple[str, str]] = []
+    size = [0]
+
+    def notify(view: View, dirty: Any, _generation: int) -> None:
+        for type_url, names in dirty.items():
+            for name in names:
+                found = view.get(type_url, name)
+                pushed.append((type_url, name))
+                size[0] += len(found.body) if found else 0
+
+    distribution = Distribution(Database(), notify)
+    catalog = Catalog()
+    distribution.apply(catalog.replace_all("files", {"mesh.yaml": load(mesh_text(1000), "mesh.yaml")}).edits)
+    compile_all(distribution, [proxy(0)])
+    text = SERVICE.format(n=20, space=0).replace("weight: 90", "weight: 80")
+    rule = next(one for one in load(text, "w.yaml").parsed if one.ref and one.ref.kind == "VirtualService")
+    distribution.apply({tables.VIRTUAL_SERVICES: {("ns0", "s20"): rule.object}})
+    figure("one changed route among 1,000 virtual hosts: resources sent", len(pushed), "resources", "1")
+    figure("one changed route among 1,000 virtual hosts: bytes (two routes)", size[0], "bytes", "1024")
+
+
 def changes(count: int) -> dict[str, list[float]]:
     """Return the milliseconds of endpoint and weight changes among `count` services."""
     distribution, catalog = world_of(count)
@@ -203,6 +258,8 @@ def main() -> None:
     small, large = (100, 10_000) if "--quick" not in sys.argv else (100, 1_000)
     reading()
     whole()
+    asyncio.run(sliced())
+    one_route()
     few, many = changes(small), changes(large)
     for kind, target in (("endpoint", "2"), ("weight", "5")):
         median = statistics.median(many[kind])

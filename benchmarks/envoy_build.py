@@ -35,7 +35,7 @@ RETRY = RetryPlan(2, ("connect-failure", "refused-stream", "unavailable", "cance
 def virtual_host(clusters: int, routes: int = 1) -> VirtualHostPlan:
     shares = tuple(WeightedCluster(f"outbound|80|v{number}|{HOST}", 50) for number in range(clusters))
     origin = Origin(RULE, "http[0]") if clusters > 1 else None
-    route = RoutePlan(MatchPlan(), ForwardPlan(shares, retry=RETRY), operation=f"{HOST}:80/*", origin=origin)
+    route = RoutePlan(MatchPlan(), ForwardPlan(shares, retry=RETRY), origin=origin)
     return VirtualHostPlan(f"{HOST}:80", DOMAINS, (route,) * routes, origin=origin)
 
 

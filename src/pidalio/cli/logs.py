@@ -97,7 +97,7 @@ def line_of(proxy: str, entry: dict[str, Any]) -> str:
     to = _instance(entry) or entry.get("upstream_host") or ""
     cluster = entry.get("upstream_cluster")
     went = f" → {to or 'nowhere'}{f' ({cluster})' if cluster else ''}" if to or cluster else ""
-    rule = _rule(entry.get("rule"))
+    rule = " ".join(part for part in (_rule(entry.get("rule")), str(entry.get("reason") or "")) if part)
     return f"{when} {proxy}  {request}  {answer}{went}{f'  [{rule}]' if rule else ''}"
 
 
@@ -107,11 +107,13 @@ def _instance(entry: dict[str, Any]) -> str:
 
 
 def _rule(found: Any) -> str:
-    if not isinstance(found, dict):
-        return ""
-    name = "/".join(str(found[key]) for key in ("namespace", "name") if found.get(key))
-    parts = (found.get("kind"), name, found.get("path"), found.get("reason"))
-    return " ".join(str(part) for part in parts if part)
+    """Return `virtual-service default/reviews http[0]` for what Envoy's metadata says of the rule."""
+    config = found.get("config") if isinstance(found, dict) else None
+    match str(config or "").split("/"):
+        case [*_, "namespaces", namespace, kind, name]:
+            return f"{kind} {namespace}/{name} {found.get('path') or ''}".rstrip()
+        case _:
+            return ""
 
 
 def _show(proxy: str, entry: dict[str, Any], form: str) -> None:

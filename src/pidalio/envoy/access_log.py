@@ -29,7 +29,8 @@ FIELDS = {
     "upstream_workload": "%UPSTREAM_METADATA(pidalio:workload)%",
     "downstream_local_address": "%DOWNSTREAM_LOCAL_ADDRESS%",
     "downstream_remote_address": "%DOWNSTREAM_REMOTE_ADDRESS%",
-    "rule": "%METADATA(ROUTE:pidalio)%",
+    "rule": "%METADATA(ROUTE:istio)%",
+    "reason": "%METADATA(ROUTE:pidalio:reason)%",
 }
 """What each line holds; values that are absent are left out."""
 

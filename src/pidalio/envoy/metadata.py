@@ -1,7 +1,8 @@
 """Where a resource comes from, written into Envoy's metadata: from an access-log line back to a line of YAML.
 
-Two namespaces: `istio`, with the path of the owning object as Istio writes it, for people's tools;
-`pidalio`, with kind, namespace, name and field path of the rule, stable under moves and comments.
+Of an object of Istio's kinds the namespace `istio` has `config`, the object's path as Istio writes it, for people's
+tools, and `path`, the field path of the rule inside it. Of any other object `pidalio` has kind, namespace, name and
+path, and of every answer that nobody asked for in so many words its `reason`.
 Invariant: nothing here changes unless behaviour or ownership does (no file, no line, no revision).
 """
 
@@ -28,19 +29,21 @@ def write_origin(metadata: pb.Metadata, origin: Origin | None, *, reason: str = 
     if origin is None and not reason:
         return
     namespaces = metadata.filter_metadata
-    own = namespaces[PIDALIO].fields
     if reason:
-        own["reason"].string_value = reason
+        namespaces[PIDALIO].fields["reason"].string_value = reason
     if origin is None:
         return
     owner = origin.object
-    own["kind"].string_value = owner.kind
-    own["name"].string_value = owner.name
-    own["namespace"].string_value = owner.namespace
-    if origin.path:
-        own["path"].string_value = origin.path
     if owner.kind in _ISTIO_KINDS:
-        namespaces[ISTIO].fields["config"].string_value = istio_path(origin)
+        said = namespaces[ISTIO].fields
+        said["config"].string_value = istio_path(origin)
+    else:
+        said = namespaces[PIDALIO].fields
+        said["kind"].string_value = owner.kind
+        said["name"].string_value = owner.name
+        said["namespace"].string_value = owner.namespace
+    if origin.path:
+        said["path"].string_value = origin.path
 
 
 def istio_path(origin: Origin) -> str:

@@ -27,10 +27,10 @@ _REDIRECT_CODES = {
 }
 
 
-def forward_action(plan: ForwardPlan, *, connect: bool) -> pb.RouteAction:
+def forward_action(plan: ForwardPlan, *, connect: bool, retry: bool = True) -> pb.RouteAction:
     """Return the action; the only destination's header edits belong on the route (`virtual_host.route`).
 
-    `connect` ends a CONNECT request here and passes its bytes on.
+    `connect` ends a CONNECT request here and passes its bytes on; without `retry` the virtual host's policy holds.
     """
     action = pb.RouteAction(timeout=duration(plan.timeout))
     # A caller's grpc-timeout ends the stream too. Beside max_stream_duration Envoy ignores `timeout` (observed), so a
@@ -45,7 +45,7 @@ def forward_action(plan: ForwardPlan, *, connect: bool) -> pb.RouteAction:
     elif plan.regex_rewrite is not None:
         action.regex_rewrite.pattern.regex = plan.regex_rewrite.pattern
         action.regex_rewrite.substitution = plan.regex_rewrite.substitution
-    if plan.retry is not None:
+    if plan.retry is not None and retry:
         action.retry_policy.CopyFrom(retry_policy(plan.retry))
     if plan.mirrors:
         action.request_mirror_policies.extend(map(_mirror, plan.mirrors))

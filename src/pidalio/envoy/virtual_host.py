@@ -7,32 +7,40 @@ from pidalio.envoy.filters.cors import CORS, cors_policy
 from pidalio.envoy.filters.fault import FAULT, fault_config
 from pidalio.envoy.metadata import write_origin
 from pidalio.envoy.protos import pack
-from pidalio.envoy.route_action import direct_response_action, forward_action, redirect_action
+from pidalio.envoy.route_action import direct_response_action, forward_action, redirect_action, retry_policy
 from pidalio.envoy.route_match import route_match
 from pidalio.envoy.values import headers_to_add
-from pidalio.ir import DirectResponsePlan, ForwardPlan, HeaderEdits, RedirectPlan, RoutePlan, VirtualHostPlan
+from pidalio.ir import DirectResponsePlan, ForwardPlan, HeaderEdits, RedirectPlan, RetryPlan, RoutePlan, VirtualHostPlan
 
 
 def virtual_host(plan: VirtualHostPlan, name: str = "") -> pb.VirtualHost:
-    """Return the virtual host, called `name` where it travels by itself (`resource.virtual_host_resource`)."""
+    """Return the virtual host, called `name` where it travels by itself (`resource.virtual_host_resource`).
+
+    A retry policy that all its routes share is said once: Envoy gives it to every route that has none of its own.
+    """
+    shared = _shared_retry(plan)
     message = pb.VirtualHost(
         name=name or plan.name,
         domains=plan.domains,
-        routes=[route(each) for each in plan.routes],
+        routes=[route(each, retry=shared is None) for each in plan.routes],
         require_tls=pb.VirtualHost.ALL if plan.require_tls else pb.VirtualHost.NONE,
         include_request_attempt_count=True,
     )
-    write_origin(message.metadata, plan.origin)
+    if shared is not None:
+        message.retry_policy.CopyFrom(retry_policy(shared))
     return message
 
 
-def route(plan: RoutePlan) -> pb.Route:
-    """Return one route with its action, its faults and where it comes from."""
+def _shared_retry(plan: VirtualHostPlan) -> RetryPlan | None:
+    policies = {each.action.retry for each in plan.routes if isinstance(each.action, ForwardPlan)}
+    return policies.pop() if len(policies) == 1 else None
+
+
+def route(plan: RoutePlan, *, retry: bool = True) -> pb.Route:
+    """Return one route with its action, its faults and where it comes from; without `retry` it inherits its retries."""
     message = pb.Route(name=plan.name, match=route_match(plan.match), stat_prefix=plan.stat_prefix)
     _edit_headers(message, plan.request_headers, plan.response_headers)
-    _set_action(message, plan)
-    if plan.operation:
-        message.decorator.operation = plan.operation
+    _set_action(message, plan, retry=retry)
     if plan.fault is not None:
         message.typed_per_filter_config[FAULT].CopyFrom(pack(fault_config(plan.fault)))
     if plan.cors is not None:
@@ -42,10 +50,10 @@ def route(plan: RoutePlan) -> pb.Route:
     return message
 
 
-def _set_action(message: pb.Route, plan: RoutePlan) -> None:
+def _set_action(message: pb.Route, plan: RoutePlan, *, retry: bool) -> None:
     match plan.action:
         case ForwardPlan() as forward:
-            message.route.CopyFrom(forward_action(forward, connect=plan.match.connect))
+            message.route.CopyFrom(forward_action(forward, connect=plan.match.connect, retry=retry))
             if len(forward.clusters) == 1:
                 _edit_headers(message, forward.clusters[0].request_headers, forward.clusters[0].response_headers)
         case RedirectPlan() as redirect:

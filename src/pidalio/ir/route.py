@@ -141,7 +141,6 @@ class RoutePlan(msgspec.Struct, frozen=True, gc=False):
     match: MatchPlan
     action: ForwardPlan | RedirectPlan | DirectResponsePlan
     name: str = ""
-    operation: str = ""
     fault: FaultPlan | None = None
     cors: CorsPlan | None = None
     request_headers: HeaderEdits = HeaderEdits()

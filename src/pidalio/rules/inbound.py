@@ -119,9 +119,7 @@ def inbound_listener(proxy: Proxy, port: InboundPort) -> ListenerPlan:
 
 
 def _http(proxy: Proxy, port: InboundPort, cluster: tuple[WeightedCluster, ...], stat_prefix: str) -> HttpPlan:
-    route = RoutePlan(
-        MatchPlan(), ForwardPlan(cluster), name="default", operation=f"{port.service}:{port.service_port}/*"
-    )
+    route = RoutePlan(MatchPlan(), ForwardPlan(cluster), name="default")
     host = VirtualHostPlan(f"inbound|http|{port.service_port}", ("*",), (route,))
     table = RouteTablePlan(names.inbound_cluster(port.number), (host,))
     return HttpPlan(stat_prefix, table, server_name="istio-envoy", access_log=proxy.access_log)

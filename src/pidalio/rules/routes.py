@@ -92,7 +92,6 @@ def _route(
         match=plan,
         action=forward,
         name=name,
-        operation=_operation(route, row.meta.namespace, context, plan),
         fault=fault_plan(route.fault),
         cors=cors_plan(route.cors_policy),
         request_headers=joined(request, added_request),
@@ -100,16 +99,6 @@ def _route(
         stat_prefix=stat_prefix,
         origin=origin,
     )
-
-
-def _operation(route: HTTPRoute, namespace: str, context: RouteContext, plan: MatchPlan) -> str:
-    destination = route.route[0].destination if route.route else None
-    if destination is None:
-        return ""
-    host = host_reference(destination.host, namespace)
-    port = destination.port.number if destination.port else context.port
-    kind = plan.path.kind.value
-    return f"{host}:{port}{plan.path.value}{'*' if kind in ('prefix', 'segments') else ''}"
 
 
 def _forward(
@@ -228,5 +217,4 @@ def default_route(world: Database, host: str, port: int) -> RoutePlan:
         match=MatchPlan(),
         action=ForwardPlan((WeightedCluster(cluster, 1),), retry=retry_plan(world, None, None)),
         name="default",
-        operation=f"{host}:{port}/*",
     )

@@ -20,7 +20,7 @@ ENTRY = {
     "upstream_cluster": "outbound|9080|v1|reviews.default.svc.cluster.local",
     "upstream_host": "127.1.2.3:9080",
     "upstream_workload": "reviews-v1-0",
-    "rule": {"kind": "VirtualService", "namespace": "default", "name": "reviews", "path": "http[0]"},
+    "rule": {"config": "/apis/networking.istio.io/v1/namespaces/default/virtual-service/reviews", "path": "http[0]"},
 }
 
 
@@ -41,7 +41,7 @@ def write(folder: Path, proxy: str, *entries: dict) -> None:
 def test_a_line_says_request_answer_way_and_rule() -> None:
     assert line_of("front-0.default", ENTRY) == (
         "22:09:28.304 front-0.default  GET reviews:9080/reviews/7  200 3ms → reviews-v1-0 "
-        "(outbound|9080|v1|reviews.default.svc.cluster.local)  [VirtualService default/reviews http[0]]"
+        "(outbound|9080|v1|reviews.default.svc.cluster.local)  [virtual-service default/reviews http[0]]"
     )
 
 

@@ -108,7 +108,6 @@ def _routes() -> tuple[RoutePlan, ...]:
                 mirrors=(MirrorPlan(REVIEWS, 12.5), MirrorPlan("absent")),
             ),
             name="first",
-            operation="reviews:80/*",
             fault=FaultPlan(DelayPlan(1000, 10.0), AbortPlan(5.0, http_status=500)),
             cors=cors,
             request_headers=EDITS,

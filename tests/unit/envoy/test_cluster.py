@@ -72,8 +72,8 @@ def test_metadata_names_rule_and_service_as_istio_does() -> None:
         "config": "/apis/networking.istio.io/v1/namespaces/shop/destination-rule/reviews",
         "services": [{"host": "r.shop.svc", "name": "r", "namespace": "shop"}],
         "subset": "v1",
+        "path": "trafficPolicy",
     }
-    assert written["pidalio"]["path"] == "trafficPolicy"
 
 
 def test_assignments() -> None:

@@ -33,14 +33,14 @@ def test_a_virtual_host_counts_attempts_and_asks_for_tls_when_told() -> None:
 
 
 def test_a_route_says_which_line_of_which_rule_it_is() -> None:
-    written = protos.to_dict(
-        route(RoutePlan(MatchPlan(), TO_C, name="r", operation="op", stat_prefix="s", origin=RULE))
-    )
+    written = protos.to_dict(route(RoutePlan(MatchPlan(), TO_C, name="r", stat_prefix="s", origin=RULE)))
     assert written["metadata"]["filter_metadata"] == {
-        "istio": {"config": "/apis/networking.istio.io/v1/namespaces/shop/virtual-service/reviews"},
-        "pidalio": {"kind": "VirtualService", "namespace": "shop", "name": "reviews", "path": "http[2].match[0]"},
+        "istio": {
+            "config": "/apis/networking.istio.io/v1/namespaces/shop/virtual-service/reviews",
+            "path": "http[2].match[0]",
+        },
     }
-    assert (written["name"], written["decorator"], written["stat_prefix"]) == ("r", {"operation": "op"}, "s")
+    assert (written["name"], written["stat_prefix"]) == ("r", "s")
 
 
 def test_a_default_route_says_nothing() -> None:

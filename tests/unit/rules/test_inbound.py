@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from tests.unit.rules.world import DOMAIN, document, mesh, plans, sidecar
+from tests.unit.rules.world import document, mesh, plans, sidecar
 
 from pidalio.ir import Direction, HttpPlan, TcpPlan
 
@@ -129,7 +129,6 @@ def test_the_way_in_has_no_faults_no_retries_and_no_timeout():
         ("*",),
     )
     assert (route.action.retry, route.action.timeout, route.fault) == (None, 0, None)
-    assert route.operation == f"web.default.{DOMAIN}:80/*"
 
 
 def test_the_application_is_where_the_agent_says():
