@@ -235,7 +235,6 @@ def test_one_route_among_a_thousand_virtual_hosts_is_one_resource():
     assert len(made(changes)) == 1
 
 
-@pytest.mark.xfail(reason="each route repeats the retry policy (222 bytes) and where it comes from (181 bytes)")
 def test_a_virtual_host_with_two_routes_takes_no_more_than_a_kilobyte():
     product, stream, text = _thousand_hosts()
     product.write({"r7.yaml": text.replace("prefix: /new", "prefix: /newer")})
