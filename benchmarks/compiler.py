@@ -79,10 +79,10 @@ def proxy(space: int, number: int = 0, namespace: str = "") -> Proxy:
 
 def figure(name: str, value: float, unit: str, target: str = "", detail: str = "") -> None:
     """Print one figure."""
-    found = {"figure": name, "unit": unit, "value": round(value, 4)}
-    print(
-        json.dumps(found | ({"target": target} if target else {}) | ({"detail": detail} if detail else {})), flush=True
-    )
+    found: dict[str, object] = {"figure": name, "unit": unit, "value": round(value, 4)}
+    found |= {"target": float(target)} if target else {}
+    found |= {"detail": detail} if detail else {}
+    print(json.dumps(found), flush=True)
 
 
 def world_of(count: int) -> tuple[Distribution, Catalog]:

@@ -6,6 +6,7 @@ and one output reads every name.
 """
 
 import gc
+import json
 import statistics
 import time
 import tracemalloc
@@ -82,12 +83,18 @@ def hit_us(world: Database, times: int = 200_000) -> float:
     return best / times * 1e6
 
 
+def figure(name: str, value: float, unit: str, detail: str = "") -> None:
+    found = {"figure": name, "unit": unit, "value": round(value, 2)}
+    print(json.dumps(found | ({"detail": detail} if detail else {}), ensure_ascii=False), flush=True)
+
+
 def main() -> None:
     for size in (100, 10_000):
         world = mesh(size)
-        print(f"{size:6} rows: remembered answer {hit_us(world):8.2f} µs")
+        figure(f"engine, {size:,} rows: a remembered answer (best)", hit_us(world), "µs")
         for what, edit in EDITS.items():
-            print(f"{size:6} rows: {what:17} {median_us(lambda n, w=world, e=edit: w.apply({ROWS: e(n)})):8.1f} µs")
+            taken = median_us(lambda n, w=world, e=edit: w.apply({ROWS: e(n)}))
+            figure(f"engine, {size:,} rows: {what}", taken, "µs")
     tracemalloc.start()
     world = Database()
     world.apply({ROWS: {f"{n:06}": n for n in range(10_000)}})
@@ -97,7 +104,7 @@ def main() -> None:
     gc.collect()
     used = tracemalloc.get_traced_memory()[0] - before
     stats = world.describe()
-    print(f"memory: {used / stats.nodes:.0f} bytes per node ({stats}), values and inputs included")
+    figure("engine: memory per node, its value, edges and inputs included", used / stats.nodes, "bytes", str(stats))
 
 
 if __name__ == "__main__":
