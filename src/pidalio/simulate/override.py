@@ -47,16 +47,20 @@ def effective_timeout(plan: ForwardPlan, arrival: Arrival) -> Timeout:
 
 
 def told_deadline(plan: ForwardPlan, arrival: Arrival) -> HeaderEdits:
-    """Return the edit by which a gRPC upstream learns how long a try may take, where something bounds it.
+    """Return the edit by which a gRPC upstream learns how long a try may take (observed on Envoy 1.40).
 
-    Observed on Envoy 1.40.
+    Where the route has no timeout it is the caller's own deadline, written in milliseconds.
     """
-    timeout = effective_timeout(plan, arrival).milliseconds
-    if not timeout or not arrival.request.is_grpc:
+    if not arrival.request.is_grpc:
         return HeaderEdits()
-    retry = effective_retry(plan, arrival)
-    per_try = retry.per_try_timeout or 0 if retry else 0
-    return HeaderEdits(set=((_GRPC_TIMEOUT, f"{per_try if 0 < per_try < timeout else timeout}m"),))
+    if not plan.timeout:
+        told = _deadline(arrival.request.header(_GRPC_TIMEOUT) or "")
+    else:
+        told = effective_timeout(plan, arrival).milliseconds
+        retry = effective_retry(plan, arrival)
+        per_try = retry.per_try_timeout or 0 if retry else 0
+        told = per_try if 0 < per_try < told else told
+    return HeaderEdits(set=((_GRPC_TIMEOUT, f"{told}m"),)) if told else HeaderEdits()
 
 
 def _deadline(written: str) -> int:
