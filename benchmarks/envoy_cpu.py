@@ -216,7 +216,7 @@ def main() -> None:
                 "figure": "Envoy CPU per request, ours over hand-written",
                 "unit": "x",
                 "value": round(ratio, 3),
-                "target": "1.05",
+                "target": 1.05,
                 "detail": detail,
             }
         )
