@@ -12,10 +12,12 @@ import msgspec
 from pidalio.api.object import Object
 from pidalio.api.places import join
 from pidalio.api.walk import set_fields
-from pidalio.derive import Database
+from pidalio.derive import Database, derived
 from pidalio.model import Report, Severity
 from pidalio.rules.references import references
+from pidalio.store import tables
 from pidalio.store.protocols import protocol_named
+from pidalio.store.tables import Key
 
 
 class _Honoured(msgspec.Struct, frozen=True):
@@ -156,5 +158,24 @@ def _report(item: Object[Any], path: str, message: str = "this field is accepted
 
 
 def reports_for(world: Database, item: Object[Any]) -> tuple[Report, ...]:
-    """Return all that the compiler has to say of one object."""
+    """Return all that the compiler has to say of one object; for rules it is remembered until it may differ."""
+    key = (item.meta.namespace, item.meta.name)
+    if item.kind == "VirtualService" and tables.VIRTUAL_SERVICES.get(world, key) is item:
+        return virtual_service_reports(world, key)
+    if item.kind == "DestinationRule" and tables.DESTINATION_RULES.get(world, key) is item:
+        return destination_rule_reports(world, key)
     return (*not_yet_effective(item), *references(world, item))
+
+
+@derived
+def virtual_service_reports(world: Database, key: Key) -> tuple[Report, ...]:
+    """Return all that there is to say of VirtualService `key`."""
+    row = tables.VIRTUAL_SERVICES.get(world, key)
+    return (*not_yet_effective(row), *references(world, row)) if row else ()
+
+
+@derived
+def destination_rule_reports(world: Database, key: Key) -> tuple[Report, ...]:
+    """Return all that there is to say of DestinationRule `key`."""
+    row = tables.DESTINATION_RULES.get(world, key)
+    return (*not_yet_effective(row), *references(world, row)) if row else ()
