@@ -1,0 +1,106 @@
+"""What a rule names and is not there, or selects nothing: told once, with the field (reference §2.8)."""
+
+import pytest
+from tests.unit.rules.world import document, entry, mesh, mesh_config, rule, service, to, told
+
+V1 = "subsets: [{name: v1, labels: {version: v1}}]"
+
+
+def subsets(host: str, spec: str = V1, namespace: str = "default") -> str:
+    return document("DestinationRule", "dr", f"{{host: {host!r}, {spec}}}", namespace)
+
+
+@pytest.mark.parametrize(
+    ("documents", "codes"),
+    [
+        ((entry("a", "a.com"), rule("r", "r.com", to("a.com"))), []),
+        ((rule("r", "r.com", to("a.com")),), ["unknown-host"]),
+        ((service("a", "far"), rule("r", "r.com", to("a"))), ["unknown-host"]),
+        ((service("a", "far"), rule("r", "r.com", to("a.far"))), ["unknown-host"]),
+        ((service("a", "far"), rule("r", "r.com", to("a.far.svc.cluster.local"))), []),
+        ((entry("a", "a.com", "far", "exportTo: ['.']"), rule("r", "r.com", to("a.com"))), ["unknown-host"]),
+        ((entry("a", "a.com", "far", "exportTo: [default]"), rule("r", "r.com", to("a.com"))), []),
+        (
+            (
+                entry("a", "a.com", "far"),
+                rule("r", "r.com", to("a.com")),
+                mesh_config("{defaultServiceExportTo: ['.']}"),
+            ),
+            ["unknown-host"],
+        ),
+        # a name under a wildcard entry is no service
+        (
+            (entry("a", "'*.com'", rest="resolution: NONE"), rule("r", "r.com", to("a.com"))),
+            ["unknown-host"],
+        ),
+    ],
+)
+def test_destinations(documents, codes):
+    assert [code for code, _, _ in told(mesh(*documents))] == codes
+
+
+@pytest.mark.parametrize(
+    ("documents", "codes"),
+    [
+        ((subsets("a.com"),), []),
+        ((subsets("a.com", namespace="far"),), []),
+        ((subsets("a.com", f"{V1}, exportTo: ['.']", "far"),), ["unknown-subset"]),
+        ((subsets("*.com"),), []),
+        ((subsets("a.com"), document("DestinationRule", "own", "{host: '*.com', subsets: [{name: v2}]}")), []),
+        (
+            (
+                subsets("a.com", namespace="far"),
+                document("DestinationRule", "own", "{host: '*.com', subsets: [{name: v2}]}"),
+            ),
+            ["unknown-subset"],
+        ),
+    ],
+)
+def test_subsets_are_those_that_the_rules_namespace_sees(documents, codes):
+    api = entry("a", "a.com", "far", "endpoints: [{address: 10.0.0.1, labels: {version: v1}}]")
+    found = mesh(api, rule("r", "r.com", "[{route: [{destination: {host: a.com, subset: v1}}]}]"), *documents)
+    assert [code for code, _, _ in told(found, "unknown-subset")] == codes
+
+
+@pytest.mark.parametrize(
+    ("host", "codes"),
+    [
+        ("a.com", []),
+        ("*.com", []),
+        ("x.wild.com", []),
+        ("gone.com", ["unreferenced-host"]),
+        ("a", ["unreferenced-host"]),
+    ],
+)
+def test_policies_for_nobody(host, codes):
+    found = mesh(
+        entry("a", "a.com"),
+        entry("wild", "'*.wild.com'", rest="resolution: NONE"),
+        subsets(host, "subsets: [{name: all}]"),
+    )
+    assert [code for code, _, _ in told(found)] == codes
+
+
+@pytest.mark.parametrize(
+    ("labels", "codes"),
+    [("{version: v1}", []), ("{version: v2}", ["empty-subset"]), ("{}", [])],
+)
+def test_subsets_of_nobody(labels, codes):
+    found = mesh(
+        entry("a", "a.com", rest="endpoints: [{address: 10.0.0.1, labels: {version: v1}}]"),
+        subsets("a.com", f"subsets: [{{name: one, labels: {labels}}}]"),
+    )
+    assert [(code, path) for code, _, path in told(found)] == [(code, "spec.subsets[0].labels") for code in codes]
+
+
+def test_a_deployment_that_would_be_selected_is_enough():
+    documents = (
+        (
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: default}\n"
+            "spec: {template: {metadata: {labels: {app: web, version: v1}}}}\n"
+        ),
+        document("Service", "web", "{selector: {app: web}, ports: [{port: 80, name: http}]}"),
+        document("Endpoints", "web", "subsets: [{addresses: [{ip: 10.0.0.1}], ports: [{name: http, port: 80}]}]\n"),
+        subsets("web"),
+    )
+    assert told(mesh(*documents)) == []
