@@ -150,22 +150,22 @@ def default_words(field: FieldShape) -> str:
 def cli_page() -> str:
     """Return the page of commands: the help of each, as the terminal shows it."""
     root = importlib.import_module("pidalio.cli").main
-    lines = ["# Commands", "", "Exit status: 0 done, 1 refused or false, 2 wrong usage."]
-    for path, command in commands(root, "pidalio"):
-        context = click.Context(command, info_name=path, terminal_width=100, max_content_width=100)
-        lines += ["", f"## `{path}`", "", "```text", command.get_help(context), "```"]
+    lines = ["# Commands", "", "Exit status: 0 done, 1 refused or false, 2 wrong usage, 130 interrupted."]
+    settings = {**root.context_settings, "terminal_width": 100, "max_content_width": 100}
+    for context in contexts(click.Context(root, info_name="pidalio", **settings)):
+        lines += ["", f"## `{context.command_path}`", "", "```text", context.get_help(), "```"]
     return "\n".join(lines) + "\n"
 
 
-def commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
-    """Yield a command and all below it, with the words that call it."""
-    yield path, command
+def contexts(context: click.Context) -> Iterator[click.Context]:
+    """Yield the context of a command and of all below it, as if each had been called."""
+    yield context
+    command = context.command
     if isinstance(command, click.Group):
-        context = click.Context(command, info_name=path)
         for name in command.list_commands(context):
             found = command.get_command(context, name)
             if found is not None and not found.hidden:
-                yield from commands(found, f"{path} {name}")
+                yield from contexts(click.Context(found, info_name=name, parent=context))
 
 
 def link(name: str) -> str:

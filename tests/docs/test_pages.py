@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import socket
+import sys
 from pathlib import Path
 
 import click
@@ -68,11 +69,28 @@ def check_usage(where: str, command: str) -> None:
         return
     at: click.Command = main
     for word in words[1:]:
+        if word == "--":
+            return
         if isinstance(at, click.Group) and word in at.commands:
             at = at.commands[word]
-        elif word.startswith("-"):
-            known = {option for parameter in at.params for option in parameter.opts}
+        elif word.startswith("-") and word != "-":
+            known = {option for parameter in at.params for option in (*parameter.opts, *parameter.secondary_opts)}
             assert word in known, f"{where}: {command}: no option {word}"
+
+
+def test_examples_in_help_are_right() -> None:
+    sys.path.insert(0, str(ROOT / "scripts"))
+    try:
+        from reference import cli_page
+    finally:
+        sys.path.remove(str(ROOT / "scripts"))
+    page = cli_page().replace("\\\n", " ")
+    shown = [line.strip() for line in page.splitlines() if line.startswith("    ") and " pidalio " in f" {line}"]
+    examples = [part.strip() for line in shown for part in re.split(r"&&|\||>|  +(?=\w+ )", line)]
+    checked = [example for example in examples if example.startswith("pidalio ")]
+    assert len(checked) > 20
+    for example in checked:
+        check_usage("--help", example)
 
 
 def test_every_skip_says_why() -> None:
