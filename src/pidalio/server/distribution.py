@@ -2,7 +2,7 @@
 
 A change of input comes out of the engine as a few changed groups and resources; this module knows which proxies hold
 them and names exactly those to the xDS server. Nothing here compares bytes: streams do, by version.
-Invariant: after `apply`, every open view answers as a compile from scratch would (tests/e2e/test_history.py).
+Invariant: after `apply`, every open view answers as a compile from scratch would (tests/derive/test_product.py).
 """
 
 import contextlib
