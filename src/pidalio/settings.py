@@ -5,11 +5,16 @@ Invariant: what listens beyond loopback has mutual TLS.
 
 import contextlib
 import ipaddress
+import os
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from pidalio.errors import UsageError
+
+_LONGEST_SOCKET_PATH: Final = 103
+"""In bytes, on every system that Envoy runs on."""
 
 
 class TlsPaths(msgspec.Struct, frozen=True):
@@ -49,6 +54,9 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
         """Raise `UsageError` when an address is open to others without TLS, or makes no sense."""
         if self.api_address.startswith("unix:"):
             raise UsageError("--api-address is a TCP address: the UNIX socket is always there")
+        path = self.xds_address.removeprefix("unix:")
+        if self.xds_address.startswith("unix:") and not (path and len(os.fsencode(path)) <= _LONGEST_SOCKET_PATH):
+            raise UsageError(f"--xds-address unix:PATH takes a path of at most {_LONGEST_SOCKET_PATH} bytes")
         for option, address in (("--xds-address", self.xds_address), ("--api-address", self.api_address)):
             if address and not is_loopback(address) and self.tls is None:
                 raise UsageError(

@@ -82,7 +82,14 @@ async def _serve(settings: "ServerSettings") -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
-    async with Server(settings, changed=_tell) as server:
+    serving = False
+
+    def tell(applied: "Applied") -> None:
+        if serving:  # what the files hold at the start is told as it stands, below
+            _tell(applied)
+
+    async with Server(settings, changed=tell) as server:
+        serving = True
         for report in server.control.reports():
             click.echo(f"{report.severity.name.lower()}: {report.line()}", err=True)
         click.echo(f"xDS: {server.xds_address}")

@@ -119,7 +119,7 @@ def tcp_socket(address: str) -> socket.socket:
         raise UsageError(f"{address}: no such host here") from error
     except OSError as error:
         listening.close()
-        raise PortInUse(f"cannot listen on {address}: {error.strerror}") from error
+        raise PortInUse(f"cannot listen on {address}: {error.strerror}: stop what holds it, or say another") from error
     listening.setblocking(False)
     return listening
 

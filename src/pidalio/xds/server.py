@@ -7,6 +7,8 @@ Invariant: a writer that its proxy does not read from waits alone; nothing else 
 import asyncio
 import contextlib
 import os
+import socket
+import tempfile
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -16,6 +18,7 @@ import msgspec
 from grpc import aio
 
 from pidalio.errors import InvalidInput, PortInUse, Refused, Unavailable, UsageError
+from pidalio.settings import split_address
 from pidalio.xds.ads import Ads
 from pidalio.xds.node import Node, Peer
 from pidalio.xds.stream import Stream
@@ -80,7 +83,7 @@ class AdsServer:
 
     async def start(self) -> None:
         """Listen; raise `PortInUse` where the address is taken."""
-        await _refuse_if_answered(self.address)
+        await _refuse_if_taken(self.address)
         self._server = aio.server(options=_options(self._transport))
         handler = grpc.stream_stream_rpc_method_handler(self._serve)  # no serialisers: bytes in, bytes out
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {METHOD: handler}),))
@@ -96,7 +99,7 @@ class AdsServer:
             else:
                 port = server.add_secure_port(self.address, credentials(self._tls))
         except RuntimeError as error:
-            raise PortInUse(f"cannot listen on {self.address}: another process holds it, or it is not ours") from error
+            raise PortInUse(f"cannot listen on {self.address}: say another address") from error
         finally:
             os.umask(mask)
         if not self.address.startswith("unix:"):
@@ -249,14 +252,32 @@ def _options(transport: Transport) -> list[tuple[str, int]]:
     ]
 
 
-async def _refuse_if_answered(address: str) -> None:
-    """Raise `PortInUse` when someone listens on a UNIX socket: gRPC would quietly take its path away."""
-    if not address.startswith("unix:"):
-        return
-    path = Path(address.removeprefix("unix:"))
+async def _refuse_if_taken(address: str) -> None:
+    """Raise `PortInUse` where gRPC could not listen: it would write a line of its own, or take a path away."""
+    try:
+        if not address.startswith("unix:"):
+            _try_to_bind(*split_address(address))
+        elif await _is_answered(Path(address.removeprefix("unix:"))):
+            raise PortInUse(
+                f"cannot listen on {address}: another process listens on it: stop it, or say another address"
+            )
+    except OSError as error:
+        reason = error.strerror or error
+        raise PortInUse(f"cannot listen on {address}: {reason}: stop what holds it, or say another address") from error
+
+
+def _try_to_bind(host: str, port: int) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))
+
+
+async def _is_answered(path: Path) -> bool:
+    """Tell whether someone listens on a UNIX socket; raise `OSError` where none can be made."""
     try:
         _, writer = await asyncio.open_unix_connection(str(path))
     except (FileNotFoundError, ConnectionRefusedError):
-        return
+        with tempfile.TemporaryFile(dir=path.parent):
+            return False
     writer.close()
-    raise PortInUse(f"another process listens on {path}")
+    return True
