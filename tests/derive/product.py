@@ -16,6 +16,7 @@ from pidalio.envoy.resource import (
 )
 from pidalio.model import Proxy
 from pidalio.pipeline import groups_of, members, resource_of
+from pidalio.rules.effective import reports_for
 from pidalio.server.distribution import Distribution, View
 from pidalio.store.catalog import Catalog
 
@@ -115,7 +116,9 @@ class Product:
         self.scratch.retain([self.scratch.open(proxy) for proxy in self.streams])
 
     def check(self) -> None:
-        """Every proxy is to hold, and holds, what a compile from scratch says."""
+        """Every proxy is to hold, and holds, what a compile from scratch says; users are told the same, too."""
+        for item in self.catalog.objects():
+            assert reports_for(self.memo.world, item) == reports_for(self.scratch.world, item)
         for proxy, stream in self.streams.items():
             expected = compiled(self.scratch.world, proxy)
             assert contents(self.scratch.open(proxy)) == expected

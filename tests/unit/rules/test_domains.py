@@ -10,6 +10,7 @@ from tests.unit.rules.world import (
     hosts,
     mesh,
     rule,
+    sent_to,
     service,
     sidecar,
     to,
@@ -160,6 +161,31 @@ class TestOneHostInSeveralNamespaces:
         )
         assert set(hosts(found)) == {f"{self.SHARED}:80", f"{self.SHARED}:8080"}
         assert not _clusters(found, "x")[0].http2
+
+    def test_the_older_declaration_of_a_port_holds(self):
+        found = mesh(
+            entry("a-young", self.SHARED, "ns1", ports="80/grpc", created="2024-01-01T00:00:00Z"),
+            entry("b-old", self.SHARED, "ns1", ports="80", created="2020-01-01T00:00:00Z"),
+        )
+        assert not _clusters(found, "x")[0].http2
+
+    def test_a_destination_without_port_means_the_only_one_of_the_service_that_the_client_sees(self):
+        found = mesh(
+            entry("old", self.SHARED, "ns1", ports="8080", created="2020-01-01T00:00:00Z"),
+            entry("new", self.SHARED, "ns2", ports="9090", created="2024-01-01T00:00:00Z"),
+            rule("r", "r.com", to(self.SHARED)),
+        )
+        sent = {client: sent_to(hosts(found, sidecar(client))["r.com:80"].routes[0]) for client in ("ns1", "ns2", "x")}
+        assert sent == {
+            "ns1": f"outbound|8080||{self.SHARED}",
+            "ns2": f"outbound|9090||{self.SHARED}",
+            "x": f"outbound|8080||{self.SHARED}",
+        }
+
+
+def test_a_virtual_host_knows_the_rule_that_governs_it():
+    found = hosts(mesh(entry("a", "a.com"), entry("b", "b.com"), rule("r", "a.com", to("b.com"))))
+    assert [str(found[name].origin) for name in ("a.com:80", "b.com:80")] == ["VirtualService default/r", "None"]
 
 
 def test_ports_that_take_no_requests_are_tunnels_and_udp_is_none():

@@ -219,6 +219,24 @@ class TestHttpsRedirect:
         assert [one.origin.path for one in table.virtual_hosts if one.origin] == ["servers[0].tls.httpsRedirect"]
 
 
+def test_a_destination_without_port_means_what_the_gateways_namespace_sees():
+    shared = (
+        entry("old", "shared.com", "ns1", ports="8080", created="2020-01-01T00:00:00Z"),
+        entry("new", "shared.com", "ns2", ports="9090", created="2024-01-01T00:00:00Z"),
+    )
+    hung_there = rule("r", "a.com", "[{route: [{destination: {host: shared.com}}]}]", rest="gateways: [edge]")
+    found = mesh(*shared, gateway("edge", server()), hung_there)
+    sent = {
+        space: sent_to(plans(found, router(space)).tables[0].virtual_hosts[1].routes[0])
+        for space in ("ns1", "ns2", "x")
+    }
+    assert sent == {
+        "ns1": "outbound|8080||shared.com",
+        "ns2": "outbound|9090||shared.com",
+        "x": "outbound|8080||shared.com",
+    }
+
+
 def test_a_gateway_that_may_not_bind_a_port_takes_its_substitute():
     proxy = msgspec.structs.replace(router(), gateway_address="127.0.0.1", gateway_ports=((80, 8080),))
     (found,) = listeners(mesh(gateway("edge", server())), proxy).values()
