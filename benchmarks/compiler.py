@@ -13,8 +13,9 @@ import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
-from pidalio.api.load import load
+from pidalio.api.load import Loaded, load
 from pidalio.derive import Database
+from pidalio.envoy import protos
 from pidalio.model import Endpoint, Proxy, ProxyType, labels_of
 from pidalio.pipeline import groups_of, members, resource_of
 from pidalio.server.distribution import Distribution, View
@@ -47,6 +48,18 @@ spec: {{host: s{n}, subsets: [{{name: v1, labels: {{version: v1}}}}, {{name: v2,
 """
 
 
+ONE_RULE = """
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: s{n}, namespace: ns{space}}}
+spec:
+  hosts: [s{n}]
+  http:
+  - match: [{{headers: {{user: {{exact: tester}}}}}}]
+    timeout: 2s
+    route: [{{destination: {{host: s{n}}}}}]
+  - route: [{{destination: {{host: s{n}}}}}]
+"""
 SIDECAR = """
 apiVersion: networking.istio.io/v1
 kind: Sidecar
@@ -136,6 +149,7 @@ def whole() -> None:
 
 async def sliced() -> None:
     """Compile for 20 proxies as the server does, and say how long the event loop was held at most."""
+    protos.prepare()  # as the server does at its start
     loaded = load(mesh_text(1000), "mesh.yaml")
     catalog = Catalog()
     distribution = Distribution(Database(), lambda _view, _dirty, _generation: None)
@@ -148,10 +162,10 @@ async def sliced() -> None:
             now = time.perf_counter()
             held[0], last = max(held[0], now - last), now
 
-    watching = asyncio.create_task(watch())
-    await asyncio.sleep(0)
     gc.collect()
     gc.freeze()
+    watching = asyncio.create_task(watch())
+    await asyncio.sleep(0)
     distribution.apply(catalog.replace_all("files", {"mesh.yaml": loaded}).edits)
     await asyncio.sleep(0)
     distribution.apply({tables.ENDPOINTS: endpoints(1000)})
@@ -215,8 +229,33 @@ def changes(count: int) -> dict[str, list[float]]:
     return result
 
 
+def memory_of_one_rule() -> None:
+    """Bytes per service with one rule (a VirtualService of two routes)."""
+    count = 1000
+    text = SERVICE.partition("---")[0] + "---" + ONE_RULE
+    documents = "\n---\n".join(text.format(n=n, space=n % 20) for n in range(count))
+    per_service = _held(load(documents, "mesh.yaml"), endpoints(count)) / count / 1024
+    figure("memory per service with a rule", per_service, "KB", 20.0)
+
+
+def _held(loaded: Loaded, rows: dict[tables.EndpointsKey, tuple[Endpoint, ...]]) -> int:
+    """Return the bytes that a compiled world of `loaded` holds, what was parsed not counted."""
+    gc.collect()
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    distribution = Distribution(Database(), lambda _view, _dirty, _generation: None)
+    catalog = Catalog()
+    distribution.apply(catalog.replace_all("files", {"mesh.yaml": loaded}).edits)
+    distribution.apply({tables.ENDPOINTS: rows})
+    compile_all(distribution, [proxy(0, namespace="elsewhere-0")])
+    gc.collect()
+    held = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    return held
+
+
 def memory() -> None:
-    """Bytes per service, and per further scope of equal content."""
+    """Bytes per service with two rules, and per further scope of equal content."""
     count = 1000
     loaded = load(mesh_text(count), "mesh.yaml")
     rows = endpoints(count)
@@ -230,7 +269,7 @@ def memory() -> None:
     compile_all(distribution, [proxy(0, namespace="elsewhere-0")])
     gc.collect()
     one = tracemalloc.get_traced_memory()[0]
-    figure("memory per service (two rules, three clusters)", (one - before) / count / 1024, "KB", "20")
+    figure("memory per service with two rules and three clusters", (one - before) / count / 1024, "KB")
     compile_all(distribution, [proxy(1, n, "elsewhere-0") for n in range(1, 101)])
     gc.collect()
     same = tracemalloc.get_traced_memory()[0]
@@ -274,6 +313,7 @@ def main() -> None:
             "x",
             "5",
         )
+    memory_of_one_rule()
     memory()
 
 

@@ -74,7 +74,12 @@ def by_hand(address: str, port: int, backend: int, log: Path) -> dict[str, Any]:
         "retry_host_predicate": [{"name": "envoy.retry_host_predicates.previous_hosts", "typed_config": predicate}],
         "host_selection_retry_max_attempts": 5,
     }
-    route = {"match": {"prefix": "/"}, "route": {"cluster": "echo", "timeout": "0s", "retry_policy": retries}}
+    said = {"config": "/apis/networking.istio.io/v1/namespaces/default/virtual-service/echo", "path": "http[0]"}
+    route = {
+        "match": {"prefix": "/"},
+        "route": {"cluster": "echo", "timeout": "0s", "retry_policy": retries},
+        "metadata": {"filter_metadata": {"istio": said}},  # for the log, which is to say the same
+    }
     manager = {
         "@type": f"{extension}.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "hand",

@@ -7,6 +7,7 @@ from typing import Any
 import click
 import msgspec
 
+from pidalio.cli.connection import Connection, server_options
 from pidalio.cli.output import output_option, structured
 from pidalio.errors import NotFound, UsageError
 from pidalio.ir import FaultPlan, RetryPlan
@@ -35,10 +36,9 @@ Examples:
 @click.option("--gateway", is_flag=True, help="With -f: the proxy is a gateway.")
 @click.option("--log", "log_line", metavar="LINE", help="A line of an access log, instead of METHOD and URL.")
 @output_option("text")
-@click.option(
-    "--server", envvar="PIDALIO_SERVER", metavar="ADDRESS", help="Control plane; default: this folder's mesh."
-)
+@server_options
 def explain(
+    connection: Connection,
     method: str | None,
     url: str | None,
     caller: str | None,
@@ -49,7 +49,6 @@ def explain(
     gateway: bool,
     log_line: str | None,
     form: str,
-    server: str | None,
 ) -> None:
     """Explain what the proxy of a workload does with a request.
 
@@ -68,7 +67,7 @@ def explain(
     else:
         from pidalio.cli.explain_live import explain_live
 
-        decision, where = explain_live(server, caller, request)
+        decision, where = explain_live(connection, caller, request)
     if form != "text":
         structured(placed(decision, where), form)
     else:

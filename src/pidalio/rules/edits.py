@@ -8,13 +8,14 @@ from pidalio.api.virtual_service import HeaderOperations, Headers
 from pidalio.ir import HeaderEdits
 
 _HOST = ("host", ":authority")
+_NONE = HeaderEdits()
 
 
 def request_edits(headers: Headers | None) -> tuple[HeaderEdits, str]:
     """Return the edits of the request, and the host to rewrite to ("" for none)."""
     operations = headers.request if headers else None
     if operations is None:
-        return HeaderEdits(), ""
+        return _NONE, ""
     hosts = [value for name, value in (*operations.set, *operations.add) if name.lower() in _HOST]
     return _edits(operations), hosts[0] if hosts else ""
 
@@ -22,7 +23,7 @@ def request_edits(headers: Headers | None) -> tuple[HeaderEdits, str]:
 def response_edits(headers: Headers | None) -> HeaderEdits:
     """Return the edits of the response."""
     operations = headers.response if headers else None
-    return _edits(operations) if operations else HeaderEdits()
+    return _edits(operations) if operations else _NONE
 
 
 def joined(first: HeaderEdits, second: HeaderEdits) -> HeaderEdits:

@@ -8,6 +8,7 @@ nothing that did not change; one process at a time owns a mesh's folder, and giv
 import asyncio
 import contextlib
 import fcntl
+import gc
 import logging
 import os
 import time
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from pidalio.api.load import Loaded
+from pidalio.envoy import protos
 from pidalio.errors import HistoryUnavailable, PortInUse, Refused
 from pidalio.history import SqliteHistory
 from pidalio.http import discovery
@@ -105,8 +107,11 @@ class Server:
         )
         self.served.leases.restore()
         stack.callback(self.served.leases.close)
+        await asyncio.to_thread(protos.prepare)
         await self._follow_files(stack)
         self.control.catalog.forget()
+        gc.collect()
+        gc.freeze()  # what was loaded stays: no later collection, which would hold the loop, looks at it again
         await self._serve_proxies(stack)
         await self._open_doors(stack)
         discovery.publish(self.data, discovery.Pointer(f"unix:{self.api_socket}", self.xds_address, os.getpid()))
