@@ -60,6 +60,23 @@ def test_a_file_that_keeps_changing_is_not_believed_until_it_rests():
     assert world.at(20, a=seen(service("c", 19))) == {"r/a": "c"}
 
 
+def test_the_time_that_a_large_file_took_to_parse_counts_as_quiet():
+    world = World(a=GOOD)
+    large = Seen(OTHER.digest, OTHER.loaded, age=0.75)
+    assert world.at(10, a=large) == {}
+    assert world.settling.next_look() == 10.25
+    assert world.at(10.25, a=large) == {"r/a": "b"}
+
+
+def test_a_file_that_took_long_to_parse_is_looked_at_once_more():
+    world = World(a=GOOD)
+    assert world.at(10, a=Seen(OTHER.digest, OTHER.loaded, age=7)) == {}
+    again = world.settling.next_look()
+    assert again is not None
+    assert again > 10
+    assert world.at(again, a=GOOD) == {}
+
+
 def test_a_change_taken_back_is_no_change():
     world = World(a=GOOD)
     world.at(10, a=OTHER)

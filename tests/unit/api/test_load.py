@@ -1,3 +1,4 @@
+import gc
 import json
 
 import pytest
@@ -67,3 +68,15 @@ def test_a_list_in_a_broken_document_keeps_its_reports():
     loaded = load(text, "f.yaml")
     assert [report.code for report in loaded.all_reports()] == ["duplicate-key"]
     assert loaded.parsed[0].object is None
+
+
+@pytest.mark.parametrize("text", [SERVICE % "a", "a: ["])
+def test_the_collector_is_left_as_it_was(text):
+    load(text, "f")
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        load(text, "f")
+        assert not gc.isenabled()
+    finally:
+        gc.enable()

@@ -81,7 +81,8 @@ class Looker:
         trusted = None if is_fresh else signature
         if known and known.seen.digest == digest:
             return Known(trusted, known.seen)
-        return Known(trusted, Seen(digest, load(content, name, self._namespace)))
+        loaded = load(content, name, self._namespace)
+        return Known(trusted, Seen(digest, loaded, max(self._now_ns() - moment, 0) / 1e9))
 
 
 def failed(report: Report) -> Seen:

@@ -6,11 +6,15 @@ Pure: it is told the time (seconds) and what was seen, and answers what to deliv
 """
 
 from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 
 from pidalio.api.load import Loaded
 from pidalio.model import Severity
+
+_AGAIN: Final = 0.001
+"""Only the first look is believed at once: what was read long ago is looked at again, this many seconds later."""
 
 
 class Patience(msgspec.Struct, frozen=True):
@@ -27,10 +31,14 @@ class Patience(msgspec.Struct, frozen=True):
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """One file as read: a digest of its bytes (or of why there are none), and what they held."""
+    """One file as read: a digest of its bytes (or of why there are none), and what they held.
+
+    `age` is how many seconds before the end of the look its bytes were read: parsing a large file takes time.
+    """
 
     digest: str
     loaded: Loaded
+    age: float = 0.0
 
     @property
     def is_doubtful(self) -> bool:
@@ -131,7 +139,8 @@ class Settling:
     def _wait(self, unit: str, seen: Seen | None, now: float, patience: float) -> None:
         old = self._pending.get(unit)
         if old is None or (old.seen and old.seen.digest) != (seen and seen.digest):
-            self._pending[unit] = Pending(seen, now, now + patience)
+            since = now - seen.age if seen else now
+            self._pending[unit] = Pending(seen, since, max(since + patience, now + _AGAIN))
 
 
 def is_inside(unit: str, folder: str) -> bool:
