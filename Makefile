@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 FULL_SIZE := PIDALIO_DIFFERENTIAL_SETS=400
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test e2e check lint types layers docs-test differential format bench docs lock clean
+.PHONY: help setup demo test e2e check lint types layers docs-test histories differential format bench docs lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,7 +30,7 @@ test: setup ## Run the tests, real Envoy included
 e2e: setup
 	$(PYTEST) tests/e2e $(ARGS)
 
-check: setup lint types layers docs-test differential ## Run everything that must hold before a merge, besides the tests
+check: setup lint types layers docs-test histories differential ## Run everything that must hold before a merge, besides the tests
 
 lint: setup
 	$(BIN)/ruff check .
@@ -47,6 +47,9 @@ docs-test: setup
 
 differential: setup
 	$(FULL_SIZE) $(PYTEST) tests/differential $(ARGS)
+
+histories: setup
+	PIDALIO_HYPOTHESIS=large $(PYTEST) tests/derive/test_product.py $(ARGS)
 
 format: setup ## Put the code into the project's form
 	$(BIN)/ruff check --fix .

@@ -150,6 +150,17 @@ def test_a_subset_is_added_to_one_services_clusters(mesh):
     mesh.check()
 
 
+def test_the_order_of_subsets_means_nothing(mesh):
+    ref = ObjectRef("DestinationRule", "ns1", "s4")
+    written = "{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}"
+    turned = "\n  {name: v2, labels: {version: v2}},\n  {name: v1, labels: {version: v1}}\n  "
+    line = mesh.catalog.place(ref, 'subsets["v1"].labels').line
+    mesh.change("s4.yaml", written, turned)
+    assert mesh.sent() == {}
+    assert mesh.catalog.place(ref, 'subsets["v1"].labels').line == line + 2
+    mesh.check()
+
+
 def test_a_new_service_comes_to_those_who_see_it(mesh):
     text = SERVICE.format(n=99, space=2)
     mesh.write({"new.yaml": text})

@@ -143,10 +143,15 @@ def subsets(world: Database, view: str, identity: ServiceId) -> tuple[SubsetLabe
     """Return the subsets of a service: those of all its rules united, the first definition of a name stays."""
     found: dict[str, SubsetLabels] = {}
     for row in _rows(world, view, identity):
-        for index, subset in enumerate(row.spec.subsets):
-            origin = Origin(row.ref, f"subsets[{index}]")
+        for subset in row.spec.subsets:
+            origin = Origin(row.ref, subset_path(subset.name))
             found.setdefault(subset.name, SubsetLabels(subset.name, labels_of(subset.labels), origin))
     return tuple(found.values())
+
+
+def subset_path(name: str) -> str:
+    """Return the field path of a subset: by its name, so that an order changed in a file changes no cluster."""
+    return f'subsets["{name}"]'
 
 
 def subset(world: Database, view: str, identity: ServiceId, name: str) -> SubsetLabels | None:
@@ -171,10 +176,10 @@ def policy(world: Database, view: str, identity: ServiceId, port: int, subset_na
     top = next((row for row in rows if row.spec.traffic_policy), rows[0])
     result = _with_policy(Policy(origin=Origin(top.ref)), top, top.spec.traffic_policy, "", port)
     for row in rows:
-        for index, one in enumerate(row.spec.subsets):
+        for one in row.spec.subsets:
             if subset_name and one.name == subset_name:
                 result = msgspec.structs.replace(result, origin=Origin(row.ref))
-                return _with_policy(result, row, one.traffic_policy, f"subsets[{index}].", port)
+                return _with_policy(result, row, one.traffic_policy, f"{subset_path(one.name)}.", port)
     return result
 
 

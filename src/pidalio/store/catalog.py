@@ -17,7 +17,7 @@ from pidalio.api.parse import Parsed
 from pidalio.model import ObjectRef, Place, Report, Severity
 from pidalio.store.applying import cannot_apply, cannot_delete
 from pidalio.store.change import API, Change, Owner, Write
-from pidalio.store.claims import Live, located
+from pidalio.store.claims import Live, by_position, located
 from pidalio.store.contributions import Contributions, Rows, feed_contributor, object_contributor
 from pidalio.store.journal import Journal
 from pidalio.store.rows import rows_of
@@ -144,11 +144,12 @@ class Catalog:
     def place(self, ref: ObjectRef, path: str = "") -> Place | None:
         """Return `file:line` of a field, or of its nearest written ancestor; None when no file holds the object.
 
-        `path` starts at the object (`spec.http[0]`) or inside its spec (`http[0]`).
+        `path` starts at the object (`spec.http[0]`) or inside its spec (`http[0]`); a member of a list that has names
+        may go by its name (`subsets["v1"]`).
         """
         claims, owner = self._standing.claims(ref), self.owner(ref)
         own = next((claim for claim in claims if claim.owner == owner), claims[0] if claims else None)
-        return located(own.places, path) if own else None
+        return located(own.places, by_position(own.object or self.get(ref), path)) if own else None
 
     def locate(self, reports: Iterable[Report]) -> tuple[Report, ...]:
         """Return `reports` with the place of each, where it has none and one is known."""

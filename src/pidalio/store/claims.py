@@ -4,6 +4,7 @@ Invariant: the order in which claims arrive, and how files are split, never deci
 An object is gone only when nobody claims it; it changes only when its claims agree on one good content.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from pidalio.model import ObjectRef, Place, Report, Severity
 from pidalio.store.change import Owner
 
 _ROOT_FIELDS = ("apiVersion", "kind", "metadata", "spec")
+_BY_NAME = re.compile(r'\b(subsets)\["([^"]+)"\]')
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -83,6 +85,16 @@ def located(places: Places, path: str) -> Place | None:
     if not path or path.startswith(_ROOT_FIELDS) or found != places.place(""):
         return found
     return places.place(f"spec.{path}")
+
+
+def by_position(item: Object[Any] | None, path: str) -> str:
+    """Return `path` with a member that goes by its name (`subsets["v1"]`) turned into its position (`subsets[0]`)."""
+    found = _BY_NAME.search(path)
+    if found is None or item is None:
+        return path
+    members = getattr(item.spec, found[1], ())
+    position = next((index for index, one in enumerate(members) if one.name == found[2]), None)
+    return path if position is None else f"{path[: found.start()]}{found[1]}[{position}]{path[found.end() :]}"
 
 
 def _owner(claims: Sequence[Claim], content: Object[Any], accepted: Live | None) -> Owner:

@@ -251,8 +251,8 @@ def test_the_origin_is_the_block_that_decided():
     spec = f"trafficPolicy: {{{RANDOM}}}, subsets: [{{name: v1, labels: {{a: b}}, trafficPolicy: {{{POOL_1}}}}}]"
     plan = clusters(mesh(REVIEWS, rule("one", "prod", spec)))[f"outbound|80|v1|{HOST}"]
     assert plan.lb_origin.path == "trafficPolicy.loadBalancer"
-    assert plan.connect_timeout_origin.path == "subsets[0].trafficPolicy.connectionPool.tcp.connectTimeout"
-    assert plan.origin.path == "subsets[0]"
+    assert plan.connect_timeout_origin.path == 'subsets["v1"].trafficPolicy.connectionPool.tcp.connectTimeout'
+    assert plan.origin.path == 'subsets["v1"]'
 
 
 def test_the_mesh_has_a_connect_timeout():
