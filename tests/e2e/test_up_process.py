@@ -1,11 +1,14 @@
 """`pidalio up` as users start and end it: nothing is left behind, whatever ends it."""
 
 import asyncio
+import os
+import shutil
 import signal
 import sys
+from pathlib import Path
 
 import pytest
-from tests.e2e.commands import pidalio, processes_in
+from tests.e2e.commands import COMMAND, pidalio, processes_in, started
 from tests.e2e.embedded import ask, free_port, gateway, service, until, workload
 
 from pidalio.http import discovery
@@ -101,6 +104,34 @@ async def test_taken_port_is_one_line(folder, port):
     assert "mesh.yaml:" in line
     assert f"another process listens on 127.0.0.1:{port}" in line
     assert processes_in(folder.path) == {} or sys.platform != "linux"
+
+
+def without_low_ports() -> list[str]:
+    """Return what a command line begins with so that ports below 1024 are out of reach; skip where that cannot be."""
+    if int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text()) < 1024:
+        pytest.skip("this system gives low ports to everyone: sysctl net.ipv4.ip_unprivileged_port_start=1024")
+    if os.geteuid():
+        return []
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        pytest.skip("root needs setpriv to give its rights away: apt-get install util-linux")
+    return [setpriv, "--bounding-set", "-net_bind_service"]
+
+
+@on_linux
+async def test_without_the_right_to_a_low_port_the_gateway_listens_elsewhere_and_says_so(folder):
+    start = without_low_ports()
+    low = 700  # another test of the same suite takes from 100 on
+    while await connects(low + 8000):
+        low += 1
+    folder.write("mesh.yaml", *gateway(low, "front"), service("front"), workload("front"))
+    try:
+        async with started(*start, *COMMAND, "up", folder=folder.path) as up:
+            await up.prints(f"ready: 1 workloads, 2 proxies; gateway: http://127.0.0.1:{low + 8000}")
+            assert (await ask(low + 8000))[0] == 200
+            assert f"port-moved: Gateway default/way-in: port {low} listens on {low + 8000}" in up.output
+    finally:
+        folder.forget_sockets()
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from pidalio.platforms.local.addresses import INSTANCES, Placement, Subnet, plac
 
 LINUX = sys.platform == "linux"
 _APP_PORTS = range(20000, 32000)  # below the ports that systems give to outgoing connections
+_NET_BIND_SERVICE = 10  # the bit of the capability that low ports need (capabilities(7), linux/capability.h)
 
 
 class AddressPool:
@@ -74,13 +75,23 @@ class AddressPool:
 
 
 def lowest_port() -> int:
-    """Return the lowest port that this process may bind."""
-    if os.geteuid() == 0:
+    """Return the lowest port that this process may bind; root in a container may lack the right to low ones."""
+    if os.geteuid() == 0 and _may_bind_any():
         return 1
     try:
         return int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text())
     except OSError:
         return 1024 if LINUX else 1
+
+
+def _may_bind_any() -> bool:
+    """Tell whether root has CAP_NET_BIND_SERVICE; yes where the system does not say."""
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return True
+    held = [line.split()[1] for line in status.splitlines() if line.startswith("CapEff:")]
+    return not held or bool(int(held[0], 16) >> _NET_BIND_SERVICE & 1)
 
 
 def _claim(subnet: Subnet) -> socket.socket | None:
