@@ -5,7 +5,9 @@ What the bootstrap says is the caller's: it is written as given, readable by thi
 """
 
 import asyncio
+import contextlib
 import json
+import stat
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -164,6 +166,10 @@ class EnvoyProcess:
 
 
 def _write_private(path: Path, text: str) -> None:
+    """Write a file that only this user reads; one that says the same is left as it is: a full disk stops no restart."""
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        if path.read_text() == text and stat.S_IMODE(path.stat().st_mode) == 0o600:
+            return
     path.unlink(missing_ok=True)
     path.touch(mode=0o600)
     path.write_text(text)

@@ -203,8 +203,7 @@ class Mesh:
     def _require_free_ports(self) -> None:
         reports = [port_in_use(one) for one in self.gateway_addresses() if not one.is_free()]
         if reports:
-            *others, last = self.control.catalog.locate(reports)
-            raise InvalidInput(last.line(), others)  # a line each, and no more
+            raise InvalidInput("ports of gateways are in use", self.control.catalog.locate(reports))
 
     def _announce_ports(self) -> None:
         """Tell of new ports that are moved; one that is taken is Envoy's to refuse, and a report then."""
