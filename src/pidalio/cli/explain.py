@@ -138,28 +138,30 @@ def _placed(tree: Any, where: Where) -> Any:
         if set(tree) == {"object", "path"}:
             found["place"] = where(msgspec.convert(tree, Origin))
         return found
-    return [_placed(value, where) for value in tree] if isinstance(tree, list) else tree
+    return [_placed(value, where) for value in tree] if isinstance(tree, list | tuple) else tree
 
 
 def lines(decision: Decision, where: Where) -> Iterator[str]:
     """Yield the answer line by line: listener, virtual host, routes tried, action, outcome."""
     yield f"listener      {decision.listener}  [{where(decision.listener_origin)}]"
     if decision.table:
-        yield f"route table   {decision.table}"
+        yield f"route table   {decision.table}  [{where(decision.listener_origin)}]"
     if decision.host:
         name = decision.host.name or "none"
         yield f"virtual host  {name}: {decision.host.reason}  [{where(decision.host.origin)}]"
     for one in decision.tried:
         yield f"  {_tried(one)}  [{where(one.origin)}]"
     if decision.fault:
-        yield from _fault(decision.fault, where(decision.route.origin if decision.route else None))
+        yield from _fault(decision.fault, where(decision.fault.origin))
+    chosen = decision.route or decision.host
+    by = where(chosen.origin if chosen else None)
     match decision.action:
         case Forwarded() as forwarded:
-            yield from _forwarded(forwarded, where)
+            yield from _forwarded(forwarded, decision.request, by, where)
         case Redirected() as redirected:
-            yield f"redirect      {redirected.status} to {redirected.location}"
+            yield f"redirect      {redirected.status} to {redirected.location}  [{by}]"
         case Answered() as answered:
-            yield f"answer        {answered.status}{f': {answered.reason}' if answered.reason else ''}"
+            yield f"answer        {answered.status}{f': {answered.reason}' if answered.reason else ''}  [{by}]"
         case None:
             pass
     for verdict in decision.verdicts:
@@ -179,35 +181,38 @@ def _fault(fault: FaultPlan, where: str) -> Iterator[str]:
         yield f"fault         abort with {status} for {fault.abort.percent:g} %  [{where}]"
 
 
-def _forwarded(action: Forwarded, where: Where) -> Iterator[str]:
+def _forwarded(action: Forwarded, request: Request, route: str, where: Where) -> Iterator[str]:
     for one in action.destinations:
-        yield from _destination(one, where)
+        yield f"cluster       {_cluster(one)}  [{where(one.origin)}]"
+        if one.known:
+            is_rewritten = (one.authority, one.path) != (request.authority, request.path)
+            yield f"  sent as     {one.authority}{one.path}  [{route if is_rewritten else 'default'}]"
+            yield from _destination(one, where)
     limit = f"{action.timeout.milliseconds} ms" if action.timeout.milliseconds else "none"
-    by = f"header {action.timeout.header}" if action.timeout.header else where(action.timeout.origin)
-    yield f"timeout       {limit}  [{by}]"
+    said = f"header {action.timeout.header}" if action.timeout.header else where(action.timeout.origin)
+    yield f"timeout       {limit}  [{said}]"
     yield f"retries       {_retries(action.retry)}  [{where(action.retry.origin if action.retry else None)}]"
     for mirror in action.mirrors:
         yield f"mirror        {_mirror(mirror)}  [{where(mirror.plan.origin)}]"
 
 
+def _cluster(one: Destination) -> str:
+    return f"{one.cluster}: {one.share:.4g} of the requests{'' if one.known else ', which does not exist'}"
+
+
 def _destination(one: Destination, where: Where) -> Iterator[str]:
-    state = "" if one.known else ", which does not exist"
-    yield f"cluster       {one.cluster}: {one.share:.4g} of the requests{state}  [{where(one.origin)}]"
-    if not one.known:
-        return
-    if one.path or one.authority:
-        yield f"  sent as     {one.authority}{one.path}"
     if one.subset:
-        yield f"  subset      {one.subset}"
+        yield f"  subset      {one.subset}  [{where(one.subset_origin)}]"
     balancing = one.load_balancing.value if one.load_balancing else "none"
     yield f"  balancing   {balancing}  [{where(one.lb_origin)}]"
     yield f"  connect     within {one.connect_timeout} ms  [{where(one.connect_timeout_origin)}]"
+    declared = where(one.pool_origin)
     for endpoint in one.pool.endpoints:
         health = "" if endpoint.health is Health.HEALTHY else f" {endpoint.health.value}"
         name = f" {endpoint.workload}" if endpoint.workload else ""
-        yield f"  endpoint    {endpoint.address}:{endpoint.port}{name}{health}: {endpoint.share:.4g}"
+        yield f"  endpoint    {endpoint.address}:{endpoint.port}{name}{health}: {endpoint.share:.4g}  [{declared}]"
     if not one.pool.endpoints and one.discovery and one.discovery.value == "EDS":
-        yield "  endpoint    none"
+        yield f"  endpoint    none  [{declared}]"
 
 
 def _retries(plan: RetryPlan | None) -> str:

@@ -4,7 +4,7 @@ import enum
 
 import msgspec
 
-from pidalio.model import Health, Labels, Locality, Origin
+from pidalio.model import Health, Labels, Locality, ObjectRef, Origin
 
 
 class Discovery(enum.Enum):
@@ -58,7 +58,7 @@ class ClusterPlan(msgspec.Struct, frozen=True, gc=False):
 
     Times in milliseconds; `assignment` is set for STATIC and DNS clusters, whose endpoints travel with them.
     `host`, `service_name`, `namespace`, `subset`, `port` say which destination it stands for ("" and 0: none).
-    `lb_origin` is the rule that chose the load balancer, None for the default.
+    `lb_origin` is the rule that chose the load balancer, None for the default; `service` declares its endpoints.
     """
 
     name: str
@@ -75,4 +75,5 @@ class ClusterPlan(msgspec.Struct, frozen=True, gc=False):
     namespace: str = ""
     port: int = 0
     subset: str = ""
+    service: ObjectRef | None = None
     origin: Origin | None = None

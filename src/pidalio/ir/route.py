@@ -121,6 +121,7 @@ class FaultPlan(msgspec.Struct, frozen=True, gc=False):
 
     delay: DelayPlan | None = None
     abort: AbortPlan | None = None
+    origin: Origin | None = None
 
 
 class CorsPlan(msgspec.Struct, frozen=True, gc=False):

@@ -122,6 +122,7 @@ def cluster(world: Database, key: ClusterKey) -> ClusterPlan | None:
         namespace=key.owner,
         port=key.port,
         subset=key.subset,
+        service=found.object,
         origin=chosen.origin if chosen else policy.origin,
     )
 

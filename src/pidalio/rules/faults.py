@@ -7,6 +7,7 @@ means 0, the delay comes first, the two draws are independent.
 from pidalio.api.strings import StringMatch
 from pidalio.api.virtual_service import CorsPolicy, FaultAbort, FaultDelay, HTTPFaultInjection, UnmatchedPreflights
 from pidalio.ir import AbortPlan, CorsPlan, DelayPlan, FaultPlan, MatchKind, StringPattern
+from pidalio.model import Origin
 
 _GRPC_STATUS = (
     "OK",
@@ -29,13 +30,13 @@ _GRPC_STATUS = (
 )
 
 
-def fault_plan(stated: HTTPFaultInjection | None) -> FaultPlan | None:
-    """Return the faults, None when there are none."""
+def fault_plan(stated: HTTPFaultInjection | None, origin: Origin) -> FaultPlan | None:
+    """Return the faults, None when there are none; `origin` says where they are stated."""
     if stated is None:
         return None
     delay = _delay(stated.delay) if stated.delay else None
     abort = _abort(stated.abort) if stated.abort else None
-    return FaultPlan(delay, abort) if delay or abort else None
+    return FaultPlan(delay, abort, origin) if delay or abort else None
 
 
 def _delay(stated: FaultDelay) -> DelayPlan | None:

@@ -11,7 +11,7 @@ from pidalio.api.gateway import Gateway, Server
 from pidalio.api.object import Object
 from pidalio.derive import Database, derived
 from pidalio.ir import Direction, HttpPlan, ListenerPlan, RoutePlan, RouteTablePlan, VirtualHostPlan
-from pidalio.model import Labels, Origin, Proxy, host_matches, host_subset_of, labels_of, selects
+from pidalio.model import Labels, ObjectRef, Origin, Proxy, host_matches, host_subset_of, labels_of, selects
 from pidalio.rules import mesh, names, services
 from pidalio.rules.matching import RouteContext
 from pidalio.rules.routes import routes_of
@@ -192,11 +192,12 @@ def gateway_host(world: Database, key: GatewayHostKey) -> VirtualHostPlan:
     for rule, gateway in key.rules:
         context = RouteContext(gateway, key.port, key.namespace, key.labels, key.view)
         routes += routes_of(world, rule, context)
+    oldest = Origin(ObjectRef("VirtualService", *key.rules[0][0])) if routes else None
     ordered = sorted(routes, key=lambda route: route.match.matches_everything)
     return VirtualHostPlan(
         name=key.name,
         domains=(key.host,),
         routes=tuple(ordered),
         require_tls=key.require_tls,
-        origin=key.origin,
+        origin=key.origin or oldest,
     )

@@ -92,7 +92,7 @@ def _route(
         match=plan,
         action=forward,
         name=name,
-        fault=fault_plan(route.fault),
+        fault=fault_plan(route.fault, Origin(row.ref, f"{path}.fault")),
         cors=cors_plan(route.cors_policy),
         request_headers=joined(request, added_request),
         response_headers=joined(response, added_response),

@@ -16,6 +16,7 @@ from pidalio.errors import NotFound
 from pidalio.model import Labels, Proxy, Report, Workload, labels_of
 from pidalio.platforms.files.paths import read_paths
 from pidalio.platforms.local.addresses import subnets
+from pidalio.platforms.local.gateways import gateway_name, label_sets
 from pidalio.platforms.local.workloads import planned_workloads
 from pidalio.rules.effective import reports_for
 from pidalio.store import tables
@@ -72,8 +73,11 @@ class OfflineMesh:
         return msgspec.structs.replace(base, labels=known, outbound=outbound)
 
     def gateway_labels(self, name: str) -> Labels | None:
-        """Return the labels that select the Gateway called `[namespace/]name`, None when there is none."""
+        """Return the labels of the gateway `[namespace/]name`, as `up` calls it or as its Gateway; None without one."""
         namespace, slash, short = name.rpartition("/")
+        for labels in label_sets(self.objects("Gateway")):
+            if gateway_name(labels) == short and namespace in ("", "default"):
+                return labels
         found = tables.GATEWAYS.get(self.world, (namespace if slash else "default", short))
         return labels_of(found.spec.selector) if found else None
 

@@ -49,6 +49,7 @@ class Destination(msgspec.Struct, frozen=True):
     response_edits: tuple[HeaderEdits, ...] = ()
     host: str = ""
     subset: str = ""
+    subset_origin: Origin | None = None
     port: int = 0
     discovery: Discovery | None = None
     load_balancing: LoadBalancing | None = None
@@ -56,6 +57,7 @@ class Destination(msgspec.Struct, frozen=True):
     connect_timeout: int = 0
     connect_timeout_origin: Origin | None = None
     pool: Pool = Pool()
+    pool_origin: Origin | None = None
     origin: Origin | None = None
 
 

@@ -7,6 +7,7 @@ it is the only one, for a single destination has no weight.
 import msgspec
 
 from pidalio.ir import ClusterPlan, ForwardPlan, MirrorPlan, ProxyPlans, RoutePlan, TcpPlan, WeightedCluster
+from pidalio.model import Origin
 from pidalio.simulate.decision import Destination, Forwarded, Mirrored
 from pidalio.simulate.edits import request_edits, response_edits
 from pidalio.simulate.incoming import Arrival
@@ -73,6 +74,7 @@ def _known(plans: ProxyPlans, weighted: WeightedCluster, share: float) -> Destin
         known=True,
         host=cluster.host,
         subset=cluster.subset,
+        subset_origin=cluster.origin if cluster.subset else None,
         port=cluster.port,
         discovery=cluster.discovery,
         load_balancing=cluster.load_balancing,
@@ -80,6 +82,7 @@ def _known(plans: ProxyPlans, weighted: WeightedCluster, share: float) -> Destin
         connect_timeout=cluster.connect_timeout,
         connect_timeout_origin=cluster.connect_timeout_origin,
         pool=_pool(plans, cluster),
+        pool_origin=Origin(cluster.service) if cluster.service else None,
     )
 
 

@@ -15,8 +15,9 @@ import msgspec
 from pidalio.agent.gateway import GatewayAgent
 from pidalio.api.gateway import Gateway
 from pidalio.api.object import Object
-from pidalio.model import Labels, ObjectRef, Proxy, ProxyType, Report, Severity, labels_of
+from pidalio.model import Labels, ObjectRef, Proxy, ProxyType, Report, Severity
 from pidalio.platforms.local.addresses import UNPRIVILEGED_SHIFT, shifted_port
+from pidalio.platforms.local.gateways import gateway_name, label_sets
 
 ADDRESS = "127.0.0.1"
 _NAMESPACE = "default"
@@ -47,18 +48,17 @@ class GatewayAddress(msgspec.Struct, frozen=True, order=True):
         return True
 
 
-def label_sets(objects: Iterable[Object[Gateway]]) -> tuple[Labels, ...]:
-    """Return the labels of the gateways to run: every selector that is no part of a larger one, sorted."""
-    selectors = {labels_of(each.spec.selector) for each in objects}
-    return tuple(sorted(one for one in selectors if not any(set(one) < set(other) for other in selectors)))
-
-
 def gateway_proxy(labels: Labels, lowest_port: int) -> Proxy:
     """Return the gateway with these labels; ports below `lowest_port` are bound 8000 higher."""
-    name = "-".join(value for _, value in labels) or "gateway"
     moved = tuple((port, port + UNPRIVILEGED_SHIFT) for port in range(1, lowest_port))
     return Proxy(
-        ProxyType.ROUTER, ADDRESS, name, _NAMESPACE, labels=labels, gateway_address=ADDRESS, gateway_ports=moved
+        ProxyType.ROUTER,
+        ADDRESS,
+        gateway_name(labels),
+        _NAMESPACE,
+        labels=labels,
+        gateway_address=ADDRESS,
+        gateway_ports=moved,
     )
 
 

@@ -1,5 +1,6 @@
 """Faults and cross-origin policies (reference §1.1, §2.10)."""
 
+import msgspec
 import pytest
 from tests.unit.rules.world import entry, mesh, route, rule
 
@@ -31,7 +32,10 @@ def compiled(rest: str):
     ],
 )
 def test_a_percentage_that_is_not_stated_is_none(stated, plan):
-    assert compiled(f"fault: {stated}").fault == plan
+    found = compiled(f"fault: {stated}").fault
+    assert found is not None
+    assert str(found.origin) == "VirtualService default/r http[0].fault"
+    assert msgspec.structs.replace(found, origin=None) == plan
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,159 @@
+"""`pidalio explain` from files: every step says where it is written, in text and in JSON."""
+
+import json
+import re
+
+import pytest
+from click.testing import CliRunner
+
+from pidalio.cli import main
+
+MESH = """\
+apiVersion: v1
+kind: Service
+metadata: {name: reviews}
+spec: {selector: {app: reviews}, ports: [{name: http, port: 9080}]}
+---
+apiVersion: pidalio.dev/v1
+kind: LocalWorkload
+metadata: {name: reviews-v1}
+spec: {labels: {app: reviews, version: v1}, command: ["true"], ports: [{name: http, port: 9080}]}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: reviews}
+spec:
+  host: reviews
+  trafficPolicy: {loadBalancer: {simple: RANDOM}}
+  subsets:
+  - {name: v2, labels: {version: v2}}
+  - {name: v1, labels: {version: v1}}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews}
+spec:
+  hosts: [reviews]
+  http:
+  - match: [{headers: {user: {exact: jason}}}]
+    redirect: {uri: /gone}
+  - timeout: 3s
+    retries: {attempts: 1}
+    fault:
+      delay: {fixedDelay: 1s, percentage: {value: 10}}
+    rewrite: {uri: /new}
+    mirror: {host: reviews, subset: v2}
+    route:
+    - destination: {host: reviews, subset: v1}
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: edge}
+spec:
+  selector: {istio: ingressgateway}
+  servers: [{port: {number: 8080, name: http, protocol: HTTP}, hosts: ["*"]}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: way-in}
+spec:
+  hosts: ["*"]
+  gateways: [edge]
+  http: [{route: [{destination: {host: reviews}}]}]
+"""
+
+LOG = {
+    "proxy": "ingressgateway.default",
+    "method": "GET",
+    "authority": "127.0.0.1:8080",
+    "path": "/x",
+    "rule": {"config": "/apis/networking.istio.io/v1/namespaces/default/virtual-service/way-in", "path": "http[0]"},
+    "response_code": 200,
+}
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mesh.yaml").write_text(MESH)
+
+
+def explain(*arguments: str) -> str:
+    done = CliRunner().invoke(main, ["explain", "-f", "mesh.yaml", *arguments], prog_name="pidalio")
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def step(text: str, name: str) -> str:
+    """Return where the step called `name` says that it is written."""
+    (line,) = [each for each in text.splitlines() if each.lstrip().startswith(name)]
+    return line.rpartition("  [")[2].partition(" (")[0].rstrip("]")
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("listener", "default"),
+        ("route table", "default"),
+        ("virtual host", "mesh.yaml:21"),
+        ("route 0", "mesh.yaml:27"),
+        ("route 1", "mesh.yaml:29"),
+        ("fault", "mesh.yaml:31"),
+        ("cluster", "mesh.yaml:36"),
+        ("sent as", "mesh.yaml:29"),
+        ("subset", "mesh.yaml:19"),
+        ("balancing", "mesh.yaml:16"),
+        ("connect", "default"),
+        ("endpoint", "mesh.yaml:1"),
+        ("timeout", "mesh.yaml:29"),
+        ("retries", "mesh.yaml:30"),
+        ("mirror", "mesh.yaml:34"),
+    ],
+)
+def test_every_step_names_its_line_or_default(name, place):
+    assert step(explain("--from", "reviews-v1-0", "GET", "http://reviews:9080/a"), name) == place
+
+
+def test_every_line_but_the_outcome_names_where_it_is_written():
+    for line in explain("--from", "reviews-v1-0", "GET", "http://reviews:9080/a").splitlines():
+        assert line.startswith("outcome") or re.search(r"\[(default|mesh\.yaml:\d+ .+)\]$", line), line
+
+
+def test_a_route_that_was_not_taken_says_what_it_missed():
+    text = explain("--from", "reviews-v1-0", "GET", "http://reviews:9080/a", "-H", "user: ada")
+    assert 'route 0: header user is not "jason"' in text
+    assert "route 1: chosen" in text
+
+
+def test_a_redirect_names_its_route():
+    text = explain("--from", "reviews-v1-0", "GET", "http://reviews:9080/a", "-H", "user: jason")
+    assert step(text, "redirect") == "mesh.yaml:27"
+
+
+def test_json_has_the_place_of_every_origin():
+    found = json.loads(explain("--from", "reviews-v1-0", "GET", "http://reviews:9080/a", "-o", "json"))
+    assert found["tried"][0]["origin"]["place"].startswith("mesh.yaml:27 ")
+    assert found["action"]["destinations"][0]["origin"]["place"].startswith("mesh.yaml:36 ")
+    pending = [found]
+    while pending:
+        tree = pending.pop()
+        pending += tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
+        assert not isinstance(tree, dict) or "object" not in tree or "place" in tree
+
+
+@pytest.mark.parametrize("name", ["ingressgateway", "default/ingressgateway", "edge"])
+def test_a_gateway_goes_by_the_name_that_up_gives_it_and_by_its_object(name):
+    text = explain("--from", name, "GET", "http://127.0.0.1:8080/x")
+    assert step(text, "listener") == "mesh.yaml:38"
+    assert step(text, "virtual host") == "mesh.yaml:45"
+
+
+def test_a_line_of_the_access_log_is_asked_again():
+    assert "outbound|9080||reviews.default.svc.cluster.local" in explain("--log", json.dumps(LOG))
+
+
+@pytest.mark.parametrize("line", ["", "[]", "{}", '{"method": "GET"}', "GET /"])
+def test_what_is_no_line_of_an_access_log(line):
+    done = CliRunner().invoke(main, ["explain", "-f", "mesh.yaml", "--log", line], prog_name="pidalio")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith("pidalio: --log: this is no line of an access log of ours")
