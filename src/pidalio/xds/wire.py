@@ -47,7 +47,7 @@ def parse(data: bytes) -> Request:
         tuple(message.resource_names_unsubscribe),
         dict(message.initial_resource_versions),
         message.response_nonce,
-        message.error_detail.message if message.HasField("error_detail") else None,
+        " ".join(message.error_detail.message.split()) if message.HasField("error_detail") else None,
         node_of(message.node) if message.HasField("node") else None,
     )
 
