@@ -201,6 +201,35 @@ def one_route() -> None:
     figure("one changed route among 1,000 virtual hosts: bytes (two routes)", size[0], "bytes", "1024")
 
 
+def same_meaning() -> None:
+    """Change what means nothing among 1,000 services: an annotation, a comment, an order, a move to another file."""
+    sent, built = [0], [0]
+
+    def notify(view: View, dirty: Any, _generation: int) -> None:
+        for type_url, names in dirty.items():
+            sent[0] += sum(len(found.body) for name in names if (found := view.get(type_url, name)))
+
+    distribution, catalog = Distribution(Database(), notify), Catalog()
+    documents = mesh_text(1000)
+    distribution.apply(catalog.replace_all("files", {"mesh.yaml": load(documents, "mesh.yaml")}).edits)
+    compile_all(distribution, [proxy(0)])
+    sent[0] = 0
+
+    def count(query: Any, _args: Any) -> None:
+        built[0] += query.name == "resource_of"
+
+    distribution.world.trace = count
+    annotated = documents.replace("metadata: {", "metadata: {annotations: {note: new}, ")
+    commented = annotated.replace("spec:", "# why\nspec:")
+    reordered = commented.replace("{host: s20, subset: v2}", "{subset: v2, host: s20}")
+    assert len({documents, annotated, commented, reordered}) == 4
+    for file, text in (("mesh", annotated), ("mesh", commented), ("mesh", reordered), ("moved", reordered)):
+        units = {"mesh.yaml": None, f"{file}.yaml": load(text, f"{file}.yaml")}
+        distribution.apply(catalog.replace_all("files", units).edits)
+    figure("an annotation, a comment, a reordering, a move to another file: sent", sent[0], "bytes", "0")
+    figure("an annotation, a comment, a reordering, a move to another file: rebuilt", built[0], "resources", "0")
+
+
 def changes(count: int) -> dict[str, list[float]]:
     """Return the milliseconds of endpoint and weight changes among `count` services."""
     distribution, catalog = world_of(count)
@@ -299,6 +328,7 @@ def main() -> None:
     whole()
     asyncio.run(sliced())
     one_route()
+    same_meaning()
     few, many = changes(small), changes(large)
     for kind, target in (("endpoint", "2"), ("weight", "5")):
         median = statistics.median(many[kind])
