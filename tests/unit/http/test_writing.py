@@ -115,6 +115,13 @@ async def test_kinds_that_are_not_read_are_told(mesh: Embedded) -> None:
     assert [one.code for one in applied.reports] == ["kinds-not-read"]
 
 
+async def test_what_has_no_effect_yet_is_told_on_apply_and_stands_in_status(mesh: Embedded) -> None:
+    applied = await mesh.apply(rule() + "  tcp: [{route: [{destination: {host: reviews}}]}]\n")
+    (told,) = applied.reports
+    assert (told.code, told.path) == ("not-yet-effective", "spec.tcp")
+    assert [one.code for one in (await mesh.client.status()).reports] == ["not-yet-effective"]
+
+
 async def test_delete_removes_and_says_so(mesh: Embedded) -> None:
     await mesh.apply(rule())
     planned = await mesh.client.delete([REVIEWS], dry_run=True)
