@@ -27,7 +27,7 @@ from grpc import aio
 from pidalio.envoy import messages as pb
 from pidalio.envoy.resource import Resource, resource
 from pidalio.xds import Ads, AdsServer, State, Unobserved
-from pidalio.xds.server import METHOD, SERVICE
+from pidalio.xds.server import METHOD, SERVICE, Transport, transport_options
 from pidalio.xds.typeurls import CLUSTER, ENDPOINT, LISTENER, ROUTE, VIRTUAL_HOST
 
 WARM_UP = 3
@@ -78,7 +78,7 @@ class World:
 
 
 class Bare:
-    """Writes one message to every stream and reads one from each."""
+    """Writes one message to every stream and reads one from each, over the same transport with the same options."""
 
     def __init__(self) -> None:
         self.events: list[asyncio.Event] = []
@@ -100,7 +100,7 @@ class Bare:
                 self.done.set()
 
     async def start(self, address: str) -> None:
-        self.server = aio.server()
+        self.server = aio.server(options=transport_options(Transport()))
         handler = grpc.stream_stream_rpc_method_handler(self.serve)
         self.server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {METHOD: handler}),))
         self.server.add_insecure_port(address)

@@ -84,7 +84,7 @@ class AdsServer:
     async def start(self) -> None:
         """Listen; raise `PortInUse` where the address is taken."""
         await _refuse_if_taken(self.address)
-        self._server = aio.server(options=_options(self._transport))
+        self._server = aio.server(options=transport_options(self._transport))
         handler = grpc.stream_stream_rpc_method_handler(self._serve)  # no serialisers: bytes in, bytes out
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {METHOD: handler}),))
         self._bind(self._server)
@@ -238,7 +238,8 @@ def _ended_by_errors() -> Iterator[None]:
         raise _End(grpc.StatusCode.PERMISSION_DENIED, str(error)) from error
 
 
-def _options(transport: Transport) -> list[tuple[str, int]]:
+def transport_options(transport: Transport) -> list[tuple[str, int]]:
+    """Return gRPC's options for the server's sockets."""
     return [
         ("grpc.so_reuseport", 0),
         ("grpc.max_receive_message_length", transport.message),
