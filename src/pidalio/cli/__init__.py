@@ -147,8 +147,10 @@ def _misused(error: click.ClickException) -> int:
 def _told(error: PidalioError, status: int) -> int:
     """Tell what stopped a command: its reports, one line each, say more than the summary of them."""
     reports = error.reports if isinstance(error, InvalidInput) else ()
-    for line in [report.line() for report in reports] or [f"pidalio: {error}"]:
-        click.echo(line, err=True)
+    for report in reports:
+        click.echo(f"{'' if getattr(report, 'place', None) else 'pidalio: '}{report.line()}", err=True)
+    if not reports:
+        click.echo(f"pidalio: {error}", err=True)
     return status
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pidalio.errors import InvalidInput, UsageError
-from pidalio.model import Labels, Severity, labels_of
+from pidalio.model import Labels, ProxyType, Severity, labels_of
 
 if TYPE_CHECKING:
     from pidalio.model import Proxy
@@ -47,6 +47,9 @@ def compile_(
 
     mesh = OfflineMesh.from_paths(paths, namespace)
     proxy = mesh.proxy(node_id, parse_labels(labels), outbound)
+    if labels is None and proxy.type is ProxyType.SIDECAR and mesh.workload(proxy.name, proxy.namespace) is None:
+        message = f"no workload {proxy.name}.{proxy.namespace} is in the files: nothing is compiled for its own ports"
+        click.echo(f"pidalio: {message}; correct the name, or say --labels", err=True)
     reports = mesh.reports()
     if any(report.severity is Severity.ERROR and report.code not in _OWNED for report in reports):
         raise InvalidInput("the files have errors: nothing was compiled", reports)

@@ -1,7 +1,7 @@
 """`pidalio explain`: why a request goes where it goes, live or from files."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import click
@@ -55,7 +55,7 @@ def explain(
     METHOD and URL are the request; every line of the answer names the rule it stems from, or "default".
     """
     if log_line is not None:
-        caller, request = from_log(log_line, caller)
+        caller, request = from_log(log_line, caller, [_header(one) for one in headers])
     elif method and url:
         request = Request.from_url(method, url, [_header(one) for one in headers])
     else:
@@ -81,16 +81,19 @@ def _header(written: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def from_log(line: str, caller: str | None) -> tuple[str | None, Request]:
-    """Return the caller and the request that an access-log line tells of."""
+def from_log(line: str, caller: str | None, headers: Sequence[tuple[str, str]] = ()) -> tuple[str | None, Request]:
+    """Return the caller and the request that an access-log line tells of; `headers` are what it does not hold."""
     try:
         found = json.loads(line)
         method, authority, path = found["method"], found["authority"], found.get("path", "/")
-    except (ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"--log: this is no line of an access log of ours: {error}") from error
+    except (ValueError, KeyError, TypeError):
+        advice = "give one as `pidalio logs -l 1 -o json` prints it"
+        raise UsageError(f"--log: this is no line of an access log of ours: {advice}") from None
     name, _, namespace = str(found.get("proxy", "")).rpartition(".")
     caller = caller or (f"{namespace}/{name}" if name else None)
-    return caller, Request(method=method, authority=authority, path=path, connect=method == "CONNECT")
+    return caller, Request(
+        method=method, authority=authority, path=path, headers=tuple(headers), connect=method == "CONNECT"
+    )
 
 
 def _offline(

@@ -50,8 +50,11 @@ def run_directory(folder: Path, environ: Mapping[str, str] = os.environ) -> Path
 
 
 def make_private(path: Path) -> Path:
-    """Make a folder that only this user can enter; raise `UsageError` when someone else has it already."""
-    path.mkdir(mode=0o700, exist_ok=True, parents=True)
+    """Make a folder that only this user can enter; raise `UsageError` when it cannot be, or someone else has it."""
+    try:
+        path.mkdir(mode=0o700, exist_ok=True, parents=True)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}: start in a folder that can be written") from error
     found = path.lstat()
     if not path.is_dir() or path.is_symlink() or found.st_uid != os.getuid():
         raise UsageError(f"{path} is not a folder of this user: remove it, or choose another")

@@ -128,7 +128,7 @@ class ControlPlane:
                 verdict = _Judgement() if force and not dry_run else self._judge(planned)
             refused = planned.is_refused or (verdict.is_missing and not force)
             if refused or dry_run:
-                reports = verdict.reports or planned.reports
+                reports = verdict.reports or self.catalog.locate(planned.reports)
                 return Applied(self.revision, self.world.generation, planned, reports, verdict.concerned, refused)
             if planned.writes:
                 recorded = await self.history.record(planned.writes, author, message, expected=expected)

@@ -4,6 +4,7 @@ It is the same catalog and compiler as the control plane's; only instances that 
 addresses they would get, instead of running.
 """
 
+import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ import msgspec
 from pidalio.api.load import Loaded, load
 from pidalio.api.object import Object
 from pidalio.derive import Database
-from pidalio.errors import NotFound
+from pidalio.errors import NotFound, UsageError
 from pidalio.model import Labels, Proxy, Report, Workload, labels_of
 from pidalio.platforms.files.paths import read_paths
 from pidalio.platforms.local.addresses import subnets
@@ -68,6 +69,12 @@ class OfflineMesh:
     def proxy(self, node_id: str, labels: Labels | None = None, outbound: str = "127.0.0.1:15001") -> Proxy:
         """Return the proxy with Istio's `node_id`; its labels are those of its workload unless given."""
         base = Proxy.from_id(node_id)
+        try:
+            ipaddress.ip_address(base.address)
+        except ValueError as error:
+            raise UsageError(
+                f"{node_id}: {base.address!r} is no IP address: write TYPE~IP~NAME.NAMESPACE~DOMAIN"
+            ) from error
         workload = self.workload(base.name, base.namespace)
         known = workload.labels if workload and labels is None else labels or ()
         return msgspec.structs.replace(base, labels=known, outbound=outbound)

@@ -111,7 +111,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         others = tuple((name, value) for name, value in given if name.lower() != "host")
         if method.upper() == "CONNECT":
             return cls(method="CONNECT", authority=url, path="", headers=others, connect=True)
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError:  # of brackets that hold no address
+            parts = urlsplit("")
         if not parts.netloc or parts.scheme not in _SCHEMES:
             raise UsageError(f"{url!r} is not an absolute URL; write http://HOST[:PORT]/PATH")
         query = f"?{parts.query}" if parts.query else ""

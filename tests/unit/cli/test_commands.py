@@ -109,3 +109,47 @@ def test_empty_path_is_not_the_present_folder(command, tmp_path, monkeypatch):
     assert result.exit_code == 1
     assert "'':1: no-such-file: '' does not exist" in result.output
     assert "a.yaml" not in result.output
+
+
+@pytest.fixture
+def first(tmp_path, monkeypatch):
+    """Make the folder of `pidalio init`, and be in it."""
+    monkeypatch.chdir(tmp_path)
+    assert pidalio("init", "first").exit_code == 0
+    monkeypatch.chdir(tmp_path / "first")
+
+
+LOGGED = json.dumps({"proxy": "web-v1-0.default", "method": "GET", "authority": "greeter:9080", "path": "/"})
+
+
+@pytest.mark.parametrize(("headers", "subset"), [((), "v1"), (("-H", "x-user: ada"), "v2")])
+def test_log_line_is_explained_with_the_headers_that_it_does_not_hold(first, headers, subset):
+    result = pidalio("explain", "-f", "mesh", "-f", "rules/one-user.yaml", "--log", LOGGED, *headers)
+    assert result.exit_code == 0
+    assert f"outbound|9080|{subset}|greeter" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(("--log", "{}"), id="no line of a log"),
+        pytest.param(("--from", "web-v1-0", "GET", "http://["), id="no URL"),
+        pytest.param(("--from", "web-v1-0", "GET", "greeter"), id="no absolute URL"),
+        pytest.param(("--from", "web-v1-0", "GET", "http://greeter", "-H", "x"), id="no header"),
+    ],
+)
+def test_what_cannot_be_explained_is_wrong_usage(first, arguments):
+    result = pidalio("explain", "-f", "mesh", *arguments)
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+
+
+def test_compile_for_a_workload_that_is_not_there_says_so(first):
+    result = pidalio("compile", "-f", "mesh", "--proxy", "sidecar~10.0.0.7~wbe-v1-0.default~default.svc.cluster.local")
+    assert result.exit_code == 0
+    assert result.stderr.startswith("pidalio: no workload wbe-v1-0.default is in the files: ")
+
+
+def test_compile_for_what_is_no_address_is_wrong_usage(first):
+    result = pidalio("compile", "-f", "mesh", "--proxy", "sidecar~web~web-v1-0.default~default.svc.cluster.local")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "'web' is no IP address" in result.stderr
