@@ -3,12 +3,16 @@
 Invariant: the same rows in a terminal and in a pipe; colour and borders only in a terminal.
 """
 
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 import msgspec
+
+_NARROW = 60
+"""Columns of a terminal in which tables may become lists."""
 
 
 def output_option(default: str = "table") -> Callable[[Any], Any]:
@@ -27,12 +31,25 @@ def output_option(default: str = "table") -> Callable[[Any], Any]:
 def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print rows in columns."""
     texts = [[str(value) for value in row] for row in rows]
-    if sys.stdout.isatty():
-        _rich_table(headers, texts)
-        return
     widths = [max(len(row[column]) for row in (headers, *texts)) for column in range(len(headers))]
+    if sys.stdout.isatty():
+        room = shutil.get_terminal_size().columns
+        if room < _NARROW and room < sum(widths) + 2 * len(widths):
+            _stacked(headers, texts)
+        else:
+            _rich_table(headers, texts)
+        return
     for row in (headers, *texts):
         click.echo("  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _stacked(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print each row over several lines, for a terminal that has no room for columns."""
+    for first, *others in rows:
+        click.echo(first)
+        for header, value in zip(headers[1:], others, strict=True):
+            if value:
+                click.echo(f"  {header.lower()} {value}" if header else f"  {value}")
 
 
 def _rich_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -47,11 +47,15 @@ def envoy_version(executable: Path) -> str:
             [executable, "--version"],
             capture_output=True,
             text=True,
+            errors="replace",
             check=False,
             timeout=_ANSWER_WITHIN_SECONDS,
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise EnvoyNotFound(f"{executable} does not run: {error}") from error
+    except OSError as error:
+        raise EnvoyNotFound(f"{executable} does not run: {error.strerror}: name an Envoy with --envoy") from error
+    except subprocess.TimeoutExpired as error:
+        waited = f"--version gives no answer within {_ANSWER_WITHIN_SECONDS} s"
+        raise EnvoyNotFound(f"{executable} is not Envoy: {waited}") from error
     # The line reads `<path>  version: <commit>/<version>/<state>/<build type>/<TLS library>`.
     _, found, stated = answer.stdout.partition("version: ")
     parts = stated.split("/")
@@ -65,7 +69,7 @@ def check_version(executable: Path) -> str:
     version = envoy_version(executable)
     if version.split(".")[:2] != VERSION.split("."):
         raise EnvoyVersionMismatch(
-            f"{executable} is Envoy {version}, Pidalio compiles for {VERSION}: install that, or allow any version",
+            f"{executable} is Envoy {version}, Pidalio compiles for {VERSION}: use that, or say --any-envoy-version",
         )
     return version
 

@@ -22,6 +22,13 @@ def test_the_same_rows_in_a_terminal(capsys: pytest.CaptureFixture[str], monkeyp
     assert [line.split() for line in capsys.readouterr().out.splitlines()] == [["NAME", "N"], ["[bold]a", "1"]]
 
 
+def test_in_a_narrow_terminal_rows_become_lists(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "20")
+    table(("NAME", "STATE", "DUE", ""), [("front-v1-0.default", "current", "", "all is well")])
+    assert capsys.readouterr().out == "front-v1-0.default\n  state current\n  all is well\n"
+
+
 def test_structs_as_json_and_yaml(capsys: pytest.CaptureFixture[str]) -> None:
     answer = HoldingsAnswer("p", (ResourceView("Cluster", "c", "equal", "1", "1"),))
     structured(answer, "json")
