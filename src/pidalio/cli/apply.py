@@ -6,6 +6,7 @@ import click
 
 from pidalio.cli.connection import Connection, server_options
 from pidalio.cli.durations import Seconds
+from pidalio.cli.namespaces import namespace_option
 from pidalio.cli.output import output_option
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ Examples:
 """,
 )
 @click.option("-f", "--file", "paths", multiple=True, required=True, metavar="PATH", help="File, folder, or - (stdin).")
-@click.option("-n", "--namespace", default="default", show_default=True, help="Namespace of objects that name none.")
+@namespace_option()
 @click.option("--dry-run", is_flag=True, help="Show what would change for whom; change nothing.")
 @click.option("--force", is_flag=True, help="Accept references to what does not exist: they get 503.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until the proxies concerned run it.")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pidalio.cli.namespaces import namespace_option
 from pidalio.errors import InvalidInput, UsageError
 from pidalio.model import Labels, ProxyType, Severity, labels_of
 
@@ -34,7 +35,7 @@ Examples:
     show_default=True,
     help="A file to start Envoy from, or every resource with the rules it stems from.",
 )
-@click.option("-n", "--namespace", default="default", show_default=True, help="Namespace of objects that name none.")
+@namespace_option()
 def compile_(
     paths: tuple[str, ...], node_id: str, labels: str | None, outbound: str, form: str, namespace: str
 ) -> None:

@@ -6,6 +6,7 @@ import click
 
 from pidalio.cli.connection import Connection, server_options
 from pidalio.cli.durations import Seconds
+from pidalio.cli.namespaces import namespace_option
 from pidalio.cli.output import output_option
 from pidalio.errors import InvalidInput, UsageError
 
@@ -29,7 +30,7 @@ Examples:
 @click.option(
     "-f", "--file", "paths", multiple=True, metavar="PATH", help="Remove the objects of a file, folder, or -."
 )
-@click.option("-n", "--namespace", default="default", show_default=True, help="Namespace of the objects.")
+@namespace_option("Namespace of the objects.")
 @click.option("--dry-run", is_flag=True, help="Show what would change for whom; change nothing.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until the proxies concerned run it.")
 @click.option("--timeout", type=Seconds(), default="30s", show_default=True, help="How long to wait.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pidalio.cli.namespaces import namespace_option
 from pidalio.model import Severity
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ Examples:
 @click.option("--tls-cert", type=click.Path(path_type=Path), help="Certificate of this server (PEM).")
 @click.option("--tls-key", type=click.Path(path_type=Path), help="Its key (PEM).")
 @click.option("--tls-ca", type=click.Path(path_type=Path), help="CA that signed the certificates of callers (PEM).")
-@click.option("-n", "--namespace", default="default", show_default=True, help="Namespace of objects that name none.")
+@namespace_option()
 def serve(
     paths: tuple[str, ...],
     xds_address: str,

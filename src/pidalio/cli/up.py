@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pidalio.cli.namespaces import namespace_option
+
 if TYPE_CHECKING:
     from pidalio.up import Mesh, MeshOptions
 
@@ -24,7 +26,7 @@ Examples:
 """,
 )
 @click.argument("paths", nargs=-1, metavar="[PATHS]...")
-@click.option("-n", "--namespace", default="default", show_default=True, help="Namespace of objects that name none.")
+@namespace_option()
 @click.option(
     "--envoy", default="", metavar="PATH", help="Envoy executable; else PIDALIO_ENVOY, else the one installed."
 )

@@ -2,6 +2,7 @@
 
 import click
 
+from pidalio.cli.namespaces import namespace_option
 from pidalio.cli.output import output_option, structured
 from pidalio.model import Severity
 
@@ -15,7 +16,7 @@ Examples:
 """
 )
 @click.option("-f", "--file", "paths", multiple=True, required=True, metavar="PATH", help="File, folder, or - (stdin).")
-@click.option("-n", "--namespace", default="default", show_default=True, help="Namespace of objects that name none.")
+@namespace_option()
 @output_option("text")
 @click.option("--strict", is_flag=True, help="Warnings fail too.")
 def validate(paths: tuple[str, ...], namespace: str, *, strict: bool, form: str) -> None:

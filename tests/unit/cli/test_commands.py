@@ -153,3 +153,10 @@ def test_compile_for_what_is_no_address_is_wrong_usage(first):
     result = pidalio("compile", "-f", "mesh", "--proxy", "sidecar~web~web-v1-0.default~default.svc.cluster.local")
     assert (result.exit_code, result.stdout) == (2, "")
     assert "'web' is no IP address" in result.stderr
+
+
+def test_namespace_that_cannot_be_is_wrong_usage(first):
+    result = pidalio("validate", "-f", "mesh", "-n", "Not_One")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "'Not_One' is no namespace" in result.stderr
+    assert pidalio("validate", "-f", "mesh", "-n", "other").exit_code == 0
