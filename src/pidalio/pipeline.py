@@ -23,6 +23,7 @@ from pidalio.ir import (
     ProxyPlans,
     RouteTablePlan,
     VirtualHostPlan,
+    one_chain,
 )
 from pidalio.model import Origin, Proxy, ProxyType
 from pidalio.rules import clusters, gateways, inbound, names, virtual_hosts
@@ -264,12 +265,14 @@ def outbound_listener(proxy: Proxy, *, allows_any: bool) -> ListenerPlan:
         address=address,
         port=int(port),
         direction=Direction.OUTBOUND,
-        filter=HttpPlan(
-            stat_prefix=f"outbound_{name}",
-            table=names.HTTP_PROXY,
-            explicit_proxy=True,
-            forward_proxy=allows_any,
-            access_log=proxy.access_log,
+        chains=one_chain(
+            HttpPlan(
+                stat_prefix=f"outbound_{name}",
+                table=names.HTTP_PROXY,
+                explicit_proxy=True,
+                forward_proxy=allows_any,
+                access_log=proxy.access_log,
+            )
         ),
     )
 

@@ -34,6 +34,7 @@ from pidalio.ir import (
     StringPattern,
     VirtualHostPlan,
     WeightedCluster,
+    one_chain,
 )
 from pidalio.model import Health
 
@@ -87,7 +88,11 @@ REWRITES = (
 
 LISTENERS = tuple(
     ListenerPlan(
-        name, "127.0.0.1", 1, direction, HttpPlan(name, "t", explicit_proxy=explicit, use_remote_address=remote)
+        name,
+        "127.0.0.1",
+        1,
+        direction,
+        one_chain(HttpPlan(name, "t", explicit_proxy=explicit, use_remote_address=remote)),
     )
     for name, direction, explicit, remote in (
         ("proxy", Direction.OUTBOUND, True, False),

@@ -8,7 +8,7 @@ from tests.traffic.client import Sent, fetch
 from tests.traffic.compare import mismatches
 from tests.traffic.envoy import LOG_ID, RunningEnvoy
 
-from pidalio.ir import HttpPlan, ListenerPlan, ProxyPlans, VirtualHostPlan
+from pidalio.ir import ListenerPlan, ProxyPlans, VirtualHostPlan
 from pidalio.simulate import Decision, Request, decide
 
 
@@ -83,7 +83,7 @@ def _differences(envoy: RunningEnvoy, requests: list[Request], backend: Backend)
 
 def sent_to(door: ListenerPlan, request: Request) -> Sent:
     """Return the request as a client of `door` writes it: with the whole URL to a proxy, else with the path."""
-    is_proxy = isinstance(door.filter, HttpPlan) and door.filter.explicit_proxy
+    is_proxy = door.explicit_proxy
     target = f"{request.scheme}://{request.authority}{request.path}" if is_proxy else request.path
     return Sent((door.address, door.port), request.method, target, request.authority, request.headers)
 

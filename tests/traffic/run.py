@@ -14,7 +14,7 @@ from tests.traffic.envoy import LOG_ID, RunningEnvoy
 from tests.traffic.fleet import instance_at
 from tests.traffic.observe import Outcome
 
-from pidalio.ir import HttpPlan, ListenerPlan, ProxyPlans
+from pidalio.ir import ListenerPlan, ProxyPlans
 from pidalio.model import Severity
 from pidalio.pipeline import plans_for
 from pidalio.server.offline import OfflineMesh
@@ -41,7 +41,7 @@ def with_port(call: Call, port: int) -> Call:
 
 def listener_for(plans: ProxyPlans, call: Call) -> ListenerPlan:
     """Return where a client sends the call: the HTTP proxy, or the gateway's port that the URL names."""
-    proxies = [each for each in plans.listeners if isinstance(each.filter, HttpPlan) and each.filter.explicit_proxy]
+    proxies = [each for each in plans.listeners if each.explicit_proxy]
     if proxies:
         return proxies[0]
     port = urlsplit(call.url).port or 80
@@ -97,7 +97,7 @@ def _sent(door: ListenerPlan, request: Request) -> Sent:
     target = request.path
     if request.connect:
         target = request.authority
-    elif isinstance(door.filter, HttpPlan) and door.filter.explicit_proxy:
+    elif door.explicit_proxy:
         target = f"http://{request.authority}{request.path}"
     return Sent((door.address, door.port), request.method, target, request.authority, request.headers)
 

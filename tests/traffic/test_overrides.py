@@ -25,6 +25,7 @@ from pidalio.ir import (
     RouteTablePlan,
     VirtualHostPlan,
     WeightedCluster,
+    one_chain,
 )
 from pidalio.simulate import Request, decide
 
@@ -75,7 +76,7 @@ def _plans(port):
             "127.0.0.1",
             1,
             Direction.OUTBOUND,
-            HttpPlan(name, "t", explicit_proxy=True, use_remote_address=name == _TRUSTING),
+            one_chain(HttpPlan(name, "t", explicit_proxy=True, use_remote_address=name == _TRUSTING)),
         )
         for name in (_TRUSTING, _DOUBTING)
     )

@@ -26,6 +26,7 @@ from pidalio.ir import (
     RouteTablePlan,
     VirtualHostPlan,
     WeightedCluster,
+    one_chain,
 )
 from pidalio.model import Health
 from pidalio.simulate import Request, decide
@@ -74,7 +75,7 @@ def _plans(clusters):
         for number, cluster in enumerate(clusters)
     )
     table = RouteTablePlan("pools", (VirtualHostPlan("all", ("*",), routes),))
-    listener = ListenerPlan("in", "127.0.0.1", 1, Direction.INBOUND, HttpPlan("in", "pools"))
+    listener = ListenerPlan("in", "127.0.0.1", 1, Direction.INBOUND, one_chain(HttpPlan("in", "pools")))
     return ProxyPlans((listener,), (table,), tuple(clusters), ())
 
 

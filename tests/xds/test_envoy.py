@@ -38,6 +38,7 @@ from pidalio.ir import (
     RouteTablePlan,
     VirtualHostPlan,
     WeightedCluster,
+    one_chain,
 )
 from pidalio.xds import Ads, AdsServer, State, responses
 from pidalio.xds.typeurls import CLUSTER, ENDPOINT, LISTENER, ROUTE, VIRTUAL_HOST
@@ -89,7 +90,9 @@ class Shop:
         return [
             self.put(
                 listener_resource(
-                    ListenerPlan(name, f"unix://{self.folder}/{name}", 0, Direction.OUTBOUND, HttpPlan(name, name))
+                    ListenerPlan(
+                        name, f"unix://{self.folder}/{name}", 0, Direction.OUTBOUND, one_chain(HttpPlan(name, name))
+                    )
                 )
             ),
             self.put(route_resource(RouteTablePlan(name, delta=True))),

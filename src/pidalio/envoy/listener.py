@@ -1,4 +1,4 @@
-"""Listeners: the explicit proxy port, a workload's own ports, and gateway ports.
+"""Listeners: where connections are taken, what looks at them first, and the chains that treat them.
 
 A port belongs to one Envoy: `enable_reuse_port` is off, for with it two meshes of one user would share a port in
 silence, each taking part of the requests.
@@ -6,31 +6,77 @@ silence, each taking part of the requests.
 
 from __future__ import annotations
 
+from google.protobuf.message import Message
+
 from pidalio.envoy import messages as pb
 from pidalio.envoy.access_log import json_access_log
 from pidalio.envoy.filters.http import chain
 from pidalio.envoy.metadata import write_origin
 from pidalio.envoy.protos import pack
 from pidalio.envoy.route import route_configuration
-from pidalio.envoy.values import address, ads
-from pidalio.ir import Direction, HttpPlan, ListenerPlan, TcpPlan
+from pidalio.envoy.values import address, ads, cidr, duration
+from pidalio.ir import ChainMatch, Direction, FilterChainPlan, HttpPlan, Inspector, ListenerPlan, TcpPlan
 
 _HTTP = "envoy.filters.network.http_connection_manager"
 _TCP = "envoy.filters.network.tcp_proxy"
-_LOOPBACK = (("127.0.0.0", 8), ("::1", 128))
+_LOOPBACK = ("127.0.0.0/8", "::1/128")
 
 
 def listener(plan: ListenerPlan) -> pb.Listener:
-    """Return the listener with its single filter chain."""
+    """Return the listener with its filter chains."""
     message = pb.Listener(
         name=plan.name,
         address=address(plan.address, plan.port),
-        filter_chains=[pb.FilterChain(filters=[_network_filter(plan)])],
+        filter_chains=[_chain(each, plan.direction) for each in plan.chains],
+        listener_filters=[_inspector(each) for each in plan.inspectors],
         traffic_direction=_traffic_direction(plan.direction),
         enable_reuse_port=pb.BoolValue(value=False),
     )
+    if plan.default is not None:
+        message.default_filter_chain.CopyFrom(_chain(plan.default, plan.direction))
+    if not plan.bind:
+        message.bind_to_port.value = False
+    if plan.hands_off:
+        message.use_original_dst.value = True
+    if plan.inspectors:
+        message.listener_filters_timeout.CopyFrom(duration(plan.inspection_timeout))
+        message.continue_on_listener_filters_timeout = True
     write_origin(message.metadata, plan.origin)
     return message
+
+
+def _chain(plan: FilterChainPlan, direction: Direction) -> pb.FilterChain:
+    message = pb.FilterChain(name=plan.name, filters=[_network_filter(plan.filter, direction)])
+    if plan.match != ChainMatch():
+        message.filter_chain_match.CopyFrom(_chain_match(plan.match))
+    write_origin(message.metadata, plan.origin)
+    return message
+
+
+def _chain_match(plan: ChainMatch) -> pb.FilterChainMatch:
+    return pb.FilterChainMatch(
+        destination_port=pb.UInt32Value(value=plan.destination_port) if plan.destination_port else None,
+        prefix_ranges=[cidr(each) for each in plan.prefixes],
+        server_names=plan.server_names,
+        transport_protocol=plan.transport_protocol,
+        application_protocols=plan.application_protocols,
+    )
+
+
+def _inspector(kind: Inspector) -> pb.ListenerFilter:
+    match kind:
+        case Inspector.PROXY_PROTOCOL:
+            return _listener_filter("proxy_protocol", pb.ProxyProtocol())
+        case Inspector.ORIGINAL_DST:
+            return _listener_filter("original_dst", pb.OriginalDst())
+        case Inspector.TLS:
+            return _listener_filter("tls_inspector", pb.TlsInspector())
+        case Inspector.HTTP:
+            return _listener_filter("http_inspector", pb.HttpInspector())
+
+
+def _listener_filter(name: str, content: Message) -> pb.ListenerFilter:
+    return pb.ListenerFilter(name=f"envoy.filters.listener.{name}", typed_config=pack(content))
 
 
 def _traffic_direction(direction: Direction) -> int:
@@ -38,10 +84,10 @@ def _traffic_direction(direction: Direction) -> int:
     return pb.TrafficDirection.INBOUND if direction is Direction.INBOUND else pb.TrafficDirection.OUTBOUND
 
 
-def _network_filter(plan: ListenerPlan) -> pb.Filter:
-    if isinstance(plan.filter, HttpPlan):
-        return pb.Filter(name=_HTTP, typed_config=pack(http_connection_manager(plan.filter, plan.direction)))
-    return pb.Filter(name=_TCP, typed_config=pack(tcp_proxy(plan.filter)))
+def _network_filter(plan: HttpPlan | TcpPlan, direction: Direction) -> pb.Filter:
+    if isinstance(plan, HttpPlan):
+        return pb.Filter(name=_HTTP, typed_config=pack(http_connection_manager(plan, direction)))
+    return pb.Filter(name=_TCP, typed_config=pack(tcp_proxy(plan)))
 
 
 def http_connection_manager(plan: HttpPlan, direction: Direction) -> pb.HttpConnectionManager:
@@ -82,9 +128,7 @@ def _trust_local_callers(manager: pb.HttpConnectionManager) -> None:
     """Let the workload's own `x-envoy-*` headers count, and leave its request's other headers as they are."""
     manager.skip_xff_append = True
     manager.preserve_external_request_id = True
-    for prefix, length in _LOOPBACK:
-        cidr = manager.internal_address_config.cidr_ranges.add(address_prefix=prefix)
-        cidr.prefix_len.value = length
+    manager.internal_address_config.cidr_ranges.extend(cidr(each) for each in _LOOPBACK)
 
 
 def tcp_proxy(plan: TcpPlan) -> pb.TcpProxy:
@@ -96,6 +140,10 @@ def tcp_proxy(plan: TcpPlan) -> pb.TcpProxy:
         for each in plan.clusters:
             if each.weight:
                 message.weighted_clusters.clusters.add(name=each.cluster, weight=each.weight)
+    if plan.idle_timeout is not None:
+        message.idle_timeout.CopyFrom(duration(plan.idle_timeout))
+    if plan.max_duration is not None:
+        message.max_downstream_connection_duration.CopyFrom(duration(plan.max_duration))
     if plan.access_log:
         message.access_log.append(json_access_log(plan.access_log))
     return message

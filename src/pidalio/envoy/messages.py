@@ -17,6 +17,7 @@ _TLS = "envoy.extensions.transport_sockets.tls.v3."
 _MATCHER = "envoy.type.matcher.v3."
 _BOOTSTRAP = "envoy.config.bootstrap.v3."
 _DISCOVERY = "envoy.service.discovery.v3."
+_LISTENER_FILTER = "envoy.extensions.filters.listener."
 
 NAMES = {
     # well-known
@@ -68,9 +69,15 @@ NAMES = {
     "FileAccessLog": "envoy.extensions.access_loggers.file.v3.FileAccessLog",
     "Filter": "envoy.config.listener.v3.Filter",
     "FilterChain": "envoy.config.listener.v3.FilterChain",
+    "FilterChainMatch": "envoy.config.listener.v3.FilterChainMatch",
+    "HttpInspector": _LISTENER_FILTER + "http_inspector.v3.HttpInspector",
     "HttpConnectionManager": _HCM + "HttpConnectionManager",
     "HttpFilter": _HCM + "HttpFilter",
     "Listener": "envoy.config.listener.v3.Listener",
+    "ListenerFilter": "envoy.config.listener.v3.ListenerFilter",
+    "OriginalDst": _LISTENER_FILTER + "original_dst.v3.OriginalDst",
+    "ProxyProtocol": _LISTENER_FILTER + "proxy_protocol.v3.ProxyProtocol",
+    "TlsInspector": _LISTENER_FILTER + "tls_inspector.v3.TlsInspector",
     "Rds": _HCM + "Rds",
     "TcpProxy": "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
     # HTTP filters

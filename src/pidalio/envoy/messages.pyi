@@ -694,7 +694,7 @@ class Filter(Message):
     ) -> None: ...
 
 class FilterChain(Message):
-    filter_chain_match: Message
+    filter_chain_match: FilterChainMatch
     filters: Messages[Filter]
     metadata: Metadata
     transport_socket: TransportSocket
@@ -703,13 +703,48 @@ class FilterChain(Message):
     def __init__(
         self,
         *,
-        filter_chain_match: Message | None = ...,
+        filter_chain_match: FilterChainMatch | None = ...,
         filters: Iterable[Filter] | None = ...,
         metadata: Metadata | None = ...,
         transport_socket: TransportSocket | None = ...,
         transport_socket_connect_timeout: Duration | None = ...,
         name: str | None = ...,
     ) -> None: ...
+
+class FilterChainMatch(Message):
+    ConnectionSourceType: ClassVar[EnumTypeWrapper]
+    ANY: ClassVar[int]
+    SAME_IP_OR_LOOPBACK: ClassVar[int]
+    EXTERNAL: ClassVar[int]
+    destination_port: UInt32Value
+    prefix_ranges: Messages[CidrRange]
+    address_suffix: str
+    suffix_len: UInt32Value
+    direct_source_prefix_ranges: Messages[CidrRange]
+    source_type: int
+    source_prefix_ranges: Messages[CidrRange]
+    source_ports: Scalars[int]
+    server_names: Scalars[str]
+    transport_protocol: str
+    application_protocols: Scalars[str]
+    def __init__(
+        self,
+        *,
+        destination_port: UInt32Value | None = ...,
+        prefix_ranges: Iterable[CidrRange] | None = ...,
+        address_suffix: str | None = ...,
+        suffix_len: UInt32Value | None = ...,
+        direct_source_prefix_ranges: Iterable[CidrRange] | None = ...,
+        source_type: int | None = ...,
+        source_prefix_ranges: Iterable[CidrRange] | None = ...,
+        source_ports: Iterable[int] | None = ...,
+        server_names: Iterable[str] | None = ...,
+        transport_protocol: str | None = ...,
+        application_protocols: Iterable[str] | None = ...,
+    ) -> None: ...
+
+class HttpInspector(Message):
+    def __init__(self) -> None: ...
 
 class HttpConnectionManager(Message):
     class Tracing(Message):
@@ -1040,7 +1075,7 @@ class Listener(Message):
     per_connection_buffer_high_watermark_timeout: Duration
     metadata: Metadata
     drain_type: int
-    listener_filters: Messages[Message]
+    listener_filters: Messages[ListenerFilter]
     listener_filters_timeout: Duration
     continue_on_listener_filters_timeout: bool
     transparent: BoolValue
@@ -1078,7 +1113,7 @@ class Listener(Message):
         per_connection_buffer_high_watermark_timeout: Duration | None = ...,
         metadata: Metadata | None = ...,
         drain_type: int | None = ...,
-        listener_filters: Iterable[Message] | None = ...,
+        listener_filters: Iterable[ListenerFilter] | None = ...,
         listener_filters_timeout: Duration | None = ...,
         continue_on_listener_filters_timeout: bool | None = ...,
         transparent: BoolValue | None = ...,
@@ -1099,6 +1134,83 @@ class Listener(Message):
         ignore_global_conn_limit: bool | None = ...,
         bypass_overload_manager: bool | None = ...,
         tcp_keepalive: TcpKeepalive | None = ...,
+    ) -> None: ...
+
+class ListenerFilter(Message):
+    name: str
+    typed_config: Any
+    config_discovery: Message
+    filter_disabled: Message
+    def __init__(
+        self,
+        *,
+        name: str | None = ...,
+        typed_config: Any | None = ...,
+        config_discovery: Message | None = ...,
+        filter_disabled: Message | None = ...,
+    ) -> None: ...
+
+class OriginalDst(Message):
+    def __init__(self) -> None: ...
+
+class ProxyProtocol(Message):
+    class KeyValuePair(Message):
+        ValueStringEncoding: ClassVar[EnumTypeWrapper]
+        UNSPECIFIED: ClassVar[int]
+        SANITIZED_UTF8: ClassVar[int]
+        BASE64: ClassVar[int]
+        metadata_namespace: str
+        key: str
+        value_string_encoding: int
+        def __init__(
+            self,
+            *,
+            metadata_namespace: str | None = ...,
+            key: str | None = ...,
+            value_string_encoding: int | None = ...,
+        ) -> None: ...
+
+    class Rule(Message):
+        tlv_type: int
+        on_tlv_present: ProxyProtocol.KeyValuePair
+        def __init__(
+            self, *, tlv_type: int | None = ..., on_tlv_present: ProxyProtocol.KeyValuePair | None = ...
+        ) -> None: ...
+
+    TlvLocation: ClassVar[EnumTypeWrapper]
+    DYNAMIC_METADATA: ClassVar[int]
+    FILTER_STATE: ClassVar[int]
+    rules: Messages[ProxyProtocol.Rule]
+    allow_requests_without_proxy_protocol: bool
+    pass_through_tlvs: Message
+    disallowed_versions: Scalars[int]
+    stat_prefix: str
+    tlv_location: int
+    def __init__(
+        self,
+        *,
+        rules: Iterable[ProxyProtocol.Rule] | None = ...,
+        allow_requests_without_proxy_protocol: bool | None = ...,
+        pass_through_tlvs: Message | None = ...,
+        disallowed_versions: Iterable[int] | None = ...,
+        stat_prefix: str | None = ...,
+        tlv_location: int | None = ...,
+    ) -> None: ...
+
+class TlsInspector(Message):
+    enable_ja3_fingerprinting: BoolValue
+    enable_ja4_fingerprinting: BoolValue
+    initial_read_buffer_size: UInt32Value
+    close_connection_on_client_hello_parsing_errors: bool
+    max_client_hello_size: UInt32Value
+    def __init__(
+        self,
+        *,
+        enable_ja3_fingerprinting: BoolValue | None = ...,
+        enable_ja4_fingerprinting: BoolValue | None = ...,
+        initial_read_buffer_size: UInt32Value | None = ...,
+        close_connection_on_client_hello_parsing_errors: bool | None = ...,
+        max_client_hello_size: UInt32Value | None = ...,
     ) -> None: ...
 
 class Rds(Message):

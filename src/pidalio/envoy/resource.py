@@ -23,11 +23,12 @@ from pidalio.envoy.virtual_host import virtual_host
 from pidalio.ir import (
     AssignmentPlan,
     ClusterPlan,
+    FilterChainPlan,
     ForwardPlan,
-    HttpPlan,
     ListenerPlan,
     RoutePlan,
     RouteTablePlan,
+    TcpPlan,
     VirtualHostPlan,
 )
 from pidalio.model import Origin
@@ -53,13 +54,15 @@ class Resource(msgspec.Struct, frozen=True, gc=False):
 
 def listener_resource(plan: ListenerPlan) -> Resource:
     """Return the listener."""
-    origins: list[Origin | None] = [plan.origin]
-    if isinstance(plan.filter, HttpPlan):
-        if isinstance(plan.filter.table, RouteTablePlan):
-            origins += _table_origins(plan.filter.table)
-    else:
-        origins += (each.origin for each in plan.filter.clusters)
-    return resource(LISTENER, plan.name, listener(plan), origins)
+    origins = [origin for each in plan.all_chains for origin in _chain_origins(each)]
+    return resource(LISTENER, plan.name, listener(plan), [*origins, plan.origin])
+
+
+def _chain_origins(plan: FilterChainPlan) -> list[Origin | None]:
+    if isinstance(plan.filter, TcpPlan):
+        return [plan.origin, *(each.origin for each in plan.filter.clusters)]
+    table = plan.filter.table
+    return [plan.origin, *(_table_origins(table) if isinstance(table, RouteTablePlan) else ())]
 
 
 def route_resource(plan: RouteTablePlan) -> Resource:

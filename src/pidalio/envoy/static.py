@@ -18,6 +18,7 @@ from pidalio.ir import (
     AssignmentPlan,
     ClusterPlan,
     Discovery,
+    FilterChainPlan,
     HttpPlan,
     ListenerPlan,
     ProxyPlans,
@@ -32,12 +33,20 @@ def static_bootstrap(plans: ProxyPlans, node: pb.Node, admin: pb.Admin | None = 
     message = pb.Bootstrap(node=node, admin=admin, layered_runtime=runtime())
     message.overload_manager.CopyFrom(overload())
     static = message.static_resources
-    static.listeners.extend(listener(_with_table(each, tables)) for each in plans.listeners)
+    static.listeners.extend(listener(_with_tables(each, tables)) for each in plans.listeners)
     static.clusters.extend(cluster(_with_endpoints(each, assignments)) for each in plans.clusters)
     return message
 
 
-def _with_table(plan: ListenerPlan, tables: Mapping[str, RouteTablePlan]) -> ListenerPlan:
+def _with_tables(plan: ListenerPlan, tables: Mapping[str, RouteTablePlan]) -> ListenerPlan:
+    return msgspec.structs.replace(
+        plan,
+        chains=tuple(_with_table(each, tables) for each in plan.chains),
+        default=_with_table(plan.default, tables) if plan.default else None,
+    )
+
+
+def _with_table(plan: FilterChainPlan, tables: Mapping[str, RouteTablePlan]) -> FilterChainPlan:
     if not isinstance(plan.filter, HttpPlan) or not isinstance(plan.filter.table, str):
         return plan
     http = msgspec.structs.replace(plan.filter, table=tables[plan.filter.table])

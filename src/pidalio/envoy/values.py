@@ -5,6 +5,8 @@ Invariant: one unit per function, named in its docstring; a value that means Env
 
 from __future__ import annotations
 
+import ipaddress
+
 from pidalio.envoy import messages as pb
 from pidalio.ir import HeaderEdits, MatchKind, StringPattern
 
@@ -27,6 +29,15 @@ def address(host: str, port: int) -> pb.Address:
     if host.startswith(UNIX_SCHEME):
         return pb.Address(pipe=pb.Pipe(path=host.removeprefix(UNIX_SCHEME)))
     return pb.Address(socket_address=pb.SocketAddress(address=host, port_value=port))
+
+
+def cidr(written: str) -> pb.CidrRange:
+    """Return the range `10.0.0.0/8`; an address without length stands for itself alone."""
+    network = ipaddress.ip_network(written, strict=False)
+    return pb.CidrRange(
+        address_prefix=str(network.network_address),
+        prefix_len=pb.UInt32Value(value=network.prefixlen),
+    )
 
 
 def string_matcher(pattern: StringPattern, *, ignore_case: bool = False) -> pb.StringMatcher:

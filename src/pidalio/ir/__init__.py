@@ -13,7 +13,16 @@ from pidalio.ir.cluster import (
     LoadBalancing,
     LocalityPlan,
 )
-from pidalio.ir.listener import Direction, HttpPlan, ListenerPlan, TcpPlan
+from pidalio.ir.listener import (
+    ChainMatch,
+    Direction,
+    FilterChainPlan,
+    HttpPlan,
+    Inspector,
+    ListenerPlan,
+    TcpPlan,
+    one_chain,
+)
 from pidalio.ir.match import HeaderMatch, MatchKind, MatchPlan, PathKind, PathMatch, QueryMatch, StringPattern
 from pidalio.ir.proxy import ProxyPlans
 from pidalio.ir.route import (
@@ -37,6 +46,7 @@ from pidalio.ir.route import (
 __all__ = [
     "AbortPlan",
     "AssignmentPlan",
+    "ChainMatch",
     "ClusterPlan",
     "CorsPlan",
     "DelayPlan",
@@ -45,10 +55,12 @@ __all__ = [
     "Discovery",
     "EndpointPlan",
     "FaultPlan",
+    "FilterChainPlan",
     "ForwardPlan",
     "HeaderEdits",
     "HeaderMatch",
     "HttpPlan",
+    "Inspector",
     "ListenerPlan",
     "LoadBalancing",
     "LocalityPlan",
@@ -68,4 +80,5 @@ __all__ = [
     "TcpPlan",
     "VirtualHostPlan",
     "WeightedCluster",
+    "one_chain",
 ]

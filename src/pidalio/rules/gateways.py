@@ -10,7 +10,7 @@ import msgspec
 from pidalio.api.gateway import Gateway, Server
 from pidalio.api.object import Object
 from pidalio.derive import Database, derived
-from pidalio.ir import Direction, HttpPlan, ListenerPlan, RoutePlan, RouteTablePlan, VirtualHostPlan
+from pidalio.ir import Direction, HttpPlan, ListenerPlan, RoutePlan, RouteTablePlan, VirtualHostPlan, one_chain
 from pidalio.model import Labels, ObjectRef, Origin, Proxy, host_matches, host_subset_of, labels_of, selects
 from pidalio.rules import mesh, names, services
 from pidalio.rules.matching import RouteContext
@@ -92,12 +92,14 @@ def gateway_listener(proxy: Proxy, port: GatewayPort, gateway: Origin | None) ->
         address=address,
         port=bound,
         direction=Direction.GATEWAY,
-        filter=HttpPlan(
-            stat_prefix=f"outbound_{name}",
-            table=port.table,
-            use_remote_address=True,
-            server_name="istio-envoy",
-            access_log=proxy.access_log,
+        chains=one_chain(
+            HttpPlan(
+                stat_prefix=f"outbound_{name}",
+                table=port.table,
+                use_remote_address=True,
+                server_name="istio-envoy",
+                access_log=proxy.access_log,
+            )
         ),
         requested_port=port.number,
         origin=gateway,

@@ -26,6 +26,7 @@ from pidalio.ir import (
     TcpPlan,
     VirtualHostPlan,
     WeightedCluster,
+    one_chain,
 )
 from pidalio.model import Origin, Port, Protocol, Proxy, Service, Workload, selects
 from pidalio.rules import mesh, names, services
@@ -108,12 +109,13 @@ def inbound_listener(proxy: Proxy, port: InboundPort) -> ListenerPlan:
     cluster = (WeightedCluster(names.inbound_cluster(port.number), 1),)
     stat_prefix = f"inbound_{name}"
     http = port.protocol.is_http or port.protocol is Protocol.UNSUPPORTED
+    content = _http(proxy, port, cluster, stat_prefix) if http else TcpPlan(stat_prefix, cluster, proxy.access_log)
     return ListenerPlan(
         name=name,
         address=proxy.address,
         port=port.number,
         direction=Direction.INBOUND,
-        filter=_http(proxy, port, cluster, stat_prefix) if http else TcpPlan(stat_prefix, cluster, proxy.access_log),
+        chains=one_chain(content),
         origin=port.origin,
     )
 

@@ -5,6 +5,7 @@ Invariant: for every request the answer equals what Envoy 1.40 does; `tests/traf
 that. Nothing here reads a clock, draws a number or opens a connection: what Envoy draws is told as shares.
 """
 
+from pidalio.simulate.connection import Connection
 from pidalio.simulate.decide import decide
 from pidalio.simulate.decision import (
     Answered,
@@ -26,6 +27,7 @@ from pidalio.simulate.retries import repeats_status, tries
 
 __all__ = [
     "Answered",
+    "Connection",
     "Decision",
     "Destination",
     "DomainRule",

@@ -18,6 +18,7 @@ from pidalio.ir import (
     TcpPlan,
     VirtualHostPlan,
 )
+from pidalio.simulate.connection import Connection, chosen_chain, taken_by
 from pidalio.simulate.decision import Answered, Decision, Forwarded, HostChoice, Redirected, RouteTry, Verdict
 from pidalio.simulate.domain import DomainRule, choose_virtual_host, compared_host
 from pidalio.simulate.forward import forwarded, tunnelled
@@ -29,19 +30,28 @@ from pidalio.simulate.redirect import https_location, location
 from pidalio.simulate.request import Request
 
 
-def decide(plans: ProxyPlans, listener: ListenerPlan | str, request: Request) -> Decision:
+def decide(
+    plans: ProxyPlans, listener: ListenerPlan | str, request: Request, connection: Connection | None = None
+) -> Decision:
     """Return what the proxy that runs on `plans` does with a `request` that arrives at `listener`.
 
+    `connection` says where the client opened it to, by default to the listener itself, and what else it shows.
     Raise `LookupError` when there is no such listener, or its table is not among the plans.
     """
-    door = _listener(plans, listener)
+    opened = connection or Connection()
+    door = taken_by(plans, _listener(plans, listener), opened)
+    chain = chosen_chain(door, opened)
     trace = Decision(listener=door.name, listener_origin=door.origin, request=request, verdicts=())
-    if isinstance(door.filter, TcpPlan):
-        action = tunnelled(plans, door.filter)
+    if chain is None:
+        why = f"no filter chain of listener {door.name} takes this connection"
+        return _ended(trace, Verdict(1.0, None, "NR", "filter_chain_not_found", why=why))
+    trace = msgspec.structs.replace(trace, chain=chain.name, chain_origin=chain.origin)
+    if isinstance(chain.filter, TcpPlan):
+        action = tunnelled(plans, chain.filter)
         return msgspec.structs.replace(trace, action=action, verdicts=likeliest_first(outcomes(action, grpc=False)))
-    table = _table(plans, door.filter)
+    table = _table(plans, chain.filter)
     trace = msgspec.structs.replace(trace, table=table.name)
-    arrival = arrive(door, door.filter, request)
+    arrival = arrive(door, chain.filter, request)
     if isinstance(arrival, Refusal):
         return _ended(trace, local_answer(arrival.status, arrival.flag, arrival.details, arrival.why, grpc=False))
     return _routed(plans, table, arrival, msgspec.structs.replace(trace, request=arrival.request))

@@ -125,6 +125,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
     listener: str
     listener_origin: Origin | None = None
+    chain: str = ""
+    chain_origin: Origin | None = None
     table: str = ""
     request: Request
     host: HostChoice | None = None

@@ -41,6 +41,7 @@ from pidalio.ir import (
     TcpPlan,
     VirtualHostPlan,
     WeightedCluster,
+    one_chain,
 )
 from pidalio.model import Health, Locality, ObjectRef, Origin
 
@@ -151,10 +152,14 @@ def _listeners() -> tuple[ListenerPlan, ...]:
     proxy = HttpPlan("outbound", "http_proxy", explicit_proxy=True, forward_proxy=True, use_remote_address=True)
     weighted = (WeightedCluster("a", 1), WeightedCluster("b", 0), WeightedCluster("c", 2))
     return (
-        ListenerPlan("proxy", "127.0.0.1", 0, Direction.OUTBOUND, proxy),
-        ListenerPlan("in", "127.0.0.1", 0, Direction.INBOUND, HttpPlan("in", inbound, server_name="istio-envoy")),
-        ListenerPlan("tcp", "127.0.0.1", 0, Direction.GATEWAY, TcpPlan("t", weighted), origin=origin("tcp[0]")),
-        ListenerPlan("one", "127.0.0.1", 0, Direction.GATEWAY, TcpPlan("o", (WeightedCluster("a"),))),
+        ListenerPlan("proxy", "127.0.0.1", 0, Direction.OUTBOUND, one_chain(proxy)),
+        ListenerPlan(
+            "in", "127.0.0.1", 0, Direction.INBOUND, one_chain(HttpPlan("in", inbound, server_name="istio-envoy"))
+        ),
+        ListenerPlan(
+            "tcp", "127.0.0.1", 0, Direction.GATEWAY, one_chain(TcpPlan("t", weighted)), origin=origin("tcp[0]")
+        ),
+        ListenerPlan("one", "127.0.0.1", 0, Direction.GATEWAY, one_chain(TcpPlan("o", (WeightedCluster("a"),)))),
     )
 
 

@@ -2,11 +2,11 @@ from typing import Any
 
 from pidalio.envoy import protos
 from pidalio.envoy.listener import listener
-from pidalio.ir import Direction, HttpPlan, ListenerPlan, RouteTablePlan, TcpPlan, WeightedCluster
+from pidalio.ir import Direction, HttpPlan, ListenerPlan, RouteTablePlan, TcpPlan, WeightedCluster, one_chain
 
 
 def manager(plan: HttpPlan, direction: Direction = Direction.OUTBOUND) -> dict[str, Any]:
-    written = protos.to_dict(listener(ListenerPlan("l", "127.0.0.1", 80, direction, plan)))
+    written = protos.to_dict(listener(ListenerPlan("l", "127.0.0.1", 80, direction, one_chain(plan))))
     config: dict[str, Any] = written["filter_chains"][0]["filters"][0]["typed_config"]
     return config
 
@@ -16,7 +16,7 @@ def filters(config: dict[str, Any]) -> list[str]:
 
 
 def test_ports_are_not_shared_in_silence() -> None:
-    written = protos.to_dict(listener(ListenerPlan("l", "::1", 80, Direction.INBOUND, HttpPlan("s", "t"))))
+    written = protos.to_dict(listener(ListenerPlan("l", "::1", 80, Direction.INBOUND, one_chain(HttpPlan("s", "t")))))
     assert written["enable_reuse_port"] is False
     assert written["address"] == {"socket_address": {"address": "::1", "port_value": 80}}
     assert written["traffic_direction"] == "INBOUND"
@@ -67,9 +67,9 @@ def test_access_log_where_asked_for() -> None:
 
 def test_bytes_leave_out_destinations_without_weight() -> None:
     clusters = (WeightedCluster("a", 1), WeightedCluster("b", 0), WeightedCluster("c", 3))
-    message = listener(ListenerPlan("l", "127.0.0.1", 80, Direction.INBOUND, TcpPlan("s", clusters)))
+    message = listener(ListenerPlan("l", "127.0.0.1", 80, Direction.INBOUND, one_chain(TcpPlan("s", clusters))))
     config = protos.to_dict(message)["filter_chains"][0]["filters"][0]["typed_config"]
     assert config["weighted_clusters"] == {"clusters": [{"name": "a", "weight": 1}, {"name": "c", "weight": 3}]}
     one = TcpPlan("s", (WeightedCluster("a", 0),))
-    message = listener(ListenerPlan("l", "127.0.0.1", 80, Direction.INBOUND, one))
+    message = listener(ListenerPlan("l", "127.0.0.1", 80, Direction.INBOUND, one_chain(one)))
     assert protos.to_dict(message)["filter_chains"][0]["filters"][0]["typed_config"]["cluster"] == "a"

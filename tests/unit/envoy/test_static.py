@@ -33,6 +33,7 @@ from pidalio.ir import (
     RouteTablePlan,
     VirtualHostPlan,
     WeightedCluster,
+    one_chain,
 )
 from pidalio.model import ObjectRef, Origin
 
@@ -127,7 +128,7 @@ def test_requests_are_routed_and_logged_with_their_rule(backend: int, tmp_path: 
     proxy = HttpPlan("out", "80", explicit_proxy=True, use_remote_address=True, access_log=str(log))
     endpoint = EndpointPlan("127.0.0.1", backend, workload="reviews-v1-0")
     plans = ProxyPlans(
-        (ListenerPlan("proxy", "127.0.0.1", 0, Direction.OUTBOUND, proxy),),
+        (ListenerPlan("proxy", "127.0.0.1", 0, Direction.OUTBOUND, one_chain(proxy)),),
         (RouteTablePlan("80", (VirtualHostPlan("reviews:80", ("reviews",), routes),), delta=True),),
         (ClusterPlan("reviews", Discovery.EDS),),
         (AssignmentPlan("reviews", (LocalityPlan((endpoint,)),)),),

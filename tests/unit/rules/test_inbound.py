@@ -114,13 +114,13 @@ def test_protocols(port, kind, http2):
     compiled = plans(mesh(service(port), pod()), sidecar(app="web"))
     (listener,) = [one for one in compiled.listeners if one.direction is Direction.INBOUND]
     (cluster,) = [one for one in compiled.clusters if one.name.startswith("inbound|")]
-    assert (type(listener.filter), cluster.http2) == (kind, http2)
+    assert (type(listener.chains[0].filter), cluster.http2) == (kind, http2)
 
 
 def test_the_way_in_has_no_faults_no_retries_and_no_timeout():
     compiled = plans(mesh(service("{port: 80, name: http, targetPort: 8080}"), pod()), sidecar(app="web"))
     (listener,) = [one for one in compiled.listeners if one.direction is Direction.INBOUND]
-    (host,) = listener.filter.table.virtual_hosts
+    (host,) = listener.chains[0].filter.table.virtual_hosts
     (route,) = host.routes
     assert (listener.name, listener.address, host.name, host.domains) == (
         "10.9.9.9_8080",

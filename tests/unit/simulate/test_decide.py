@@ -28,6 +28,7 @@ from pidalio.ir import (
     TcpPlan,
     VirtualHostPlan,
     WeightedCluster,
+    one_chain,
 )
 from pidalio.model import ObjectRef, Origin
 from pidalio.simulate import Answered, Forwarded, Redirected, Request, decide
@@ -42,7 +43,7 @@ def _cluster(name, *addresses, host=""):
 
 def _plans(*routes, domains=("shop",), clusters=(), listener=None):
     table = RouteTablePlan("table", (VirtualHostPlan("shop:80", domains, routes, origin=_RULE),))
-    door = listener or ListenerPlan("door", "127.0.0.1", 80, Direction.INBOUND, HttpPlan("door", "table"))
+    door = listener or ListenerPlan("door", "127.0.0.1", 80, Direction.INBOUND, one_chain(HttpPlan("door", "table")))
     known = (_cluster("one", "10.0.0.1", host="shop"), _cluster("two", "10.0.0.2", "10.0.0.3"), _cluster("none"))
     return ProxyPlans((door,), (table,), known + clusters, ())
 
@@ -162,7 +163,9 @@ def test_connect_takes_only_routes_of_its_own():
 
 
 def test_a_tcp_listener_forwards_bytes():
-    door = ListenerPlan("door", "127.0.0.1", 80, Direction.INBOUND, TcpPlan("door", (WeightedCluster("one", 1),)))
+    door = ListenerPlan(
+        "door", "127.0.0.1", 80, Direction.INBOUND, one_chain(TcpPlan("door", (WeightedCluster("one", 1),)))
+    )
     decision = _ask(_plans(listener=door))
     assert decision.action.destinations[0].cluster == "one"
     assert decision.verdict.cluster == "one"
