@@ -10,6 +10,7 @@ from pidalio.envoy import messages as pb
 from pidalio.envoy.endpoint import load_assignment
 from pidalio.envoy.filters.forward_proxy import dns_cache
 from pidalio.envoy.metadata import ISTIO, write_origin
+from pidalio.envoy.outlier import outlier_detection
 from pidalio.envoy.protos import pack
 from pidalio.envoy.values import duration
 from pidalio.ir import ClusterPlan, Discovery, LoadBalancing
@@ -34,6 +35,8 @@ def cluster(plan: ClusterPlan) -> pb.Cluster:
         message.lb_policy = _lb_policy(plan.load_balancing)
         if plan.healthy_panic_threshold is not None:
             message.common_lb_config.healthy_panic_threshold.value = plan.healthy_panic_threshold
+    if plan.outlier is not None:
+        message.outlier_detection.CopyFrom(outlier_detection(plan.outlier))
     if plan.http2:
         message.typed_extension_protocol_options[HTTP_OPTIONS].CopyFrom(pack(_http2_upstream()))
     _set_metadata(message, plan)

@@ -86,7 +86,8 @@ def placeholder_resource(table: str) -> Resource:
 
 def cluster_resource(plan: ClusterPlan) -> Resource:
     """Return the cluster."""
-    origins = (plan.lb_origin, plan.connect_timeout_origin, plan.origin)
+    ejection = plan.outlier.origin if plan.outlier else None
+    origins = (plan.lb_origin, plan.connect_timeout_origin, ejection, plan.origin)
     return resource(CLUSTER, plan.name, cluster(plan), origins)
 
 

@@ -24,6 +24,7 @@ from pidalio.ir.listener import (
     one_chain,
 )
 from pidalio.ir.match import HeaderMatch, MatchKind, MatchPlan, PathKind, PathMatch, QueryMatch, StringPattern
+from pidalio.ir.policy import OutlierPlan
 from pidalio.ir.proxy import ProxyPlans
 from pidalio.ir.route import (
     AbortPlan,
@@ -67,6 +68,7 @@ __all__ = [
     "MatchKind",
     "MatchPlan",
     "MirrorPlan",
+    "OutlierPlan",
     "PathKind",
     "PathMatch",
     "ProxyPlans",

@@ -4,6 +4,7 @@ import enum
 
 import msgspec
 
+from pidalio.ir.policy import OutlierPlan
 from pidalio.model import Health, Labels, Locality, ObjectRef, Origin
 
 
@@ -68,6 +69,7 @@ class ClusterPlan(msgspec.Struct, frozen=True, gc=False):
     load_balancing: LoadBalancing = LoadBalancing.LEAST_REQUEST
     lb_origin: Origin | None = None
     http2: bool = False
+    outlier: OutlierPlan | None = None
     dns_refresh: int = 60_000
     assignment: AssignmentPlan | None = None
     healthy_panic_threshold: int | None = 0

@@ -12,8 +12,10 @@ import msgspec
 from pidalio.api.traffic_policy import SimpleLB
 from pidalio.derive import Database, derived
 from pidalio.ir import AssignmentPlan, ClusterPlan, Discovery, EndpointPlan, LoadBalancing, LocalityPlan
-from pidalio.model import Endpoint, Labels, Locality, Protocol, Resolution, selects
+from pidalio.model import Endpoint, Health, Labels, Locality, Origin, Protocol, Resolution, selects
 from pidalio.rules import destination_rules, mesh, names, services
+from pidalio.rules.outliers import min_health, outlier_plan
+from pidalio.rules.policies import Policy, policy
 from pidalio.rules.services import ServiceId
 from pidalio.rules.visibility import Scope
 
@@ -97,25 +99,25 @@ def cluster(world: Database, key: ClusterKey) -> ClusterPlan | None:
     chosen = destination_rules.subset(world, key.view, key.identity, key.subset) if key.subset else None
     if key.subset and chosen is None:
         return None
-    policy = destination_rules.policy(world, key.view, key.identity, key.port, key.subset)
+    holds = policy(world, key.view, key.identity, key.port, key.subset)
     discovery = _DISCOVERY[found.resolution]
     assignment = None
     if discovery in (Discovery.STRICT_DNS, Discovery.LOGICAL_DNS):
         assignment = endpoints_of(world, key)
         if not assignment.localities:
             return None
-    timeout, timeout_origin = mesh.connect_timeout(world)
-    if policy.connect_timeout is not None:
-        timeout, timeout_origin = policy.connect_timeout, policy.connect_timeout_origin
-    simple = policy.load_balancer.simple if policy.load_balancer else None
+    timeout, timeout_origin = _connect_timeout(world, holds)
+    simple = holds.load_balancer.value.simple if holds.load_balancer else None
     return ClusterPlan(
         name=key.name,
         discovery=discovery,
         connect_timeout=timeout,
         connect_timeout_origin=timeout_origin,
         load_balancing=_BALANCING.get(simple, LoadBalancing.LEAST_REQUEST) if simple else LoadBalancing.LEAST_REQUEST,
-        lb_origin=policy.load_balancer_origin if simple else None,
+        lb_origin=holds.load_balancer.origin if holds.load_balancer and simple else None,
         http2=port.protocol.is_http2,
+        outlier=outlier_plan(holds.outlier_detection),
+        healthy_panic_threshold=min_health(holds.outlier_detection),
         dns_refresh=mesh.dns_refresh(world),
         assignment=assignment,
         host=key.host,
@@ -123,20 +125,36 @@ def cluster(world: Database, key: ClusterKey) -> ClusterPlan | None:
         port=key.port,
         subset=key.subset,
         service=found.object,
-        origin=chosen.origin if chosen else policy.origin,
+        origin=chosen.origin if chosen else holds.origin,
     )
 
 
+def _connect_timeout(world: Database, holds: Policy) -> tuple[int, Origin | None]:
+    limits = holds.connection_pool
+    tcp = limits.value.tcp if limits else None
+    if limits is None or tcp is None or tcp.connect_timeout is None:
+        return mesh.connect_timeout(world)
+    where = limits.origin
+    return tcp.connect_timeout, Origin(where.object, f"{where.path}.tcp.connectTimeout") if where else None
+
+
 def endpoints_of(world: Database, key: ClusterKey) -> AssignmentPlan:
-    """Return the endpoints of a cluster, grouped by locality; empty when there are none."""
+    """Return the endpoints of a cluster, grouped by locality; empty when there are none.
+
+    Unhealthy ones are among them, for panic to count, unless a rule states the share that must be healthy: then
+    panic would send them requests, and they are withheld.
+    """
     labels: Labels = ()
     if key.subset:
         chosen = destination_rules.subset(world, key.view, key.identity, key.subset)
         if chosen is None:
             return AssignmentPlan(key.name)
         labels = chosen.labels
+    withheld = min_health(policy(world, key.view, key.identity, key.port, key.subset).outlier_detection) > 0
     groups: dict[Locality, list[EndpointPlan]] = {}
     for one in services.endpoints(world, key.identity):
+        if withheld and one.health is Health.UNHEALTHY:
+            continue
         if one.service_port == key.port and selects(labels, one.labels):
             groups.setdefault(one.locality, []).append(_endpoint(one))
     localities = tuple(

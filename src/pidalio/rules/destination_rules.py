@@ -1,6 +1,6 @@
-"""Which DestinationRule holds for a client and a service, and the policy that follows.
+"""Which DestinationRule holds for a client and a service, and the subsets that it defines.
 
-Source of the rules: Istio's documented lookup and inheritance (reference §2.7): the client's namespace, then the
+Source of the rules: Istio's documented lookup (reference §2.7): the client's namespace, then the
 service's, then the root namespace; the first that has any match wins, and namespaces are never combined.
 """
 
@@ -11,7 +11,6 @@ import msgspec
 
 from pidalio.api.destination_rule import DestinationRule
 from pidalio.api.object import Object
-from pidalio.api.traffic_policy import ConnectionPoolSettings, LoadBalancerSettings, TrafficPolicy
 from pidalio.derive import Database, derived
 from pidalio.model import Labels, Origin, host_subset_of, is_wildcard, labels_of
 from pidalio.rules import mesh
@@ -22,19 +21,6 @@ from pidalio.store.hosts import host_reference, wildcards_of
 from pidalio.store.tables import Key
 
 Row: TypeAlias = Object[DestinationRule]
-
-
-class Policy(msgspec.Struct, frozen=True, gc=False):
-    """The effective policy of one cluster; None where nothing is stated.
-
-    `load_balancer` comes with the origin of the block it was taken from; `origin` is the rule as a whole.
-    """
-
-    load_balancer: LoadBalancerSettings | None = None
-    load_balancer_origin: Origin | None = None
-    connect_timeout: int | None = None
-    connect_timeout_origin: Origin | None = None
-    origin: Origin | None = None
 
 
 class SubsetLabels(msgspec.Struct, frozen=True, gc=False):
@@ -142,7 +128,7 @@ def _audience(row: Row, default: tuple[str, ...]) -> set[str]:
 def subsets(world: Database, view: str, identity: ServiceId) -> tuple[SubsetLabels, ...]:
     """Return the subsets of a service: those of all its rules united, the first definition of a name stays."""
     found: dict[str, SubsetLabels] = {}
-    for row in _rows(world, view, identity):
+    for row in rows_for(world, view, identity):
         for subset in row.spec.subsets:
             origin = Origin(row.ref, subset_path(subset.name))
             found.setdefault(subset.name, SubsetLabels(subset.name, labels_of(subset.labels), origin))
@@ -159,56 +145,7 @@ def subset(world: Database, view: str, identity: ServiceId, name: str) -> Subset
     return next((one for one in subsets(world, view, identity) if one.name == name), None)
 
 
-def _rows(world: Database, view: str, identity: ServiceId) -> list[Row]:
+def rows_for(world: Database, view: str, identity: ServiceId) -> list[Row]:
+    """Return the rules themselves, the oldest first."""
     keys = rules_for(world, view, identity)
     return [row for key in keys if (row := tables.DESTINATION_RULES.get(world, key))]
-
-
-def policy(world: Database, view: str, identity: ServiceId, port: int, subset_name: str) -> Policy:
-    """Return the effective policy of the cluster for `port` and subset ("" for none).
-
-    Blocks of the rule's top policy (of several rules, the oldest that has one); a port entry replaces them
-    completely; a subset's blocks replace single blocks; the subset's port entry replaces completely again.
-    """
-    rows = _rows(world, view, identity)
-    if not rows:
-        return Policy()
-    top = next((row for row in rows if row.spec.traffic_policy), rows[0])
-    result = _with_policy(Policy(origin=Origin(top.ref)), top, top.spec.traffic_policy, "", port)
-    for row in rows:
-        for one in row.spec.subsets:
-            if subset_name and one.name == subset_name:
-                result = msgspec.structs.replace(result, origin=Origin(row.ref))
-                return _with_policy(result, row, one.traffic_policy, f"{subset_path(one.name)}.", port)
-    return result
-
-
-def _with_policy(base: Policy, row: Row, stated: TrafficPolicy | None, prefix: str, port: int) -> Policy:
-    if stated is None:
-        return base
-    result = _with_blocks(base, row, stated.load_balancer, stated.connection_pool, f"{prefix}trafficPolicy")
-    for index, entry in enumerate(stated.port_level_settings):
-        if entry.port and entry.port.number == port:
-            path = f"{prefix}trafficPolicy.portLevelSettings[{index}]"
-            empty = Policy(origin=base.origin)
-            return _with_blocks(empty, row, entry.load_balancer, entry.connection_pool, path)
-    return result
-
-
-def _with_blocks(
-    base: Policy,
-    row: Row,
-    balancer: LoadBalancerSettings | None,
-    pool: ConnectionPoolSettings | None,
-    path: str,
-) -> Policy:
-    changes: dict[str, object] = {}
-    if balancer is not None:
-        changes |= {"load_balancer": balancer, "load_balancer_origin": Origin(row.ref, f"{path}.loadBalancer")}
-    if pool is not None:
-        tcp = pool.tcp
-        changes |= {
-            "connect_timeout": tcp.connect_timeout if tcp else None,
-            "connect_timeout_origin": Origin(row.ref, f"{path}.connectionPool.tcp.connectTimeout"),
-        }
-    return msgspec.structs.replace(base, **changes) if changes else base

@@ -56,7 +56,7 @@ def _is_within(pattern: str, outer: str) -> bool:
 
 _POLICY = """
     {0} {0}.loadBalancer {0}.loadBalancer.simple
-    {0}.connectionPool {0}.connectionPool.tcp {0}.connectionPool.tcp.connectTimeout
+    {0}.connectionPool {0}.connectionPool.tcp {0}.connectionPool.tcp.connectTimeout {0}.outlierDetection.*
 """
 _POLICIES = [
     outer + port for outer in ("trafficPolicy", "subsets[].trafficPolicy") for port in ("", ".portLevelSettings[]")
@@ -73,6 +73,7 @@ _EFFECTIVE: dict[str, _Honoured] = {
         "trafficPolicy.portLevelSettings subsets[].trafficPolicy.portLevelSettings "
         + " ".join(_POLICY.format(one) for one in _POLICIES)
         + " ".join(f" {one}.port.*" for one in _POLICIES if one.endswith("[]")),
+        but=" ".join(f"{one}.outlierDetection.outlierDetectionHttpErrorCodes" for one in _POLICIES),
         values=((f"{one}.loadBalancer.simple", "PASSTHROUGH") for one in _POLICIES),
     ),
     "Gateway": _honoured(
@@ -96,7 +97,9 @@ _EFFECTIVE: dict[str, _Honoured] = {
         """
         connectTimeout outboundTrafficPolicy outboundTrafficPolicy.mode rootNamespace dnsRefreshRate
         defaultServiceExportTo defaultVirtualServiceExportTo defaultDestinationRuleExportTo defaultHttpRetryPolicy.*
+        defaultTrafficPolicy defaultTrafficPolicy.outlierDetection.*
         """,
+        but="defaultTrafficPolicy.outlierDetection.outlierDetectionHttpErrorCodes",
         values=(("outboundTrafficPolicy.mode", "ALLOW_ANY_DYNAMIC_DNS"),),
     ),
     "LocalWorkload": _honoured(

@@ -6,6 +6,7 @@ Source of the defaults: Istio's MeshConfig (reference §1.9, §2.6).
 
 from pidalio.api.mesh_config import MeshConfig
 from pidalio.api.sidecar import OutboundMode
+from pidalio.api.traffic_policy import ConnectionPoolSettings, OutlierDetection
 from pidalio.api.virtual_service import HTTPRetry
 from pidalio.derive import Database, derived
 from pidalio.model import Origin
@@ -41,6 +42,24 @@ def connect_timeout(world: Database) -> tuple[int, Origin | None]:
     """Return the time to connect upstream (milliseconds, default 10 s), and who set it."""
     value = mesh_config(world).connect_timeout
     return (10_000, None) if value is None else (value, mesh_origin(world, "connectTimeout"))
+
+
+@derived
+def default_pool(world: Database) -> tuple[ConnectionPoolSettings, Origin | None] | None:
+    """Return the limits for destinations that state none, and who set them; None where nobody did."""
+    stated = mesh_config(world).default_traffic_policy
+    if stated is None or stated.connection_pool is None:
+        return None
+    return stated.connection_pool, mesh_origin(world, "defaultTrafficPolicy.connectionPool")
+
+
+@derived
+def default_outlier(world: Database) -> tuple[OutlierDetection, Origin | None] | None:
+    """Return the ejection for destinations that state none, and who set it; None where nobody did."""
+    stated = mesh_config(world).default_traffic_policy
+    if stated is None or stated.outlier_detection is None:
+        return None
+    return stated.outlier_detection, mesh_origin(world, "defaultTrafficPolicy.outlierDetection")
 
 
 @derived

@@ -3,7 +3,8 @@
 import pytest
 from tests.unit.rules.world import DOMAIN, clusters, document, endpoints, entry, mesh, mesh_config, service, sidecar
 
-from pidalio.ir import LoadBalancing
+from pidalio.ir import LoadBalancing, OutlierPlan
+from pidalio.model import ObjectRef, Origin
 
 HOST = f"reviews.prod.{DOMAIN}"
 REVIEWS = service("reviews", "prod", "80 9090")
@@ -268,3 +269,81 @@ def test_an_empty_label_set_selects_every_instance():
     )
     assert endpoints(found, "outbound|80|all|a.com") == ["10.0.0.1:80", "10.0.0.2:80"]
     assert endpoints(found, "outbound|80|v2|a.com") == ["10.0.0.2:80"]
+
+
+def _ejection(found, cluster: str = CLUSTER):
+    return clusters(found, sidecar("prod"))[cluster].outlier
+
+
+class TestEjection:
+    def test_there_is_none_unless_asked_for(self):
+        assert _ejection(mesh(REVIEWS)) is None
+
+    def test_an_empty_block_ejects_by_envoys_thresholds_and_never_panics(self):
+        found = mesh(REVIEWS, rule("one", "prod", _policy("outlierDetection: {}")))
+        origin = Origin(ObjectRef("DestinationRule", "prod", "one"), "trafficPolicy.outlierDetection")
+        assert _ejection(found) == OutlierPlan(origin=origin)
+        assert clusters(found, sidecar("prod"))[CLUSTER].healthy_panic_threshold == 0
+
+    @pytest.mark.parametrize(
+        ("stated", "expected"),
+        [
+            ("consecutive5xxErrors: 0", {"consecutive_5xx": 0}),
+            ("consecutive5xxErrors: 7, consecutiveGatewayErrors: 3", {"consecutive_5xx": 7, "consecutive_gateway": 3}),
+            ("consecutiveErrors: 4", {"consecutive_gateway": 4}),
+            ("consecutiveErrors: 4, consecutiveGatewayErrors: 0", {"consecutive_gateway": 0}),
+            (
+                "splitExternalLocalOriginErrors: true, consecutiveLocalOriginFailures: 2",
+                {"split_local": True, "consecutive_local": 2},
+            ),
+            ("interval: 1.5s, baseEjectionTime: 2s", {"interval": 1500, "base_ejection_time": 2000}),
+            ("maxEjectionPercent: 40", {"max_ejection_percent": 40}),
+            ("maxEjectionPercent: 0", {"max_ejection_percent": None}),
+        ],
+    )
+    def test_fields(self, stated, expected):
+        plan = _ejection(mesh(REVIEWS, rule("one", "prod", _policy(f"outlierDetection: {{{stated}}}"))))
+        assert {name: getattr(plan, name) for name in expected} == expected
+
+    @pytest.mark.parametrize(("percent", "threshold", "served"), [(0, 0, 2), (30, 30, 1)])
+    def test_a_stated_share_of_healthy_instances_allows_panic_and_withholds_unhealthy_ones(
+        self, percent, threshold, served
+    ):
+        instances = document(
+            "Endpoints",
+            "reviews",
+            "subsets: [{addresses: [{ip: 10.0.0.1}], notReadyAddresses: [{ip: 10.0.0.2}], "
+            "ports: [{port: 80, name: http-80}]}]\n",
+            "prod",
+        )
+        stated = rule("one", "prod", _policy(f"outlierDetection: {{minHealthPercent: {percent}}}"))
+        found = mesh(service("reviews", "prod"), stated, instances)
+        assert clusters(found, sidecar("prod"))[CLUSTER].healthy_panic_threshold == threshold
+        assert len(endpoints(found, CLUSTER, sidecar("prod"))) == served
+
+
+EJECTS = "outlierDetection: {interval: 1s}"
+MESH_EJECTS = mesh_config("{defaultTrafficPolicy: {outlierDetection: {interval: 9s}}}")
+
+
+@pytest.mark.parametrize(
+    ("top", "subset", "cluster", "interval"),
+    [
+        ("", "", "", 9000),
+        (EJECTS, "", "", 1000),
+        (RANDOM, "", "", 9000),
+        (EJECTS, RANDOM, "v1", 1000),
+        (EJECTS, "outlierDetection: {interval: 2s}", "v1", 2000),
+        (f"{EJECTS}, portLevelSettings: [{{port: {{number: 80}}, {RANDOM}}}]", "", "", 9000),
+        (EJECTS, f"portLevelSettings: [{{port: {{number: 80}}, {RANDOM}}}]", "v1", 9000),
+        (f"{EJECTS}, portLevelSettings: [{{port: {{number: 80}}, {RANDOM}}}]", EJECTS, "v1", 1000),
+    ],
+)
+def test_the_mesh_fills_what_rules_leave_unset(top, subset, cluster, interval):
+    inner = f", trafficPolicy: {{{subset}}}" if subset else ""
+    parts = [_policy(top)] if top else []
+    stated = rule("one", "prod", ", ".join([*parts, f"subsets: [{{name: v1, labels: {{a: b}}{inner}}}]"]))
+    found = mesh(REVIEWS, stated, MESH_EJECTS)
+    plan = _ejection(found, f"outbound|80|{cluster}|{HOST}")
+    assert plan.interval == interval
+    assert plan.origin.object.kind == ("MeshConfig" if interval == 9000 else "DestinationRule")

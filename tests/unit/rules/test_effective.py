@@ -28,6 +28,7 @@ NOTHING_TO_SEE = {
     "ServiceEntry location": "decides on mutual TLS, which is not there for anyone",
     "ServiceEntry endpoints[].serviceAccount": "is the identity that mutual TLS would ask for",
     "MeshConfig outboundTrafficPolicy": "is there for its mode",
+    "MeshConfig defaultTrafficPolicy.outlierDetection.consecutiveErrors": "is the old name of consecutiveGatewayErrors",
     "WorkloadEntry serviceAccount": "is the identity that mutual TLS would ask for",
     "VirtualService http[].fault.delay.exponentialDelay": "is refused",
     "VirtualService http[].fault.abort.http2Error": "is refused",
