@@ -61,7 +61,8 @@ format: setup ## Put the code into the project's form
 bench: setup ## Measure: JSON in benchmarks/results, a table here and in docs/performance.md
 	$(BIN)/python scripts/bench.py $(ARGS)
 
-docs: setup ## Regenerate the generated pages and check every link
+docs: setup ## Look for the test of every field, regenerate the generated pages and check every link
+	$(BIN)/python scripts/fields.py
 	$(BIN)/python scripts/docs.py
 
 lock: setup ## Choose dependencies anew and write requirements.lock

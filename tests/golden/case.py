@@ -37,11 +37,11 @@ class Call(msgspec.Struct, frozen=True):
 
 
 class GoldenCase:
-    """One folder."""
+    """One folder; `text` stands in for its input."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, text: str = "") -> None:
         self.folder = folder
-        self.text = (folder / "input.yaml").read_text(encoding="utf-8")
+        self.text = text or (folder / "input.yaml").read_text(encoding="utf-8")
         self.calls: dict[str, Any] = yaml.safe_load((folder / "calls.yaml").read_text(encoding="utf-8"))
         self.mesh = OfflineMesh.from_text(self.text, "input.yaml")
 

@@ -12,7 +12,7 @@ from tests.traffic.client import Got, Sent, fetch
 from tests.traffic.compare import mismatches
 from tests.traffic.envoy import LOG_ID, RunningEnvoy
 from tests.traffic.fleet import instance_at
-from tests.traffic.observe import Outcome
+from tests.traffic.observe import Outcome, broken_expectations, foreseen
 
 from pidalio.ir import ListenerPlan, ProxyPlans
 from pidalio.model import Severity
@@ -26,12 +26,29 @@ _OWNED = frozenset({"unknown-host", "unknown-port", "unknown-subset"})
 @cache
 def compiled(case: Case, port: int) -> ProxyPlans:
     """Return what the proxy of `case` runs on; a mistake in its YAML that users would be told of fails the test."""
-    mesh = OfflineMesh.from_text(case.config.replace("$PORT", str(port)))
+    mesh = mesh_of(case, port)
     mistakes = [
         report.line() for report in mesh.reports() if report.severity is Severity.ERROR and report.code not in _OWNED
     ]
     assert not mistakes, "\n".join(mistakes)
+    return plans_of(case, mesh)
+
+
+def mesh_of(case: Case, port: int) -> OfflineMesh:
+    """Return the mesh that the YAML of `case` makes."""
+    return OfflineMesh.from_text(case.config.replace("$PORT", str(port)))
+
+
+def plans_of(case: Case, mesh: OfflineMesh) -> ProxyPlans:
+    """Return what the proxy of `case` runs on in `mesh`."""
     return plans_for(mesh.world, mesh.proxy(case.proxy, case.labels or None))
+
+
+def foretold(plans: ProxyPlans, call: Call, port: int) -> list[str]:
+    """Return which expectations of `call` the simulator breaks on `plans`."""
+    call = with_port(call, port)
+    decision = decide(plans, listener_for(plans, call), request_of(call))
+    return broken_expectations(without_share(call), foreseen(decision, call))
 
 
 def with_port(call: Call, port: int) -> Call:
@@ -45,7 +62,9 @@ def listener_for(plans: ProxyPlans, call: Call) -> ListenerPlan:
     if proxies:
         return proxies[0]
     port = urlsplit(call.url).port or 80
-    return next(each for each in plans.listeners if each.requested_port == port)
+    found = [each for each in plans.listeners if each.requested_port == port]
+    assert found, f"nothing listens on port {port}"
+    return found[0]
 
 
 def request_of(call: Call) -> Request:

@@ -2,11 +2,9 @@
 
 import pytest
 from tests.traffic.envoy import RunningEnvoy
-from tests.traffic.observe import broken_expectations, foreseen
-from tests.traffic.run import compiled, drive, listener_for, request_of, with_port, without_share
+from tests.traffic.observe import broken_expectations
+from tests.traffic.run import compiled, drive, foretold
 from tests.traffic.tables import ALL
-
-from pidalio.simulate import decide
 
 _CALLS = [
     pytest.param(case, call, id=f"{case.id}-{number}") for case in ALL for number, call in enumerate(case.calls, 1)
@@ -15,9 +13,7 @@ _CALLS = [
 
 @pytest.mark.parametrize(("case", "call"), _CALLS)
 def test_simulator_says_what_the_table_says(case, call, backend):
-    plans, call = compiled(case, backend.port), with_port(call, backend.port)
-    decision = decide(plans, listener_for(plans, call), request_of(call))
-    broken = broken_expectations(without_share(call), foreseen(decision, call))
+    broken = foretold(compiled(case, backend.port), call, backend.port)
     assert not broken, f"{case.intent}\n{call}\n" + "\n".join(broken)
 
 

@@ -80,7 +80,11 @@ async def http_port():
     seen: list[bytes] = []
 
     async def serve(reader, writer) -> None:
-        request = await reader.readuntil(b"\r\n\r\n")
+        first = await reader.read(1)
+        if first in (b"", b"\x16"):  # the client says nothing, or begins a TLS handshake
+            writer.close()
+            return
+        request = first + await reader.readuntil(b"\r\n\r\n")
         seen.append(request)
         path = request.split()[1].decode()
         if path != "/hang":
@@ -131,6 +135,26 @@ async def test_tcp(http_port):
     assert await prober(target, tcp_socket=TCPHealthCheckConfig(port=9080)).check() == ""
     closed = ProbeTarget("127.0.0.1", ((9080, free_port()),))
     assert "onnect" in await prober(closed, tcp_socket=TCPHealthCheckConfig(port=9080)).check()
+
+
+async def test_another_host_is_asked(http_port):
+    """The applications of the target's own address do not listen: only the named host answers."""
+    target = ProbeTarget("127.0.0.9", ((9080, http_port.port),))
+    assert await prober(target, tcp_socket=TCPHealthCheckConfig(host="127.0.0.1", port=9080)).check() == ""
+    assert await prober(target, http_get=HTTPHealthCheckConfig(host="127.0.0.1", port=9080)).check() == ""
+
+
+async def test_the_declared_port_is_asked(http_port):
+    target = ProbeTarget("127.0.0.1", ((9080, free_port()), (9090, http_port.port)))
+    assert await prober(target, http_get=HTTPHealthCheckConfig(port=9090)).check() == ""
+    assert await prober(target, http_get=HTTPHealthCheckConfig(port=9080)).check() != ""
+
+
+async def test_the_scheme_is_spoken(http_port):
+    """A server of plain HTTP cannot be asked by HTTPS: it gets a handshake that it cannot read."""
+    target = ProbeTarget("127.0.0.1", ((9080, http_port.port),))
+    assert await prober(target, http_get=HTTPHealthCheckConfig(scheme="HTTP")).check() == ""
+    assert await prober(target, http_get=HTTPHealthCheckConfig(scheme="HTTPS")).check() != ""
 
 
 async def test_exec(processes, tmp_path):

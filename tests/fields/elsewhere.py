@@ -1,0 +1,139 @@
+"""Fields that no compiled plan shows: what else proves each.
+
+`ELSEWHERE` names a test, which must be collected and must not be skipped. `REFUSED` names the mistake (tests/unit/api/test_validate.py) that shows how a
+field is refused.
+"""
+
+_PROBE = "tests/unit/agent/test_probe.py::"
+_WORKLOAD = "tests/unit/agent/test_workload.py::"
+ELSEWHERE: dict[str, str] = {
+    "Gateway servers[].port.name": "tests/unit/api/test_validate.py::test_finds[Gateway-port-name-twice]",
+    "LocalWorkload command": f"{_WORKLOAD}test_listening_is_noticed",
+    "LocalWorkload environment": f"{_WORKLOAD}test_own_environment_wins_and_may_refer_to_ours",
+    "LocalWorkload workingDirectory": "tests/unit/agent/test_sidecar.py::test_folder_that_is_not_there_names_its_field",
+    "LocalWorkload probe.initialDelaySeconds": f"{_PROBE}test_rhythm_is_quick_until_the_first_success",
+    "LocalWorkload probe.periodSeconds": f"{_PROBE}test_rhythm_is_quick_until_the_first_success",
+    "LocalWorkload probe.timeoutSeconds": f"{_PROBE}test_hanging_answer_is_a_failure",
+    "LocalWorkload probe.successThreshold": f"{_PROBE}test_verdicts[success threshold in a row]",
+    "LocalWorkload probe.failureThreshold": f"{_PROBE}test_verdicts[failure threshold]",
+    "LocalWorkload probe.httpGet.path": f"{_PROBE}test_http[/400-status 400]",
+    "LocalWorkload probe.httpGet.httpHeaders[].name": f"{_PROBE}test_http_headers_are_sent",
+    "LocalWorkload probe.httpGet.httpHeaders[].value": f"{_PROBE}test_http_headers_are_sent",
+    "LocalWorkload probe.httpGet.host": f"{_PROBE}test_another_host_is_asked",
+    "LocalWorkload probe.httpGet.port": f"{_PROBE}test_the_declared_port_is_asked",
+    "LocalWorkload probe.httpGet.scheme": f"{_PROBE}test_the_scheme_is_spoken",
+    "LocalWorkload probe.tcpSocket.host": f"{_PROBE}test_another_host_is_asked",
+    "LocalWorkload probe.tcpSocket.port": f"{_PROBE}test_tcp",
+    "LocalWorkload probe.exec.command": f"{_PROBE}test_exec",
+    "LocalWorkload probe.grpc.port": f"{_PROBE}test_grpc[all]",
+    "LocalWorkload probe.grpc.service": f"{_PROBE}test_grpc[sick]",
+}
+REFUSED: dict[str, str] = {
+    "VirtualService http[].fault.delay.exponentialDelay": "VirtualService-delay-exponential",
+    "VirtualService http[].fault.abort.http2Error": "VirtualService-abort-http2",
+    "Gateway servers[].port.targetPort": "Gateway-target-port",
+}
+UNPROVEN: frozenset[str] = frozenset(
+    """
+    VirtualService http[].fault.abort.grpcStatus
+    VirtualService http[].corsPolicy.unmatchedPreflights=FORWARD
+    DestinationRule trafficPolicy.loadBalancer.simple=UNSPECIFIED
+    DestinationRule trafficPolicy.loadBalancer.simple=LEAST_CONN
+    DestinationRule trafficPolicy.loadBalancer.simple=LEAST_REQUEST
+    DestinationRule trafficPolicy.portLevelSettings[].loadBalancer.simple=UNSPECIFIED
+    DestinationRule trafficPolicy.portLevelSettings[].loadBalancer.simple=LEAST_CONN
+    DestinationRule trafficPolicy.portLevelSettings[].loadBalancer.simple=RANDOM
+    DestinationRule trafficPolicy.portLevelSettings[].loadBalancer.simple=LEAST_REQUEST
+    DestinationRule subsets[].trafficPolicy.loadBalancer.simple=UNSPECIFIED
+    DestinationRule subsets[].trafficPolicy.loadBalancer.simple=LEAST_CONN
+    DestinationRule subsets[].trafficPolicy.loadBalancer.simple=RANDOM
+    DestinationRule subsets[].trafficPolicy.loadBalancer.simple=LEAST_REQUEST
+    DestinationRule subsets[].trafficPolicy.portLevelSettings[].loadBalancer.simple=UNSPECIFIED
+    DestinationRule subsets[].trafficPolicy.portLevelSettings[].loadBalancer.simple=LEAST_CONN
+    DestinationRule subsets[].trafficPolicy.portLevelSettings[].loadBalancer.simple=ROUND_ROBIN
+    DestinationRule subsets[].trafficPolicy.portLevelSettings[].loadBalancer.simple=LEAST_REQUEST
+    Gateway servers[].port.protocol
+    Gateway servers[].port.name
+    ServiceEntry location=MESH_INTERNAL
+    ServiceEntry endpoints[].serviceAccount
+    WorkloadEntry serviceAccount
+    LocalWorkload labels
+    LocalWorkload replicas
+    LocalWorkload ports
+    LocalWorkload ports[].name
+    LocalWorkload ports[].port
+    LocalWorkload ports[].protocol
+    LocalWorkload serviceAccount
+    LocalWorkload locality
+    Service type
+    Service clusterIPs
+    Service ports[].protocol
+    Service ports[].nodePort
+    Service ports[].appProtocol
+    Service externalName
+    Service sessionAffinity
+    Service internalTrafficPolicy
+    Endpoints subsets[].addresses[].hostname
+    Endpoints subsets[].addresses[].nodeName
+    Endpoints subsets[].addresses[].targetRef
+    Endpoints subsets[].addresses[].targetRef.kind
+    Endpoints subsets[].addresses[].targetRef.namespace
+    Endpoints subsets[].addresses[].targetRef.name
+    Endpoints subsets[].notReadyAddresses
+    Endpoints subsets[].notReadyAddresses[].ip
+    Endpoints subsets[].notReadyAddresses[].hostname
+    Endpoints subsets[].notReadyAddresses[].nodeName
+    Endpoints subsets[].notReadyAddresses[].targetRef
+    Endpoints subsets[].notReadyAddresses[].targetRef.kind
+    Endpoints subsets[].notReadyAddresses[].targetRef.namespace
+    Endpoints subsets[].notReadyAddresses[].targetRef.name
+    Endpoints subsets[].ports[].port
+    Endpoints subsets[].ports[].protocol
+    Endpoints subsets[].ports[].appProtocol
+    EndpointSlice addressType
+    EndpointSlice endpoints[].conditions.serving
+    EndpointSlice endpoints[].conditions.terminating
+    EndpointSlice endpoints[].hostname
+    EndpointSlice endpoints[].nodeName
+    EndpointSlice endpoints[].zone
+    EndpointSlice endpoints[].targetRef
+    EndpointSlice endpoints[].targetRef.kind
+    EndpointSlice endpoints[].targetRef.namespace
+    EndpointSlice endpoints[].targetRef.name
+    EndpointSlice ports[].protocol
+    EndpointSlice ports[].appProtocol
+    Pod spec.nodeName
+    Pod spec.serviceAccountName
+    Pod spec.hostNetwork
+    Pod spec.hostname
+    Pod spec.subdomain
+    Pod spec.containers[].name
+    Pod spec.containers[].ports[].protocol
+    Pod status.phase
+    Pod status.podIPs
+    Pod status.podIPs[].ip
+    Pod status.conditions
+    Pod status.conditions[].type
+    Pod status.conditions[].status
+    Deployment replicas
+    Deployment selector
+    Deployment selector.matchLabels
+    Deployment template
+    Deployment template.metadata
+    Deployment template.metadata.labels
+    Deployment template.metadata.annotations
+    Deployment template.spec
+    Deployment template.spec.nodeName
+    Deployment template.spec.serviceAccountName
+    Deployment template.spec.hostNetwork
+    Deployment template.spec.hostname
+    Deployment template.spec.subdomain
+    Deployment template.spec.containers
+    Deployment template.spec.containers[].name
+    Deployment template.spec.containers[].ports
+    Deployment template.spec.containers[].ports[].name
+    Deployment template.spec.containers[].ports[].containerPort
+    Deployment template.spec.containers[].ports[].protocol
+    """.strip().split("\n    ")
+)
+"""Fields that are said to work and wait for a test: nothing is to be added here, and what is here is to go."""
