@@ -9,7 +9,7 @@ from tests.fields import matrix
 from tests.fields.cases import proofs
 from tests.fields.elsewhere import ELSEWHERE, REFUSED, UNPROVEN
 from tests.fields.patterns import KINDS
-from tests.unit.api.test_validate import TABLES
+from tests.unit.api.mistakes import TABLES
 
 from pidalio.api import set_fields
 

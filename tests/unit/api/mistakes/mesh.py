@@ -1,0 +1,56 @@
+"""What the mesh's settings and our own kinds must fulfil (reference §1.8, §1.9): each row one mistake and where it is told."""
+
+MESH_CONFIG = {
+    "inbound-retries": (
+        "defaultInboundHttpRetryPolicy: {attempts: -1}",
+        "error",
+        "out-of-range",
+        "defaultInboundHttpRetryPolicy.attempts",
+    ),
+    "locality": (
+        "localityLbSetting: {failover: [{from: a, to: a}]}",
+        "error",
+        "bad-locality",
+        "localityLbSetting.failover[0]",
+    ),
+    "outlier": (
+        "defaultTrafficPolicy: {outlierDetection: {interval: 0s}}",
+        "error",
+        "bad-duration",
+        "defaultTrafficPolicy.outlierDetection.interval",
+    ),
+    "connect-timeout": ("connectTimeout: 0s", "error", "bad-duration", "connectTimeout"),
+    "root-namespace": ("rootNamespace: A", "error", "bad-name", "rootNamespace"),
+    "port": ("proxyHttpPort: 70000", "error", "bad-port", "proxyHttpPort"),
+    "export": ("defaultVirtualServiceExportTo: ['~']", "error", "bad-export", "defaultVirtualServiceExportTo[0]"),
+    "retries": (
+        "defaultHttpRetryPolicy: {attempts: 1, retryOn: x}",
+        "error",
+        "bad-retry",
+        "defaultHttpRetryPolicy.retryOn",
+    ),
+    "pool": ("defaultTrafficPolicy: {connectionPool: {}}", "error", "bad-pool", "defaultTrafficPolicy.connectionPool"),
+}
+
+LOCAL_WORKLOAD = {
+    "locality": ("command: [x]\nlocality: a/b/c/d", "error", "bad-locality", "locality"),
+    "probe-scheme": (
+        "command: [x]\nprobe: {httpGet: {port: 1, scheme: FTP}}",
+        "error",
+        "bad-probe",
+        "probe.httpGet.scheme",
+    ),
+    "no-command": ("replicas: 1", "error", "no-command", "command"),
+    "replicas": ("command: [x]\nreplicas: -1", "error", "out-of-range", "replicas"),
+    "port": ("command: [x]\nports: [{port: 0}]", "error", "bad-port", "ports[0].port"),
+    "port-twice": ("command: [x]\nports: [{port: 1}, {port: 1}]", "error", "duplicate-value", "ports[1].port"),
+    "port-name": ("command: [x]\nports: [{port: 1, name: A}]", "error", "bad-name", "ports[0].name"),
+    "environment": ("command: [x]\nenvironment: {a=b: c}", "error", "bad-name", "environment"),
+    "labels": ("command: [x]\nlabels: {a: 'b c'}", "error", "bad-label", "labels.a"),
+    "probe": (
+        "command: [x]\nprobe: {httpGet: {port: 1}, exec: {command: [x]}}",
+        "error",
+        "oneof-conflict",
+        "probe.exec",
+    ),
+}
