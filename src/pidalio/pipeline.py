@@ -26,7 +26,7 @@ from pidalio.ir import (
     one_chain,
 )
 from pidalio.model import Origin, Proxy, ProxyType
-from pidalio.rules import clusters, gateways, inbound, names, virtual_hosts
+from pidalio.rules import clusters, gateways, inbound, inbound_listeners, names, virtual_hosts
 from pidalio.rules.clusters import Assignment, ClusterKey
 from pidalio.rules.gateways import GatewayHostKey, GatewayPort
 from pidalio.rules.inbound import InboundPort
@@ -209,9 +209,9 @@ def plan_of(world: Database, key: ResourceKey) -> Plan | None:
         case GatewayListener(proxy, port):
             return gateways.gateway_listener(proxy, port, _gateway_origin(world, port))
         case InboundListener(proxy, own):
-            return inbound.inbound_listener(proxy, own)
+            return inbound_listeners.inbound_listener(world, proxy, own)
         case InboundCluster(proxy, own):
-            return inbound.inbound_cluster(world, proxy, own)
+            return inbound_listeners.inbound_cluster(world, proxy, own)
         case Placeholder():
             return PLACEHOLDER
         case Passthrough():

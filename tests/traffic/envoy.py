@@ -124,8 +124,9 @@ class RunningEnvoy:
             },
         }
         for listener in written["static_resources"]["listeners"]:
-            config = listener["filter_chains"][0]["filters"][0]["typed_config"]
-            config.setdefault("access_log", []).append(log)
+            for chain in [*listener.get("filter_chains", ()), listener.get("default_filter_chain")]:
+                if chain:
+                    chain["filters"][0]["typed_config"].setdefault("access_log", []).append(log)
         return written
 
     def _wait_until_ready(self) -> None:

@@ -37,8 +37,8 @@ def cluster(plan: ClusterPlan) -> pb.Cluster:
             message.common_lb_config.healthy_panic_threshold.value = plan.healthy_panic_threshold
     if plan.outlier is not None:
         message.outlier_detection.CopyFrom(outlier_detection(plan.outlier))
-    if plan.http2:
-        message.typed_extension_protocol_options[HTTP_OPTIONS].CopyFrom(pack(_http2_upstream()))
+    if plan.http2 or plan.as_received:
+        message.typed_extension_protocol_options[HTTP_OPTIONS].CopyFrom(pack(_upstream_protocol(plan)))
     _set_metadata(message, plan)
     return message
 
@@ -110,9 +110,13 @@ def _unlimited() -> pb.CircuitBreakers:
     )
 
 
-def _http2_upstream() -> pb.UpstreamHttpProtocolOptions:
+def _upstream_protocol(plan: ClusterPlan) -> pb.UpstreamHttpProtocolOptions:
     options = pb.UpstreamHttpProtocolOptions()
-    options.explicit_http_config.http2_protocol_options.SetInParent()
+    if plan.as_received:
+        options.use_downstream_protocol_config.http_protocol_options.SetInParent()
+        options.use_downstream_protocol_config.http2_protocol_options.SetInParent()
+    else:
+        options.explicit_http_config.http2_protocol_options.SetInParent()
     return options
 
 

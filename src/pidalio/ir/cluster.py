@@ -59,6 +59,7 @@ class ClusterPlan(msgspec.Struct, frozen=True, gc=False):
 
     Times in milliseconds; `assignment` is set for STATIC and DNS clusters, whose endpoints travel with them.
     `host`, `service_name`, `namespace`, `subset`, `port` say which destination it stands for ("" and 0: none).
+    `http2` speaks HTTP/2 to it, `as_received` the version that the caller spoke to the proxy.
     `lb_origin` is the rule that chose the load balancer, None for the default; `service` declares its endpoints.
     """
 
@@ -70,6 +71,7 @@ class ClusterPlan(msgspec.Struct, frozen=True, gc=False):
     lb_origin: Origin | None = None
     http2: bool = False
     outlier: OutlierPlan | None = None
+    as_received: bool = False
     dns_refresh: int = 60_000
     assignment: AssignmentPlan | None = None
     healthy_panic_threshold: int | None = 0

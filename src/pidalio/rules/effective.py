@@ -96,6 +96,7 @@ _EFFECTIVE: dict[str, _Honoured] = {
     "MeshConfig": _honoured(
         """
         connectTimeout outboundTrafficPolicy outboundTrafficPolicy.mode rootNamespace dnsRefreshRate
+        protocolDetectionTimeout
         defaultServiceExportTo defaultVirtualServiceExportTo defaultDestinationRuleExportTo defaultHttpRetryPolicy.*
         defaultTrafficPolicy defaultTrafficPolicy.outlierDetection.*
         """,

@@ -1,8 +1,6 @@
-"""What a sidecar takes in for its own workload: a listener and a cluster per port that some service leads to.
+"""Which ports a sidecar takes in for its own workload: those that some service leads to.
 
-Inbound routes carry no faults, no retries and no timeout: those belong to callers.
-Source of the rules: Istio's documented inbound listeners and clusters (reference §2.10, §2.11, §2.13); in explicit
-mode they are bound on the instance's own address (design record 0005).
+Source of the rules: Istio's documented inbound listeners (reference §2.11, §2.13).
 """
 
 from collections.abc import Mapping
@@ -10,26 +8,8 @@ from collections.abc import Mapping
 import msgspec
 
 from pidalio.derive import Database, derived
-from pidalio.ir import (
-    AssignmentPlan,
-    ClusterPlan,
-    Direction,
-    Discovery,
-    EndpointPlan,
-    ForwardPlan,
-    HttpPlan,
-    ListenerPlan,
-    LocalityPlan,
-    MatchPlan,
-    RoutePlan,
-    RouteTablePlan,
-    TcpPlan,
-    VirtualHostPlan,
-    WeightedCluster,
-    one_chain,
-)
 from pidalio.model import Origin, Port, Protocol, Proxy, Service, Workload, selects
-from pidalio.rules import mesh, names, services
+from pidalio.rules import services
 from pidalio.rules.services import ServiceId
 from pidalio.store import tables
 from pidalio.store.tables import ServiceKey
@@ -101,47 +81,3 @@ def _services_of(world: Database, proxy: Proxy) -> list[Service]:
             taken.add(identity)
             chosen.append(found)
     return chosen
-
-
-def inbound_listener(proxy: Proxy, port: InboundPort) -> ListenerPlan:
-    """Return the listener for one inbound port, bound on the instance's own address."""
-    name = f"{proxy.address}_{port.number}"
-    cluster = (WeightedCluster(names.inbound_cluster(port.number), 1),)
-    stat_prefix = f"inbound_{name}"
-    http = port.protocol.is_http or port.protocol is Protocol.UNSUPPORTED
-    content = _http(proxy, port, cluster, stat_prefix) if http else TcpPlan(stat_prefix, cluster, proxy.access_log)
-    return ListenerPlan(
-        name=name,
-        address=proxy.address,
-        port=port.number,
-        direction=Direction.INBOUND,
-        chains=one_chain(content),
-        origin=port.origin,
-    )
-
-
-def _http(proxy: Proxy, port: InboundPort, cluster: tuple[WeightedCluster, ...], stat_prefix: str) -> HttpPlan:
-    route = RoutePlan(MatchPlan(), ForwardPlan(cluster), name="default")
-    host = VirtualHostPlan(f"inbound|http|{port.service_port}", ("*",), (route,))
-    table = RouteTablePlan(names.inbound_cluster(port.number), (host,))
-    return HttpPlan(stat_prefix, table, server_name="istio-envoy", access_log=proxy.access_log)
-
-
-def inbound_cluster(world: Database, proxy: Proxy, port: InboundPort) -> ClusterPlan:
-    """Return the cluster that leads to the application itself."""
-    name = names.inbound_cluster(port.number)
-    timeout, origin = mesh.connect_timeout(world)
-    application = EndpointPlan(proxy.app_address, dict(proxy.app_ports).get(port.number, port.number))
-    return ClusterPlan(
-        name=name,
-        discovery=Discovery.STATIC,
-        connect_timeout=timeout,
-        connect_timeout_origin=origin,
-        http2=port.protocol.is_http2,
-        assignment=AssignmentPlan(name, (LocalityPlan((application,), weight=1),)),
-        healthy_panic_threshold=None,
-        host=port.service,
-        namespace=proxy.namespace,
-        port=port.service_port,
-        origin=port.origin,
-    )

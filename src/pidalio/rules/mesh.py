@@ -70,6 +70,12 @@ def dns_refresh(world: Database) -> int:
 
 
 @derived
+def detection_timeout(world: Database) -> int:
+    """Return how long a connection's first bytes are waited for, in milliseconds; 0 is for ever."""
+    return mesh_config(world).protocol_detection_timeout or 0
+
+
+@derived
 def default_export(world: Database, kind: str) -> tuple[str, ...]:
     """Return the mesh's `exportTo` for objects of `kind` that state none."""
     config = mesh_config(world)

@@ -2,9 +2,9 @@
 
 import msgspec
 import pytest
-from tests.unit.rules.world import document, mesh, plans, sidecar
+from tests.unit.rules.world import document, mesh, mesh_config, plans, sidecar
 
-from pidalio.ir import Direction, HttpPlan, TcpPlan
+from pidalio.ir import Direction, HttpPlan, Inspector, TcpPlan
 
 
 def service(ports: str, name: str = "web", selector: str = "{app: web}", *, created: str = "", more: str = "") -> str:
@@ -103,7 +103,6 @@ def test_a_service_that_nobody_sees_still_has_its_way_in():
     [
         ("{port: 80, name: http}", HttpPlan, False),
         ("{port: 80, name: grpc}", HttpPlan, True),
-        ("{port: 80, name: odd}", HttpPlan, False),
         ("{port: 80, name: tcp}", TcpPlan, False),
         ("{port: 80, name: https}", TcpPlan, False),
         ("{port: 80, name: x, appProtocol: kubernetes.io/h2c}", HttpPlan, True),
@@ -115,6 +114,22 @@ def test_protocols(port, kind, http2):
     (listener,) = [one for one in compiled.listeners if one.direction is Direction.INBOUND]
     (cluster,) = [one for one in compiled.clusters if one.name.startswith("inbound|")]
     assert (type(listener.chains[0].filter), cluster.http2) == (kind, http2)
+
+
+@pytest.mark.parametrize(("written", "wait"), [("", 0), ("{protocolDetectionTimeout: 5s}", 5000)])
+def test_an_undeclared_port_is_sniffed(written, wait):
+    settings = (mesh_config(written),) if written else ()
+    found = mesh(service("{port: 80, name: odd}, {port: 81, name: http}"), pod(), *settings)
+    compiled = plans(found, sidecar(app="web"))
+    sniffed, declared = (one for one in compiled.listeners if one.direction is Direction.INBOUND)
+    assert (sniffed.inspectors, sniffed.inspection_timeout) == ((Inspector.HTTP,), wait)
+    assert [(type(one.filter), one.match.application_protocols) for one in sniffed.chains] == [
+        (HttpPlan, ("http/1.1", "h2c")),
+        (TcpPlan, ()),
+    ]
+    assert (declared.inspectors, declared.inspection_timeout) == ((), 0)
+    clusters = {one.name: (one.as_received, one.http2) for one in compiled.clusters if one.name.startswith("inbound|")}
+    assert clusters == {"inbound|80||": (True, False), "inbound|81||": (False, False)}
 
 
 def test_the_way_in_has_no_faults_no_retries_and_no_timeout():
