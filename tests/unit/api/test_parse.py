@@ -189,6 +189,13 @@ TYPES = {
         "bad-base64",
         "http[0].directResponse.body.bytes",
     ),
+    "map-for-text": ("hosts: [{a: b}]", "wrong-type", "hosts[0]"),
+    "list-for-number": ("http: [{mirrorPercentage: {value: [1]}}]", "wrong-type", "http[0].mirrorPercentage.value"),
+    "number-for-base64": (
+        "http: [{directResponse: {status: 200, body: {bytes: 5}}}]",
+        "wrong-type",
+        "http[0].directResponse.body.bytes",
+    ),
     "map-of-text": ("http: [{match: [{sourceLabels: [a]}]}]", "wrong-type", "http[0].match[0].sourceLabels"),
 }
 
@@ -243,6 +250,11 @@ OBJECTS = {
         text_of("VirtualService", RULE).replace("{name: x}", "{name: x, label: {}}"),
         "unknown-field",
         "metadata.label",
+    ),
+    "list-for-port": (
+        "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {ports: [{port: 80, targetPort: []}]}",
+        "wrong-type",
+        "spec.ports[0].targetPort",
     ),
     "field-beside-spec": (text_of("VirtualService", RULE) + "hosts: [a]", "unknown-field", "hosts"),
     "spec-is-a-list": (

@@ -36,4 +36,5 @@ def _check_subsets(spec: DestinationRule, found: Findings) -> None:
         seen.add(subset.name)
         check_labels(subset.labels, f"{path}.labels", found)
         if subset.traffic_policy:
-            check_policy(subset.traffic_policy, f"{path}.trafficPolicy", found)
+            ejects = bool(spec.traffic_policy and spec.traffic_policy.outlier_detection)
+            check_policy(subset.traffic_policy, f"{path}.trafficPolicy", found, ejects=ejects)

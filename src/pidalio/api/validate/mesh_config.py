@@ -1,13 +1,26 @@
 """MeshConfig: what the mesh's defaults may be (reference §1.9)."""
 
+import re
+
 from pidalio.api.findings import Findings
 from pidalio.api.mesh_config import MeshConfig
 from pidalio.api.object import Meta
 from pidalio.api.validate.exports import check_exports
 from pidalio.api.validate.http_actions import check_retries
-from pidalio.api.validate.locality import check_locality
+from pidalio.api.validate.locality import check_locality, check_zone_aware
 from pidalio.api.validate.traffic_policy import check_outlier, check_pool
 from pidalio.api.validate.values import check_dns_label, check_optional_port, check_positive
+
+STAT_NAME_VARIABLES = (
+    "%SERVICE%",
+    "%SERVICE_NAME%",
+    "%SERVICE_FQDN%",
+    "%SERVICE_PORT%",
+    "%SERVICE_PORT_NAME%",
+    "%TARGET_PORT%",
+    "%SUBSET_NAME%",
+)
+_VARIABLE = re.compile(r"%[^%]*%")
 
 
 def validate(spec: MeshConfig, _meta: Meta, found: Findings) -> None:
@@ -31,8 +44,22 @@ def validate(spec: MeshConfig, _meta: Meta, found: Findings) -> None:
         check_retries(spec.default_inbound_http_retry_policy, "defaultInboundHttpRetryPolicy", found)
     if spec.locality_lb_setting:
         check_locality(spec.locality_lb_setting, "localityLbSetting", found)
+    if spec.zone_aware_lb_setting:
+        check_zone_aware(spec.zone_aware_lb_setting, "zoneAwareLbSetting", found)
+    for name, text in (
+        ("inboundClusterStatName", spec.inbound_cluster_stat_name),
+        ("outboundClusterStatName", spec.outbound_cluster_stat_name),
+    ):
+        _check_stat_name(text, name, found)
     policy = spec.default_traffic_policy
     if policy and policy.connection_pool:
         check_pool(policy.connection_pool, "defaultTrafficPolicy.connectionPool", found)
     if policy and policy.outlier_detection:
         check_outlier(policy.outlier_detection, "defaultTrafficPolicy.outlierDetection", found)
+
+
+def _check_stat_name(text: str, path: str, found: Findings) -> None:
+    for word in _VARIABLE.findall(text):
+        if word not in STAT_NAME_VARIABLES:
+            message = f"{word} stands for nothing: use {', '.join(STAT_NAME_VARIABLES)}"
+            found.warning("unknown-value", path, message)

@@ -4,6 +4,25 @@ from pidalio.api.findings import Findings
 from pidalio.api.gateway import ServerTLSMode, ServerTLSSettings, TLSProtocol
 
 _PASSTHROUGH = (ServerTLSMode.PASSTHROUGH, ServerTLSMode.AUTO_PASSTHROUGH)
+CIPHER_SUITES = frozenset(
+    {
+        "AES128-GCM-SHA256",
+        "AES128-SHA",
+        "AES256-GCM-SHA384",
+        "AES256-SHA",
+        "DES-CBC3-SHA",
+        "ECDHE-ECDSA-AES128-GCM-SHA256",
+        "ECDHE-ECDSA-AES128-SHA",
+        "ECDHE-ECDSA-AES256-GCM-SHA384",
+        "ECDHE-ECDSA-AES256-SHA",
+        "ECDHE-ECDSA-CHACHA20-POLY1305",
+        "ECDHE-RSA-AES128-GCM-SHA256",
+        "ECDHE-RSA-AES128-SHA",
+        "ECDHE-RSA-AES256-GCM-SHA384",
+        "ECDHE-RSA-AES256-SHA",
+        "ECDHE-RSA-CHACHA20-POLY1305",
+    }
+)
 _ORDER = (TLSProtocol.TLSV1_0, TLSProtocol.TLSV1_1, TLSProtocol.TLSV1_2, TLSProtocol.TLSV1_3)
 
 
@@ -28,6 +47,10 @@ def check_server_tls(tls: ServerTLSSettings, path: str, found: Findings) -> None
         if count > 2:
             found.error("bad-tls", f"{path}.{name}", "at most two certificates (RSA and ECDSA) can be given")
     _check_versions(tls, path, found)
+    for index, suite in enumerate(tls.cipher_suites):
+        if suite not in CIPHER_SUITES:
+            message = f"{suite!r} is no cipher suite that Envoy has, and is left out; those of TLS 1.3 are fixed"
+            found.warning("bad-tls", f"{path}.cipherSuites[{index}]", message)
     if len(set(tls.cipher_suites)) < len(tls.cipher_suites):
         found.error("duplicate-value", f"{path}.cipherSuites", "a cipher suite is given twice: remove one")
 
@@ -42,9 +65,14 @@ def _check_sources(tls: ServerTLSSettings, given: list[str], path: str, found: F
         found.error("bad-tls", path, f"{tls.mode.name} needs credentialName, or serverCertificate and privateKey")
     if given == ["serverCertificate"] and not (tls.server_certificate and tls.private_key):
         found.error("bad-tls", path, "serverCertificate and privateKey are both needed")
+    for index, pair in enumerate(tls.tls_certificates):
+        if not (pair.server_certificate and pair.private_key):
+            here = f"{path}.tlsCertificates[{index}]"
+            found.error("bad-tls", here, "serverCertificate and privateKey are both needed")
     verifies = tls.mode in {ServerTLSMode.MUTUAL, ServerTLSMode.OPTIONAL_MUTUAL}
-    by_file = given == ["serverCertificate"]
-    if verifies and by_file and not (tls.ca_certificates or tls.ca_cert_credential_name):
+    by_file = given in (["serverCertificate"], ["tlsCertificates"])
+    has_ca = tls.ca_certificates or any(pair.ca_certificates for pair in tls.tls_certificates)
+    if verifies and by_file and not (has_ca or tls.ca_cert_credential_name):
         found.error("bad-tls", f"{path}.caCertificates", f"{tls.mode.name} needs the callers' CA")
     if tls.ca_crl and (tls.mode is ServerTLSMode.SIMPLE or tls.credential_name):
         found.error("bad-tls", f"{path}.caCrl", "a CRL is for MUTUAL with files")

@@ -3,9 +3,17 @@
 import re
 
 from pidalio.api.findings import Findings
+from pidalio.api.gateway import ServerTLSMode
 from pidalio.api.names import host_mistake, is_address, is_dns_label
 from pidalio.api.object import Meta
-from pidalio.api.sidecar import IstioEgressListener, IstioIngressListener, OutboundMode, Sidecar, SidecarPort
+from pidalio.api.sidecar import (
+    CaptureMode,
+    IstioEgressListener,
+    IstioIngressListener,
+    OutboundMode,
+    Sidecar,
+    SidecarPort,
+)
 from pidalio.api.validate.destinations import check_destination
 from pidalio.api.validate.ports import check_protocol
 from pidalio.api.validate.server_tls import check_server_tls
@@ -63,6 +71,9 @@ def _check_inbound(listener: IstioIngressListener, path: str, found: Findings) -
         check_port(int(matched[1]), f"{path}.defaultEndpoint", found)
     if listener.tls:
         check_server_tls(listener.tls, f"{path}.tls", found)
+        if listener.tls.mode not in (ServerTLSMode.SIMPLE, ServerTLSMode.MUTUAL):
+            message = f"{listener.tls.mode.name} is not for sidecars: use SIMPLE or MUTUAL"
+            found.error("bad-tls", f"{path}.tls.mode", message)
     if listener.connection_pool:
         check_pool(listener.connection_pool, f"{path}.connectionPool", found)
 
@@ -75,6 +86,8 @@ def _check_egress(spec: Sidecar, found: Findings) -> None:
         else:
             _check_listener_port(listener.port, listener.bind, f"{path}.port", found)
         _check_bind(listener.bind, path, found)
+        if listener.bind.startswith("unix://") and listener.capture_mode is CaptureMode.IPTABLES:
+            found.error("bad-listener", f"{path}.captureMode", "a UNIX socket cannot be captured: use DEFAULT or NONE")
         if not listener.hosts:
             found.error("missing-field", f"{path}.hosts", "name what is visible, e.g. './*' or 'prod/*'")
         for position, host in enumerate(listener.hosts):

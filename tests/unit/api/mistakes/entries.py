@@ -104,6 +104,44 @@ SERVICE_ENTRY = {
         "hosts",
     ),
     "export-nobody-and-more": (entry("exportTo: ['~', a]"), "error", "bad-export", "exportTo"),
+    "selector-labels": (
+        entry("resolution: STATIC\nworkloadSelector: {labels: {a: 'b c'}}"),
+        "error",
+        "bad-label",
+        "workloadSelector.labels.a",
+    ),
+    "endpoint": (
+        entry("resolution: STATIC\nendpoints: [{address: 1.2.3.4, weight: -1}]"),
+        "error",
+        "out-of-range",
+        "endpoints[0].weight",
+    ),
+    "many-endpoints": (
+        entry(
+            "resolution: STATIC\nendpoints: ["
+            + ", ".join(f"{{address: 10.0.{n // 256}.{n % 256}}}" for n in range(4097))
+            + "]"
+        ),
+        "error",
+        "out-of-range",
+        "endpoints",
+    ),
+    "long-address": (entry(f"addresses: ['{'1' * 65}']"), "error", "bad-address", "addresses[0]"),
+    "partial-wildcard": (entry("", "'*a.com'"), "error", "bad-host", "hosts[0]"),
+    "port-name-twice": (
+        entry("", ports="ports: [{number: 1, name: a, protocol: HTTP}, {number: 2, name: a, protocol: HTTP}]"),
+        "error",
+        "duplicate-value",
+        "ports[1].name",
+    ),
+    "host-in-dns-short": (entry("resolution: DNS", "a"), "error", "bad-resolution", "hosts[0]"),
+    "dynamic-address": (
+        entry("resolution: DYNAMIC_DNS\naddresses: [1.2.3.4]", "'*.a.com'"),
+        "error",
+        "bad-resolution",
+        "resolution",
+    ),
+    "export": (entry("exportTo: [A_]"), "error", "bad-export", "exportTo[0]"),
 }
 
 WORKLOAD_ENTRY = {
@@ -136,4 +174,8 @@ WORKLOAD_GROUP = {
         "out-of-range",
         "probe.periodSeconds",
     ),
+    "labels": ("metadata: {labels: {a: 'b c'}}\ntemplate: {}", "error", "bad-label", "metadata.labels.a"),
+    "template-ports": ("template: {ports: {a: 0}}", "error", "bad-port", "template.ports.a"),
+    "probe-tcp-port": ("template: {}\nprobe: {tcpSocket: {}}", "error", "bad-port", "probe.tcpSocket.port"),
+    "probe-grpc-port": ("template: {}\nprobe: {grpc: {}}", "error", "bad-port", "probe.grpc.port"),
 }

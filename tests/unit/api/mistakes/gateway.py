@@ -154,4 +154,41 @@ GATEWAY = {
         "bad-tls",
         "servers[0].tls.minProtocolVersion",
     ),
+    "selector-labels": (
+        f"selector: {{a: 'b c'}}\nservers: [{{{HTTP}, hosts: ['*']}}]",
+        "error",
+        "bad-label",
+        "selector.a",
+    ),
+    "certificate-pair": (
+        server(
+            "port: {number: 443, name: a, protocol: HTTPS}, hosts: ['*'], tls: {mode: SIMPLE, tlsCertificates: [{serverCertificate: /c}]}"
+        ),
+        "error",
+        "bad-tls",
+        "servers[0].tls.tlsCertificates[0]",
+    ),
+    "mutual-pairs-without-ca": (
+        server(
+            "port: {number: 443, name: a, protocol: HTTPS}, hosts: ['*'], "
+            "tls: {mode: MUTUAL, tlsCertificates: [{serverCertificate: /c, privateKey: /k}]}"
+        ),
+        "error",
+        "bad-tls",
+        "servers[0].tls.caCertificates",
+    ),
+    "cipher-unknown": (
+        server(
+            "port: {number: 443, name: a, protocol: HTTPS}, hosts: ['*'], tls: {mode: SIMPLE, credentialName: x, cipherSuites: [ROT13]}"
+        ),
+        "warning",
+        "bad-tls",
+        "servers[0].tls.cipherSuites[0]",
+    ),
+    "tls-without-settings": (
+        server("port: {number: 443, name: a, protocol: TLS}, hosts: ['*']"),
+        "error",
+        "bad-tls",
+        "servers[0].tls",
+    ),
 }

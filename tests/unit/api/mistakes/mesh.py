@@ -30,6 +30,21 @@ MESH_CONFIG = {
         "defaultHttpRetryPolicy.retryOn",
     ),
     "pool": ("defaultTrafficPolicy: {connectionPool: {}}", "error", "bad-pool", "defaultTrafficPolicy.connectionPool"),
+    "dns-refresh": ("dnsRefreshRate: 0s", "error", "bad-duration", "dnsRefreshRate"),
+    "service-export": ("defaultServiceExportTo: [A_]", "error", "bad-export", "defaultServiceExportTo[0]"),
+    "rule-export": (
+        "defaultDestinationRuleExportTo: ['*', a]",
+        "error",
+        "bad-export",
+        "defaultDestinationRuleExportTo",
+    ),
+    "zone-failover": (
+        "zoneAwareLbSetting: {failoverPriority: [topology.kubernetes.io/region]}",
+        "error",
+        "bad-locality",
+        "zoneAwareLbSetting.failoverPriority[0]",
+    ),
+    "stat-name": ("outboundClusterStatName: '%SERVICE%_%POD%'", "warning", "unknown-value", "outboundClusterStatName"),
 }
 
 LOCAL_WORKLOAD = {
@@ -53,4 +68,5 @@ LOCAL_WORKLOAD = {
         "oneof-conflict",
         "probe.exec",
     ),
+    "port-protocol": ("command: [x]\nports: [{port: 1, protocol: SPDY}]", "error", "bad-protocol", "ports[0].protocol"),
 }

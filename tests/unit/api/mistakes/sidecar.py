@@ -59,4 +59,38 @@ SIDECAR = {
         "bad-egress",
         "outboundTrafficPolicy.egressProxy",
     ),
+    "egress-proxy-host": (
+        "outboundTrafficPolicy: {mode: ALLOW_ANY, egressProxy: {host: '*.a.b', port: {number: 1}}}",
+        "error",
+        "bad-host",
+        "outboundTrafficPolicy.egressProxy.host",
+    ),
+    "ingress-port": ("ingress: [{port: {number: 70000}}]", "error", "bad-port", "ingress[0].port.number"),
+    "ingress-protocol": (
+        "ingress: [{port: {number: 80, protocol: SPDY}}]",
+        "error",
+        "bad-protocol",
+        "ingress[0].port.protocol",
+    ),
+    "ingress-endpoint-port": (
+        "ingress: [{port: {number: 80}, defaultEndpoint: '127.0.0.1:70000'}]",
+        "error",
+        "bad-port",
+        "ingress[0].defaultEndpoint",
+    ),
+    "ingress-tls": ("ingress: [{port: {number: 80}, tls: {mode: SIMPLE}}]", "error", "bad-tls", "ingress[0].tls"),
+    "ingress-tls-mode": (
+        "ingress: [{port: {number: 80}, tls: {mode: ISTIO_MUTUAL}}]",
+        "error",
+        "bad-tls",
+        "ingress[0].tls.mode",
+    ),
+    "egress-port": ("egress: [{port: {number: 70000}, hosts: ['./*']}]", "error", "bad-port", "egress[0].port.number"),
+    "egress-bind": ("egress: [{port: {number: 1}, bind: x, hosts: ['./*']}]", "error", "bad-address", "egress[0].bind"),
+    "socket-captured": (
+        "egress: [{port: {protocol: HTTP}, bind: 'unix:///s', captureMode: IPTABLES, hosts: ['./*']}]",
+        "error",
+        "bad-listener",
+        "egress[0].captureMode",
+    ),
 }
