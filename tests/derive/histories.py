@@ -80,16 +80,20 @@ def matches(draw: Any) -> str:
 
 
 @st.composite
-def rules(draw: Any) -> str:
+def rules(draw: Any, more: tuple[str, ...] = ()) -> str:
     parts = []
     for _ in range(draw(st.integers(1, 2))):
-        action = draw(st.sampled_from(["route", "route", "route", "redirect", "directResponse"]))
+        action = draw(st.sampled_from(["route", "route", "route", "redirect", "directResponse", *more]))
         rest = {
             "route": draw(destinations()) if action == "route" else "",
             "redirect": "{uri: /new}" if action == "redirect" else "",
             "directResponse": "{status: 204}" if action == "directResponse" else "",
         }
-        if action == "route":
+        if action == "delegate":
+            rest["delegate"] = draw(
+                st.sampled_from(["{name: one}", "{name: handed, namespace: a}", "{name: base-handed, namespace: b}"])
+            )
+        if action in ("route", "delegate"):
             rest["mirror"] = draw(st.sampled_from(["", "", "{host: gone.com}", "{host: api.com}"]))
             rest["timeout"] = draw(st.sampled_from(["", "1s"]))
         parts.append(_flow({"match": draw(matches()), **rest}))
@@ -101,8 +105,21 @@ def virtual_services(draw: Any) -> str:
     gateways = draw(st.sampled_from(["", "", "", "[mesh]", "[mesh, a/one]", "[a/one]", "[two]"]))
     hosts = draw(st.lists(st.sampled_from([*HOSTS, "web", "10.1.1.1"]), min_size=1, max_size=2, unique=True))
     written = ", ".join(f"'{one}'" for one in hosts)
-    spec = {"hosts": f"[{written}]", "gateways": gateways, "http": draw(rules()), "exportTo": draw(exports)}
+    spec = {
+        "hosts": f"[{written}]",
+        "gateways": gateways,
+        "http": draw(rules(("delegate", "delegate"))),
+        "exportTo": draw(exports),
+    }
     return draw(document("VirtualService", _flow(spec)))
+
+
+@st.composite
+def delegates(draw: Any) -> str:
+    spec = {"http": draw(rules()), "exportTo": draw(exports)}
+    return draw(
+        document("VirtualService", _flow(spec), own_name=draw(st.sampled_from(["one", "handed", "base-handed"])))
+    )
 
 
 @st.composite
@@ -266,6 +283,7 @@ documents = st.one_of(
     destination_rules(),
     service_entries(),
     virtual_services(),
+    delegates(),
     services(),
     gateways(),
     slices(),
@@ -285,6 +303,8 @@ BASE = [
     "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: base-web, namespace: a}\nspec:\n  hosts: [web, alone.com]\n  http:\n  - {match: [{sourceNamespace: b}, {headers: {user: {exact: x}}}], route: [{destination: {host: web, subset: v2}}]}\n  - route: [{destination: {host: web, subset: v1}, weight: 9}, {destination: {host: api.com}, weight: 1}]\n",
     "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: base-api, namespace: b}\nspec: {hosts: [api.com, x.api.com], exportTo: ['.', c], http: [{route: [{destination: {host: web.b.svc.cluster.local}}]}]}\n",
     "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: base-edge, namespace: a}\nspec: {hosts: ['*.com'], gateways: [base, mesh], http: [{match: [{uri: {prefix: /a}}], route: [{destination: {host: web}}]}]}\n",
+    "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: base-root, namespace: a}\nspec: {hosts: [web.b.svc.cluster.local], http: [{match: [{uri: {prefix: /a}}], delegate: {name: base-handed, namespace: b}}, {route: [{destination: {host: web}}]}]}\n",
+    "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: base-handed, namespace: b}\nspec: {http: [{match: [{uri: {prefix: /a/b}}], route: [{destination: {host: api.com}}]}, {timeout: 3s, route: [{destination: {host: web}}]}]}\n",
     "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: base-web, namespace: a}\nspec: {host: web, subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]}\n",
     "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: base-wide, namespace: istio-system}\nspec: {host: '*.com', trafficPolicy: {loadBalancer: {simple: RANDOM}}}\n",
     "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: base, namespace: a}\nspec: {selector: {istio: ingress}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]}\n",
@@ -305,6 +325,12 @@ VARIANTS = (
     ("clusterIP: 10.1.1.1", "clusterIP: 10.1.1.2"),
     ("exportTo: ['.', c]", "exportTo: [a]"),
     ("hosts: [api.com]", "exportTo: ['.'], hosts: [api.com]"),
+    (
+        "spec: {http: [{match: [{uri: {prefix: /a/b}}]",
+        "spec: {exportTo: ['.'], http: [{match: [{sourceNamespace: c, uri: {prefix: /b}}]",
+    ),
+    ("{prefix: /a/b}", "{prefix: /}"),
+    ("timeout: 3s", "timeout: 4s"),
     ("gateways: [base, mesh]", "gateways: [base]"),
     ("hosts: [web, alone.com]", "hosts: [web]"),
     ("resolution: DNS", "resolution: NONE"),

@@ -52,6 +52,17 @@ apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: {name: edge, namespace: ns0}
 spec: {hosts: [shop.com], gateways: [edge], http: [{route: [{destination: {host: s0}}]}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: root, namespace: ns0}
+spec: {hosts: [rooted.com], http: [{match: [{uri: {prefix: /a}}], delegate: {name: handed, namespace: ns2}}]}
+"""
+DELEGATE = """
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: handed, namespace: ns2}
+spec: {http: [{timeout: 1s, route: [{destination: {host: s2}}]}]}
 """
 
 
@@ -72,7 +83,8 @@ class Mesh(Product):
 
     def __init__(self) -> None:
         super().__init__()
-        self.texts = {f"s{n}.yaml": SERVICE.format(n=n, space=n % 3) for n in range(COUNT)} | {"other.yaml": OTHERS}
+        self.texts = {f"s{n}.yaml": SERVICE.format(n=n, space=n % 3) for n in range(COUNT)}
+        self.texts |= {"other.yaml": OTHERS, "delegate.yaml": DELEGATE}
         self.write(self.texts)
         for n in range(COUNT):
             self.commit(self.catalog.feed("feed", endpoints(n)).edits)
@@ -120,6 +132,23 @@ def test_a_weight_compiles_its_virtual_hosts_and_nothing_else(mesh):
 def test_a_weight_that_some_scope_does_not_see_is_not_sent_there(mesh):
     mesh.change("s5.yaml", "weight: 90", "weight: 80")
     assert set(mesh.sent()) == {"ns1", "far", "alike"}
+
+
+def test_a_delegate_wakes_the_hosts_that_use_it(mesh):
+    changes = mesh.change("delegate.yaml", "timeout: 1s", "timeout: 2s")
+    assert ran(changes) == {"delegated", "head", "routes_of", "resource_of"}
+    assert {key.host for key in made(changes)} == {"rooted.com"}
+    expected = {(VIRTUAL_HOST, "http_proxy/rooted.com:80")}
+    assert mesh.sent() == {"ns1": expected, "far": expected, "alike": expected}
+    mesh.check()
+
+
+def test_a_delegate_that_comes_to_its_root_wakes_the_root_alone(mesh):
+    text = mesh.texts["delegate.yaml"]
+    mesh.change("delegate.yaml", text, "")
+    changes = mesh.write({"delegate.yaml": text})
+    assert {key.host for key in made(changes)} == {"rooted.com"}
+    mesh.check()
 
 
 def test_an_endpoint_compiles_no_routes_and_no_clusters(mesh):

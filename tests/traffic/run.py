@@ -20,7 +20,7 @@ from pidalio.pipeline import plans_for
 from pidalio.server.offline import OfflineMesh
 from pidalio.simulate import Request, decide
 
-_OWNED = frozenset({"unknown-host", "unknown-port", "unknown-subset"})
+_OWNED = frozenset({"unknown-host", "unknown-port", "unknown-subset", "unknown-delegate"})
 
 
 @cache

@@ -47,6 +47,7 @@ CODES: dict[str, str] = {
     "mesh-wildcard": "The host * is used without a gateway, or with the gateway `mesh`.",
     "bad-action": "A rule has none, or more than one, of route, redirect, directResponse and delegate.",
     "bad-delegate": "A delegating or delegated VirtualService has fields that delegation does not allow.",
+    "jwt-claim-without-gateway": "A rule for sidecars asks for a claim of a token, which only gateways can.",
     "weights-sum-zero": "Several destinations share the traffic, but their weights sum to zero.",
     "bad-rewrite": "A rewrite is empty, contradicts itself or another change of the same rule.",
     "bad-redirect": "A redirect changes nothing, or stands beside what it excludes.",

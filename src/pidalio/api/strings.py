@@ -15,6 +15,27 @@ class StringMatch(Message, frozen=True):
     regex: str | None = None
 
 
+CLAIMS = "@request.auth.claims"
+"""How a condition on a claim of a token begins, where the name of a header is expected."""
+
+
+def claim_of(header: str) -> tuple[str, ...]:
+    """Return the path of the claim that a condition called `header` asks for; empty where it is of a header.
+
+    Written `@request.auth.claims.a.b`, or `@request.auth.claims[a][b]` where names have dots.
+    """
+    if not header.lower().startswith(CLAIMS):
+        return ()
+    rest = header[len(CLAIMS) :]
+    if rest.startswith("[") and rest.endswith("]"):
+        parts = rest[1:-1].split("][")
+    elif rest.startswith("."):
+        parts = rest[1:].split(".")
+    else:
+        return ()
+    return tuple(parts) if all(parts) else ()
+
+
 class PortSelector(Message, frozen=True):
     """A port by its number."""
 

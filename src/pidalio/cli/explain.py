@@ -153,7 +153,8 @@ def lines(decision: Decision, where: Where) -> Iterator[str]:
         name = decision.host.name or "none"
         yield f"virtual host  {name}: {decision.host.reason}  [{where(decision.host.origin)}]"
     for one in decision.tried:
-        yield f"  {_tried(one)}  [{where(one.origin)}]"
+        delegated = f", delegated to by {where(one.root)}" if one.root else ""
+        yield f"  {_tried(one)}  [{where(one.origin)}{delegated}]"
     if decision.fault:
         yield from _fault(decision.fault, where(decision.fault.origin))
     chosen = decision.route or decision.host

@@ -61,8 +61,12 @@ NAMES = {
     "FractionalPercent": "envoy.type.v3.FractionalPercent",
     "Percent": "envoy.type.v3.Percent",
     "ListStringMatcher": _MATCHER + "ListStringMatcher",
+    "MetadataMatcher": _MATCHER + "MetadataMatcher",
     "RegexMatchAndSubstitute": _MATCHER + "RegexMatchAndSubstitute",
     "RegexMatcher": _MATCHER + "RegexMatcher",
+    "ListMatcher": _MATCHER + "ListMatcher",
+    "OrMatcher": _MATCHER + "OrMatcher",
+    "ValueMatcher": _MATCHER + "ValueMatcher",
     "StringMatcher": _MATCHER + "StringMatcher",
     # listeners
     "AccessLog": "envoy.config.accesslog.v3.AccessLog",

@@ -640,6 +640,24 @@ class ListStringMatcher(Message):
     patterns: Messages[StringMatcher]
     def __init__(self, *, patterns: Iterable[StringMatcher] | None = ...) -> None: ...
 
+class MetadataMatcher(Message):
+    class PathSegment(Message):
+        key: str
+        def __init__(self, *, key: str | None = ...) -> None: ...
+
+    filter: str
+    path: Messages[MetadataMatcher.PathSegment]
+    value: ValueMatcher
+    invert: bool
+    def __init__(
+        self,
+        *,
+        filter: str | None = ...,
+        path: Iterable[MetadataMatcher.PathSegment] | None = ...,
+        value: ValueMatcher | None = ...,
+        invert: bool | None = ...,
+    ) -> None: ...
+
 class RegexMatchAndSubstitute(Message):
     pattern: RegexMatcher
     substitution: str
@@ -651,6 +669,37 @@ class RegexMatcher(Message):
 
     regex: str
     def __init__(self, *, regex: str | None = ...) -> None: ...
+
+class ListMatcher(Message):
+    one_of: ValueMatcher
+    def __init__(self, *, one_of: ValueMatcher | None = ...) -> None: ...
+
+class OrMatcher(Message):
+    value_matchers: Messages[ValueMatcher]
+    def __init__(self, *, value_matchers: Iterable[ValueMatcher] | None = ...) -> None: ...
+
+class ValueMatcher(Message):
+    class NullMatch(Message):
+        def __init__(self) -> None: ...
+
+    null_match: ValueMatcher.NullMatch
+    double_match: Message
+    string_match: StringMatcher
+    bool_match: bool
+    present_match: bool
+    list_match: ListMatcher
+    or_match: OrMatcher
+    def __init__(
+        self,
+        *,
+        null_match: ValueMatcher.NullMatch | None = ...,
+        double_match: Message | None = ...,
+        string_match: StringMatcher | None = ...,
+        bool_match: bool | None = ...,
+        present_match: bool | None = ...,
+        list_match: ListMatcher | None = ...,
+        or_match: OrMatcher | None = ...,
+    ) -> None: ...
 
 class StringMatcher(Message):
     exact: str
@@ -1916,7 +1965,7 @@ class RouteMatch(Message):
     cookies: Messages[Message]
     grpc: RouteMatch.GrpcRouteMatchOptions
     tls_context: RouteMatch.TlsContextMatchOptions
-    dynamic_metadata: Messages[Message]
+    dynamic_metadata: Messages[MetadataMatcher]
     filter_state: Messages[Message]
     def __init__(
         self,
@@ -1934,7 +1983,7 @@ class RouteMatch(Message):
         cookies: Iterable[Message] | None = ...,
         grpc: RouteMatch.GrpcRouteMatchOptions | None = ...,
         tls_context: RouteMatch.TlsContextMatchOptions | None = ...,
-        dynamic_metadata: Iterable[Message] | None = ...,
+        dynamic_metadata: Iterable[MetadataMatcher] | None = ...,
         filter_state: Iterable[Message] | None = ...,
     ) -> None: ...
 
@@ -2268,13 +2317,13 @@ class Cluster(Message):
     class PreconnectPolicy(Message):
         per_upstream_preconnect_ratio: Message
         predictive_preconnect_ratio: Message
-        preconnect_enabled_metadata: Message
+        preconnect_enabled_metadata: MetadataMatcher
         def __init__(
             self,
             *,
             per_upstream_preconnect_ratio: Message | None = ...,
             predictive_preconnect_ratio: Message | None = ...,
-            preconnect_enabled_metadata: Message | None = ...,
+            preconnect_enabled_metadata: MetadataMatcher | None = ...,
         ) -> None: ...
 
     class QueuingPolicies(Message):

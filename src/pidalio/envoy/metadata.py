@@ -2,7 +2,8 @@
 
 Of an object of Istio's kinds the namespace `istio` has `config`, the object's path as Istio writes it, for people's
 tools, and `path`, the field path of the rule inside it. Of any other object `pidalio` has kind, namespace, name and
-path, and of every answer that nobody asked for in so many words its `reason`.
+path; of a rule that another delegated to, `root` and `root_path` name that other in the same way; and of every answer
+that nobody asked for in so many words there is its `reason`.
 Invariant: nothing here changes unless behaviour or ownership does (no file, no line, no revision).
 """
 
@@ -21,16 +22,20 @@ _ISTIO_KINDS = frozenset(
 _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 
 
-def write_origin(metadata: pb.Metadata, origin: Origin | None, *, reason: str = "") -> None:
+def write_origin(metadata: pb.Metadata, origin: Origin | None, *, root: Origin | None = None, reason: str = "") -> None:
     """Write `origin` into a message's `metadata` field, which stays unset when there is nothing to say.
 
-    `reason` explains an answer that no user asked for in so many words (a missing destination).
+    `root` is the rule that delegated to `origin`; `reason` explains an answer that no user asked for in so many words
+    (a missing destination).
     """
     if origin is None and not reason:
         return
     namespaces = metadata.filter_metadata
     if reason:
         namespaces[PIDALIO].fields["reason"].string_value = reason
+    if root is not None:
+        namespaces[PIDALIO].fields["root"].string_value = istio_path(root)
+        namespaces[PIDALIO].fields["root_path"].string_value = root.path
     if origin is None:
         return
     owner = origin.object

@@ -143,7 +143,7 @@ def _virtual_host_origins(plan: VirtualHostPlan) -> list[Origin | None]:
 
 
 def _route_origins(plan: RoutePlan) -> list[Origin | None]:
-    found = [plan.origin]
+    found = [plan.origin, plan.root]
     if isinstance(plan.action, ForwardPlan):
         found += (each.origin for each in plan.action.clusters)
         found += (each.origin for each in plan.action.mirrors)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pidalio.envoy import messages as pb
 from pidalio.envoy.values import string_matcher
-from pidalio.ir import HeaderMatch, MatchKind, MatchPlan, PathKind, PathMatch, QueryMatch
+from pidalio.ir import ClaimMatch, HeaderMatch, MatchKind, MatchPlan, PathKind, PathMatch, QueryMatch
+
+JWT_FILTER = "envoy.filters.http.jwt_authn"
 
 
 def route_match(plan: MatchPlan) -> pb.RouteMatch:
@@ -12,6 +14,7 @@ def route_match(plan: MatchPlan) -> pb.RouteMatch:
     match = pb.RouteMatch(
         headers=[_header(each) for each in plan.headers],
         query_parameters=[_query(each) for each in plan.query],
+        dynamic_metadata=[_claim(each) for each in plan.claims],
     )
     if plan.connect:
         match.connect_matcher.SetInParent()
@@ -48,6 +51,20 @@ def _header(plan: HeaderMatch) -> pb.HeaderMatcher:
         matcher.present_match = True
     else:
         matcher.string_match.CopyFrom(string_matcher(plan.pattern))
+    return matcher
+
+
+def _claim(plan: ClaimMatch) -> pb.MetadataMatcher:
+    """Return the comparison with the payload that Envoy's JWT filter leaves of a token; lists are told by a member."""
+    matcher = pb.MetadataMatcher(filter=JWT_FILTER, invert=plan.invert)
+    for key in ("payload", *plan.claim):
+        matcher.path.add(key=key)
+    if plan.pattern.kind is MatchKind.PRESENT:
+        matcher.value.present_match = True
+        return matcher
+    alternatives = matcher.value.or_match.value_matchers
+    alternatives.add().string_match.CopyFrom(string_matcher(plan.pattern))
+    alternatives.add().list_match.one_of.string_match.CopyFrom(string_matcher(plan.pattern))
     return matcher
 
 

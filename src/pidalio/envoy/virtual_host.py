@@ -46,7 +46,7 @@ def route(plan: RoutePlan, *, retry: bool = True) -> pb.Route:
     if plan.cors is not None:
         message.typed_per_filter_config[CORS].CopyFrom(pack(cors_policy(plan.cors)))
     reason = plan.action.reason if isinstance(plan.action, DirectResponsePlan) else ""
-    write_origin(message.metadata, plan.origin, reason=reason)
+    write_origin(message.metadata, plan.origin, root=plan.root, reason=reason)
     return message
 
 

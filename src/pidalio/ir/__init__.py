@@ -23,7 +23,16 @@ from pidalio.ir.listener import (
     TcpPlan,
     one_chain,
 )
-from pidalio.ir.match import HeaderMatch, MatchKind, MatchPlan, PathKind, PathMatch, QueryMatch, StringPattern
+from pidalio.ir.match import (
+    ClaimMatch,
+    HeaderMatch,
+    MatchKind,
+    MatchPlan,
+    PathKind,
+    PathMatch,
+    QueryMatch,
+    StringPattern,
+)
 from pidalio.ir.policy import OutlierPlan
 from pidalio.ir.proxy import ProxyPlans
 from pidalio.ir.route import (
@@ -48,6 +57,7 @@ __all__ = [
     "AbortPlan",
     "AssignmentPlan",
     "ChainMatch",
+    "ClaimMatch",
     "ClusterPlan",
     "CorsPlan",
     "DelayPlan",

@@ -57,12 +57,24 @@ class QueryMatch(msgspec.Struct, frozen=True, gc=False):
     pattern: StringPattern
 
 
+class ClaimMatch(msgspec.Struct, frozen=True, gc=False):
+    """Compare one claim of a verified token, nested ones by their path; without a token there is no claim.
+
+    A claim that is a list meets the pattern when one of its members does; `invert` turns the result.
+    """
+
+    claim: tuple[str, ...]
+    pattern: StringPattern
+    invert: bool = False
+
+
 class MatchPlan(msgspec.Struct, frozen=True, gc=False):
     """What a request must satisfy; `connect` selects CONNECT requests (then `path` is not compared)."""
 
     path: PathMatch = PathMatch()
     headers: tuple[HeaderMatch, ...] = ()
     query: tuple[QueryMatch, ...] = ()
+    claims: tuple[ClaimMatch, ...] = ()
     connect: bool = False
 
     @property
@@ -72,4 +84,4 @@ class MatchPlan(msgspec.Struct, frozen=True, gc=False):
         whole = (path.kind in (PathKind.PREFIX, PathKind.SEGMENTS) and path.value == "/") or (
             path.kind is PathKind.REGEX and path.value in (".*", "*")
         )
-        return whole and not self.headers and not self.query and not self.connect
+        return whole and not (self.headers or self.query or self.claims or self.connect)

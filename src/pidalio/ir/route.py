@@ -137,7 +137,10 @@ class CorsPlan(msgspec.Struct, frozen=True, gc=False):
 
 
 class RoutePlan(msgspec.Struct, frozen=True, gc=False):
-    """One route; `origin` None means Pidalio's (Istio's) default for a service without rule."""
+    """One route; `origin` None means Pidalio's (Istio's) default for a service without rule.
+
+    `root` is the rule that delegated to `origin`, where one did.
+    """
 
     match: MatchPlan
     action: ForwardPlan | RedirectPlan | DirectResponsePlan
@@ -148,6 +151,7 @@ class RoutePlan(msgspec.Struct, frozen=True, gc=False):
     response_headers: HeaderEdits = HeaderEdits()
     stat_prefix: str = ""
     origin: Origin | None = None
+    root: Origin | None = None
 
 
 class VirtualHostPlan(msgspec.Struct, frozen=True, gc=False):

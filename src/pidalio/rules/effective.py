@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 
 from pidalio.api.object import Object
-from pidalio.api.places import join
 from pidalio.api.walk import set_fields
 from pidalio.derive import Database, derived
 from pidalio.model import Report, Severity
@@ -66,7 +65,7 @@ _EFFECTIVE: dict[str, _Honoured] = {
         hosts gateways exportTo http
         http[].name http[].match.* http[].route.* http[].redirect.* http[].directResponse.* http[].rewrite.*
         http[].timeout http[].retries.* http[].fault.* http[].mirror.* http[].mirrors.* http[].mirrorPercent
-        http[].mirrorPercentage http[].corsPolicy.* http[].headers.*
+        http[].mirrorPercentage http[].corsPolicy.* http[].headers.* http[].delegate.*
     """),
     "DestinationRule": _honoured(
         "host exportTo subsets subsets[].name subsets[].labels "
@@ -111,8 +110,8 @@ _UNREAD = frozenset({"WorkloadGroup", "Ingress"})
 """Kinds that have no effect as a whole."""
 
 
-MISSING = frozenset({"unknown-host", "unknown-port", "unknown-subset"})
-"""Codes of reports on destinations that do not exist: requests to them would fail."""
+MISSING = frozenset({"unknown-host", "unknown-port", "unknown-subset", "unknown-delegate"})
+"""Codes of reports on destinations and delegates that do not exist: requests to them would fail."""
 
 
 def not_yet_effective(item: Object[Any]) -> Iterator[Report]:
@@ -130,21 +129,7 @@ def not_yet_effective(item: Object[Any]) -> Iterator[Report]:
         if not honoured.covers(pattern) or (pattern, str(getattr(value, "value", value))) in honoured.values:
             told = path
             yield _report(item, f"spec.{path}")
-    yield from _claims(item)
     yield from _gateway_protocols(item)
-
-
-def _claims(item: Object[Any]) -> Iterator[Report]:
-    """Yield a report for each condition on the claims of a token, which Istio writes as a header's name."""
-    if item.kind != "VirtualService":
-        return
-    for index, rule in enumerate(item.spec.http):
-        for position, match in enumerate(rule.match):
-            for field, conditions in (("headers", match.headers), ("withoutHeaders", match.without_headers)):
-                for name, _ in conditions:
-                    if name.startswith("@request.auth.claims"):
-                        path = join(f"spec.http[{index}].match[{position}].{field}", name)
-                        yield _report(item, path)
 
 
 def _gateway_protocols(item: Object[Any]) -> Iterator[Report]:

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import msgspec
 
-from pidalio.api.strings import StringMatch
+from pidalio.api.strings import StringMatch, claim_of
 from pidalio.api.virtual_service import HTTPMatchRequest
-from pidalio.ir import HeaderMatch, MatchKind, MatchPlan, PathKind, PathMatch, QueryMatch, StringPattern
+from pidalio.ir import ClaimMatch, HeaderMatch, MatchKind, MatchPlan, PathKind, PathMatch, QueryMatch, StringPattern
 from pidalio.model import Labels
 from pidalio.store.tables import gateway_reference
 
@@ -54,6 +54,7 @@ def match_plan(match: HTTPMatchRequest) -> MatchPlan:
         path=_path(match.uri, ignore_case=match.ignore_uri_case),
         headers=tuple(_headers(match)),
         query=tuple(QueryMatch(name, _pattern(value)) for name, value in match.query_params),
+        claims=tuple(_claims(match)),
     )
 
 
@@ -69,12 +70,19 @@ def _path(uri: StringMatch | None, *, ignore_case: bool) -> PathMatch:
     return PathMatch()
 
 
+def _claims(match: HTTPMatchRequest) -> Iterator[ClaimMatch]:
+    for conditions, invert in ((match.headers, False), (match.without_headers, True)):
+        for name, value in conditions:
+            if claim := claim_of(name):
+                yield ClaimMatch(claim, _pattern(value), invert)
+
+
 def _headers(match: HTTPMatchRequest) -> Iterator[HeaderMatch]:
     for name, value in match.headers:
-        if name not in _IGNORED:
+        if name not in _IGNORED and not claim_of(name):
             yield HeaderMatch(name.lower(), _pattern(value))
     for name, value in match.without_headers:
-        if name not in _IGNORED:
+        if name not in _IGNORED and not claim_of(name):
             pattern = _pattern(value)
             yield HeaderMatch(
                 name.lower(), pattern, invert=True, missing_as_empty=pattern.kind is not MatchKind.PRESENT

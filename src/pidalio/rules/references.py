@@ -9,11 +9,13 @@ from typing import Any
 
 from pidalio.api.destination_rule import DestinationRule
 from pidalio.api.object import Object
-from pidalio.api.strings import Destination
+from pidalio.api.places import join
+from pidalio.api.strings import Destination, claim_of
 from pidalio.api.virtual_service import VirtualService
 from pidalio.derive import Database
 from pidalio.model import Report, Severity, host_matches, labels_of, selects
 from pidalio.rules import destination_rules, services
+from pidalio.rules.delegates import delegated
 from pidalio.store import tables
 from pidalio.store.hosts import host_reference
 
@@ -29,6 +31,8 @@ def references(world: Database, item: Object[Any]) -> Iterator[Report]:
 def _virtual_service(world: Database, item: Object[VirtualService]) -> Iterator[Report]:
     for path, destination in destinations(item.spec):
         yield from _destination(world, item, path, destination)
+    yield from _delegates(world, item)
+    yield from _claims(item)
     namespace = item.meta.namespace
     for index, name in enumerate(item.spec.gateways):
         reference = tables.gateway_reference(name, namespace)
@@ -36,6 +40,38 @@ def _virtual_service(world: Database, item: Object[VirtualService]) -> Iterator[
         if reference != "mesh" and tables.GATEWAYS.get(world, (owner, short)) is None:
             message = f"no Gateway {reference}: add it, or correct the name"
             yield _told(item, "unknown-gateway", f"spec.gateways[{index}]", message)
+
+
+def _delegates(world: Database, item: Object[VirtualService]) -> Iterator[Report]:
+    key = (item.meta.namespace, item.meta.name)
+    for index, route in enumerate(item.spec.http):
+        if route.delegate is None:
+            continue
+        path = f"spec.http[{index}].delegate"
+        found = delegated(world, key, index)
+        name = "/".join(tables.delegate_key(route.delegate, key[0]))
+        if found.missing:
+            message = f"{found.missing}: requests get 503; add it, or correct the name"
+            yield _told(item, "unknown-delegate", path, message, Severity.ERROR)
+        for one in found.dropped:
+            message = f"http[{one.index}] of VirtualService {name} is dropped here: {one.why}"
+            yield _told(item, "delegate-conflict", path, message)
+    if not item.spec.hosts and not tables.VS_BY_DELEGATE.keys(world, key):
+        message = "no rule delegates to this VirtualService: add hosts, or a rule that delegates to it"
+        yield _told(item, "unused-delegate", "spec.hosts", message)
+
+
+def _claims(item: Object[VirtualService]) -> Iterator[Report]:
+    """Yield a report for each condition on a claim: tokens are not verified, so that no request has any."""
+    for index, rule in enumerate(item.spec.http):
+        for position, match in enumerate(rule.match):
+            for field, conditions in (("headers", match.headers), ("withoutHeaders", match.without_headers)):
+                for name, _ in conditions:
+                    if claim_of(name):
+                        path = join(f"spec.http[{index}].match[{position}].{field}", name)
+                        holds = "always" if field == "withoutHeaders" else "never"
+                        message = f"no RequestAuthentication verifies tokens, so that this condition {holds} holds"
+                        yield _told(item, "jwt-claim-without-authentication", path, message)
 
 
 def destinations(spec: VirtualService) -> Iterator[tuple[str, Destination]]:

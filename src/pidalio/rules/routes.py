@@ -4,16 +4,12 @@ One route per match entry; compilation stops after the first that matches everyt
 Source of the rules: Istio's documented HTTPRoute (reference §1.1, §2.5, §2.6, §2.8).
 """
 
-from pidalio.api.object import Object
+from collections.abc import Iterator
+
+import msgspec
+
 from pidalio.api.strings import Destination
-from pidalio.api.virtual_service import (
-    HTTPMatchRequest,
-    HTTPRedirect,
-    HTTPRoute,
-    HTTPRouteDestination,
-    RedirectPortSelection,
-    VirtualService,
-)
+from pidalio.api.virtual_service import HTTPRedirect, HTTPRouteDestination, RedirectPortSelection
 from pidalio.derive import Database, derived
 from pidalio.ir import (
     DirectResponsePlan,
@@ -28,6 +24,7 @@ from pidalio.ir import (
 )
 from pidalio.model import Origin
 from pidalio.rules import names, services
+from pidalio.rules.delegates import Entry, Rule, rules_of
 from pidalio.rules.edits import joined, request_edits, response_edits
 from pidalio.rules.faults import cors_plan, fault_plan
 from pidalio.rules.matching import RouteContext, applies, match_plan
@@ -44,74 +41,68 @@ def routes_of(world: Database, key: Key, context: RouteContext) -> tuple[RoutePl
     """Return the routes of VirtualService `key` for `context`; empty when nothing of it applies."""
     row = tables.VIRTUAL_SERVICES.get(world, key)
     result: list[RoutePlan] = []
-    for index, route in enumerate(row.spec.http if row else ()):
-        assert row is not None  # noqa: S101 - for the type checker: the loop runs over its routes
-        for position, match in _matches(route):
-            if match is not None and not applies(match, key[0], context):
+    for rule in rules_of(world, row) if row else ():
+        for entry in rule.entries:
+            if entry.match is not None and not applies(entry.match, rule.owner.namespace, context):
                 continue
-            path = f"http[{index}]" if position is None else f"http[{index}].match[{position}]"
-            plan = _route(world, row, f"http[{index}]", route, match, Origin(row.ref, path), context)
+            plan = _route(world, rule, entry, context)
             result.append(plan)
             if plan.match.matches_everything:
                 return tuple(result)
     return tuple(result)
 
 
-def _matches(route: HTTPRoute) -> list[tuple[int | None, HTTPMatchRequest | None]]:
-    return list(enumerate(route.match)) if route.match else [(None, None)]
-
-
-def _route(
-    world: Database,
-    row: Object[VirtualService],
-    path: str,
-    route: HTTPRoute,
-    match: HTTPMatchRequest | None,
-    origin: Origin,
-    context: RouteContext,
-) -> RoutePlan:
-    name = f"{route.name}.{match.name}" if match and match.name else route.name
-    plan = match_plan(match) if match else MatchPlan()
-    stat_prefix = match.stat_prefix if match else ""
-    request, _ = request_edits(route.headers)
-    response = response_edits(route.headers)
-    action: RedirectPlan | DirectResponsePlan | ForwardPlan
-    if route.redirect:
-        action = _redirect(route.redirect, context)
-        return RoutePlan(plan, action, name, response_headers=response, stat_prefix=stat_prefix, origin=origin)
-    if route.direct_response:
-        body = route.direct_response.body
-        content = (body.bytes or (body.string or "").encode()) if body else b""
-        action = DirectResponsePlan(route.direct_response.status, content)
-        return RoutePlan(plan, action, name, response_headers=response, stat_prefix=stat_prefix, origin=origin)
-    if route.delegate:
-        action = DirectResponsePlan(503, reason="delegate is not yet effective")
-        return RoutePlan(plan, action, name, origin=origin)
-    forward, added_request, added_response = _forward(world, row, path, route, context)
-    return RoutePlan(
-        match=plan,
-        action=forward,
-        name=name,
-        fault=fault_plan(route.fault, Origin(row.ref, f"{path}.fault")),
-        cors=cors_plan(route.cors_policy),
+def _route(world: Database, rule: Rule, entry: Entry, context: RouteContext) -> RoutePlan:
+    answer = _answer(rule, context)
+    if answer:
+        return _plan(rule, entry, answer)
+    forward, added_request, added_response = _forward(world, rule, context)
+    plan = _plan(rule, entry, forward)
+    request, _ = request_edits(rule.route.headers)
+    return msgspec.structs.replace(
+        plan,
+        fault=fault_plan(rule.route.fault, rule.origin("fault")),
+        cors=cors_plan(rule.route.cors_policy),
         request_headers=joined(request, added_request),
-        response_headers=joined(response, added_response),
-        stat_prefix=stat_prefix,
-        origin=origin,
+        response_headers=joined(plan.response_headers, added_response),
     )
 
 
-def _forward(
-    world: Database, row: Object[VirtualService], path: str, route: HTTPRoute, context: RouteContext
-) -> tuple[ForwardPlan, HeaderEdits, HeaderEdits]:
+def _plan(rule: Rule, entry: Entry, action: RedirectPlan | DirectResponsePlan | ForwardPlan) -> RoutePlan:
+    """Return what every route has, whatever its action."""
+    name, match = rule.route.name, entry.match
+    return RoutePlan(
+        match=match_plan(match) if match else MatchPlan(),
+        action=action,
+        name=f"{name}.{match.name}" if match and match.name else name,
+        response_headers=response_edits(rule.route.headers),
+        stat_prefix=match.stat_prefix if match else "",
+        origin=Origin(rule.owner, entry.path),
+        root=entry.root,
+    )
+
+
+def _answer(rule: Rule, context: RouteContext) -> RedirectPlan | DirectResponsePlan | None:
+    """Return what the proxy answers by itself, None for a rule that forwards."""
+    if rule.missing:
+        return DirectResponsePlan(503, reason=rule.missing)
+    if rule.route.redirect:
+        return _redirect(rule.route.redirect, context)
+    if answer := rule.route.direct_response:
+        body = answer.body
+        return DirectResponsePlan(answer.status, (body.bytes or (body.string or "").encode()) if body else b"")
+    return None
+
+
+def _forward(world: Database, rule: Rule, context: RouteContext) -> tuple[ForwardPlan, HeaderEdits, HeaderEdits]:
     """Return the action, and the header edits of a single destination, which belong to the route."""
-    namespace = row.meta.namespace
+    route = rule.route
     _, host_rewrite = request_edits(route.headers)
     rewrite = route.rewrite
     regex = rewrite.uri_regex_rewrite if rewrite else None
     single = len(route.route) == 1
     destinations = [
-        _destination(world, namespace, one, context, Origin(row.ref, f"{path}.route[{position}]"))
+        _destination(world, rule, one, context, f"{rule.path}.route[{position}]")
         for position, one in enumerate(route.route)
         if single or one.weight > 0
     ]
@@ -124,27 +115,27 @@ def _forward(
     forward = ForwardPlan(
         clusters=tuple(destinations),
         timeout=route.timeout or 0,
-        timeout_origin=Origin(row.ref, f"{path}.timeout") if route.timeout is not None else None,
-        retry=retry_plan(world, route.retries, Origin(row.ref, f"{path}.retries")),
+        timeout_origin=rule.origin("timeout") if route.timeout is not None else None,
+        retry=retry_plan(world, route.retries, rule.origin("retries")),
         prefix_rewrite=rewrite.uri if rewrite and rewrite.uri else None,
         regex_rewrite=RegexRewrite(regex.match, regex.rewrite) if regex else None,
         host_rewrite=(rewrite.authority if rewrite else "") or host_rewrite,
-        mirrors=_mirrors(world, row, path, route, context),
+        mirrors=tuple(_mirrors(world, rule, context)),
     )
     return forward, added_request, added_response
 
 
 def _destination(
-    world: Database, namespace: str, stated: HTTPRouteDestination, context: RouteContext, origin: Origin
+    world: Database, rule: Rule, stated: HTTPRouteDestination, context: RouteContext, path: str
 ) -> WeightedCluster:
     request, host = request_edits(stated.headers)
     return WeightedCluster(
-        cluster=destination_cluster(world, namespace, stated.destination or Destination(), context),
+        cluster=destination_cluster(world, rule.owner.namespace, stated.destination or Destination(), context),
         weight=stated.weight,
         request_headers=request,
         response_headers=response_edits(stated.headers),
         host_rewrite=host,
-        origin=origin,
+        origin=Origin(rule.owner, path),
     )
 
 
@@ -164,29 +155,21 @@ def destination_cluster(world: Database, namespace: str, stated: Destination, co
     return names.outbound_cluster(host, port, stated.subset)
 
 
-def _mirrors(
-    world: Database, row: Object[VirtualService], path: str, route: HTTPRoute, context: RouteContext
-) -> tuple[MirrorPlan, ...]:
-    namespace = row.meta.namespace
-    if route.mirrors:
-        return tuple(
-            MirrorPlan(
-                destination_cluster(world, namespace, one.destination or Destination(), context),
-                100.0 if one.percentage is None else one.percentage,
-                Origin(row.ref, f"{path}.mirrors[{index}]"),
-            )
-            for index, one in enumerate(route.mirrors)
-            if one.percentage is None or one.percentage > 0
-        )
-    if route.mirror is None:
-        return ()
+def _mirrors(world: Database, rule: Rule, context: RouteContext) -> Iterator[MirrorPlan]:
+    """Yield the mirrors; a delegate's `mirror` and its root's `mirrors` stand side by side."""
+    route, namespace = rule.route, rule.owner.namespace
     percent = route.mirror_percentage
     if percent is None:
         percent = 100.0 if route.mirror_percent is None else float(route.mirror_percent)
-    if not percent:
-        return ()
-    cluster = destination_cluster(world, namespace, route.mirror, context)
-    return (MirrorPlan(cluster, percent, Origin(row.ref, f"{path}.mirror")),)
+    if route.mirror and percent:
+        cluster = destination_cluster(world, namespace, route.mirror, context)
+        yield MirrorPlan(cluster, percent, rule.origin("mirror"))
+    listed = rule.origin("mirrors")
+    for index, one in enumerate(route.mirrors):
+        percent = 100.0 if one.percentage is None else one.percentage
+        if percent:
+            cluster = destination_cluster(world, namespace, one.destination or Destination(), context)
+            yield MirrorPlan(cluster, percent, Origin(listed.object, f"{listed.path}[{index}]"))
 
 
 def _redirect(stated: HTTPRedirect, context: RouteContext) -> RedirectPlan | DirectResponsePlan:

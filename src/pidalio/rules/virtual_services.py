@@ -13,6 +13,7 @@ from pidalio.api.strings import Destination
 from pidalio.derive import Database, derived
 from pidalio.model import is_wildcard
 from pidalio.rules import mesh
+from pidalio.rules.delegates import rules_of
 from pidalio.rules.visibility import EgressHost, Scope, imports, is_exported
 from pidalio.store import tables
 from pidalio.store.hosts import host_reference, wildcards_of
@@ -47,7 +48,9 @@ def head(world: Database, key: Key) -> Head | None:
         gateways=tuple(gateway_reference(name, key[0]) for name in spec.gateways or ("mesh",)),
         export_to=spec.export_to,
         created=row.meta.created,
-        by_source=any(match.source_labels or match.source_namespace for one in spec.http for match in one.match),
+        by_source=any(
+            match.source_labels or match.source_namespace for one in rules_of(world, row) for match in one.route.match
+        ),
         has_http=bool(spec.http),
     )
 
@@ -98,14 +101,15 @@ def _keys_for(world: Database, one: EgressHost) -> Iterable[Key]:
 
 @derived
 def destination_hosts(world: Database, key: Key) -> tuple[str, ...]:
-    """Return every host that VirtualService `key` routes or mirrors to, sorted."""
+    """Return every host that VirtualService `key` and its delegates route or mirror to, sorted."""
     row = tables.VIRTUAL_SERVICES.get(world, key)
     if row is None:
         return ()
     spec = row.spec
-    stated: list[Destination | None] = [one.destination for rule in spec.http for one in rule.route]
-    stated += [one.destination for rule in spec.http for one in rule.mirrors]
-    stated += [rule.mirror for rule in spec.http]
+    routes = [one.route for one in rules_of(world, row)]
+    stated: list[Destination | None] = [one.destination for route in routes for one in route.route]
+    stated += [one.destination for route in routes for one in route.mirrors]
+    stated += [route.mirror for route in routes]
     stated += [one.destination for rules in (spec.tls, spec.tcp) for rule in rules for one in rule.route]
     return tuple(sorted({host_reference(one.host, key[0]) for one in stated if one and one.host}))
 

@@ -125,7 +125,7 @@ def _first_match(virtual_host: VirtualHostPlan, request: Request) -> tuple[Route
     tried: list[RouteTry] = []
     for position, route in enumerate(virtual_host.routes):
         missed = unmet(route.match, request)
-        tried.append(RouteTry(position, route.name, missed, route.origin))
+        tried.append(RouteTry(position, route.name, missed, route.origin, route.root))
         if not missed:
             return route, tuple(tried)
     return None, tuple(tried)

@@ -25,12 +25,16 @@ class HostChoice(msgspec.Struct, frozen=True):
 
 
 class RouteTry(msgspec.Struct, frozen=True):
-    """One route that was compared; `missed` is its first condition not met, empty for the chosen route."""
+    """One route that was compared; `missed` is its first condition not met, empty for the chosen route.
+
+    `root` is the rule that delegated to `origin`, where one did.
+    """
 
     position: int
     name: str
     missed: str
     origin: Origin | None = None
+    root: Origin | None = None
 
 
 class Destination(msgspec.Struct, frozen=True):

@@ -21,6 +21,9 @@ def unmet(plan: MatchPlan, request: Request) -> str:
     for query in plan.query:
         if not _query_matches(query, request):
             return _unmet_query(query, request)
+    for claim in plan.claims:
+        if not claim.invert:
+            return f"claim {'.'.join(claim.claim)} {_not(in_words(claim.pattern))}: no token was verified"
     return ""
 
 

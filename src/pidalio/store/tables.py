@@ -12,7 +12,7 @@ from pidalio.api.gateway import Gateway
 from pidalio.api.mesh_config import MeshConfig
 from pidalio.api.object import Object
 from pidalio.api.sidecar import Sidecar
-from pidalio.api.virtual_service import VirtualService
+from pidalio.api.virtual_service import Delegate, VirtualService
 from pidalio.derive import Index, Table
 from pidalio.model import Endpoint, Service, Workload, is_wildcard
 from pidalio.store.hosts import host_reference
@@ -60,7 +60,18 @@ def _vs_sources(_: Key, row: Object[VirtualService]) -> Iterable[Pair]:
                 yield ("", match.source_namespace)
 
 
+def delegate_key(stated: Delegate, namespace: str) -> Key:
+    """Return the VirtualService to which a rule of `namespace` delegates."""
+    return stated.namespace or namespace, stated.name
+
+
+def _delegates(key: Key, row: Object[VirtualService]) -> Iterable[Key]:
+    return {delegate_key(route.delegate, key[0]) for route in row.spec.http if route.delegate}
+
+
 def _gateway_references(key: Key, row: Object[VirtualService]) -> Iterable[str]:
+    if not row.spec.hosts:
+        return ()
     return {gateway_reference(name, key[0]) for name in row.spec.gateways or ("mesh",)}
 
 
@@ -94,6 +105,7 @@ VS_BY_NAMESPACE: Index[str, Key, Object[VirtualService]] = VIRTUAL_SERVICES.inde
     "by_namespace", lambda key, _: (key[0],)
 )
 VS_BY_GATEWAY: Index[str, Key, Object[VirtualService]] = VIRTUAL_SERVICES.index("by_gateway", _gateway_references)
+VS_BY_DELEGATE: Index[Key, Key, Object[VirtualService]] = VIRTUAL_SERVICES.index("by_delegate", _delegates)
 VS_BY_EXPORT: Index[str, Key, Object[VirtualService]] = VIRTUAL_SERVICES.index(
     "by_export", lambda key, row: exported(row.spec.export_to, key[0])
 )

@@ -3,6 +3,7 @@
 from tests.traffic.case import Case
 from tests.traffic.tables import (
     catch_all,
+    delegates,
     entries,
     gateways,
     headers,
@@ -25,6 +26,7 @@ ALL: tuple[Case, ...] = (
     *headers.CASES,
     *resilience.CASES,
     *catch_all.CASES,
+    *delegates.CASES,
     *gateways.CASES,
     *entries.CASES,
     *scoping.CASES,

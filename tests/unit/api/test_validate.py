@@ -31,7 +31,18 @@ GOOD = {
     "empty-uri-prefix": ("VirtualService", match("uri: {prefix: ''}")),
     "star-regex-in-header": ("VirtualService", match("headers: {x: {regex: '*'}}")),
     "exact-empty-header": ("VirtualService", match("headers: {x: {exact: ''}}")),
-    "claims": ("VirtualService", match("headers: {'@request.auth.claims[a][b]': {exact: c}}")),
+    "claims": (
+        "VirtualService",
+        match("headers: {'@request.auth.claims[a][b]': {exact: c}}") + "\ngateways: [g, mesh]",
+    ),
+    "claims-of-a-delegate": (
+        "VirtualService",
+        "http: [{match: [{withoutHeaders: {'@request.auth.claims.a': {}}}], directResponse: {status: 200}}]",
+    ),
+    "delegate-with-answer": (
+        "VirtualService",
+        "hosts: [a]\nhttp: [{delegate: {name: b}, directResponse: {status: 200}}]",
+    ),
     "retry-codes": ("VirtualService", rule("retries: {attempts: 2, retryOn: 'gateway-error, 429,reset'}")),
     "retries-off": ("VirtualService", rule("retries: {attempts: 0}")),
     "header-variables": (

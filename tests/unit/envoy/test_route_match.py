@@ -2,7 +2,7 @@ import pytest
 
 from pidalio.envoy import protos
 from pidalio.envoy.route_match import route_match
-from pidalio.ir import HeaderMatch, MatchKind, MatchPlan, PathKind, PathMatch, QueryMatch, StringPattern
+from pidalio.ir import ClaimMatch, HeaderMatch, MatchKind, MatchPlan, PathKind, PathMatch, QueryMatch, StringPattern
 
 
 @pytest.mark.parametrize(
@@ -55,4 +55,27 @@ def test_query_parameters() -> None:
     assert protos.to_dict(route_match(plan))["query_parameters"] == [
         {"name": "p", "present_match": True},
         {"name": "q", "string_match": {"exact": "1"}},
+    ]
+
+
+def test_claims_are_compared_with_what_the_jwt_filter_found() -> None:
+    plan = MatchPlan(
+        claims=(
+            ClaimMatch(("group", "id"), StringPattern(MatchKind.EXACT, "a")),
+            ClaimMatch(("sub",), StringPattern(MatchKind.PRESENT), invert=True),
+        ),
+    )
+    text = {"string_match": {"exact": "a"}}
+    assert protos.to_dict(route_match(plan))["dynamic_metadata"] == [
+        {
+            "filter": "envoy.filters.http.jwt_authn",
+            "path": [{"key": "payload"}, {"key": "group"}, {"key": "id"}],
+            "value": {"or_match": {"value_matchers": [text, {"list_match": {"one_of": text}}]}},
+        },
+        {
+            "filter": "envoy.filters.http.jwt_authn",
+            "path": [{"key": "payload"}, {"key": "sub"}],
+            "value": {"present_match": True},
+            "invert": True,
+        },
     ]

@@ -5,7 +5,7 @@ from tests.unit.rules.world import entry, hosts, mesh, plans, router, routes, ru
 
 from pidalio.api.strings import StringMatch
 from pidalio.api.virtual_service import HTTPMatchRequest
-from pidalio.ir import HeaderMatch, MatchKind, MatchPlan, PathKind, PathMatch, QueryMatch, StringPattern
+from pidalio.ir import ClaimMatch, HeaderMatch, MatchKind, MatchPlan, PathKind, PathMatch, QueryMatch, StringPattern
 from pidalio.rules.matching import RouteContext, applies, match_plan
 
 PRESENT = StringPattern(MatchKind.PRESENT)
@@ -192,3 +192,26 @@ def test_a_gateway_compiles_what_hangs_on_it_for_its_own_port():
     (table,) = plans(found, router()).tables
     compiled = {host.name: [sent_to(one) for one in host.routes] for host in table.virtual_hosts}
     assert compiled["r.com:8080"] == ["outbound|80||two.com"]
+
+
+@pytest.mark.parametrize(
+    ("written", "claim"),
+    [
+        ("@request.auth.claims.sub", ("sub",)),
+        ("@request.auth.claims.group.id", ("group", "id")),
+        ("@request.auth.claims[a.b][c]", ("a.b", "c")),
+        ("@REQUEST.auth.claims.Sub", ("Sub",)),
+    ],
+)
+def test_conditions_on_claims_are_none_on_headers(written, claim):
+    http = (
+        f"[{{match: [{{headers: {{{written!r}: {{prefix: a}}}}}}, {{withoutHeaders: {{{written!r}: {{}}}}}}], "
+        "route: [{destination: {host: one.com}}]}]"
+    )
+    found = mesh(*TARGETS, entry("r", "r.com"), rule("r", "r.com", http, rest="gateways: [mesh, edge]"))
+    given, absent, *rest = (one.match for one in routes(found, "r.com:80"))
+    assert given.claims == (ClaimMatch(claim, StringPattern(MatchKind.PREFIX, "a")),)
+    assert absent.claims == (ClaimMatch(claim, StringPattern(MatchKind.PRESENT), invert=True),)
+    assert not rest
+    assert not given.headers + absent.headers
+    assert not given.matches_everything

@@ -104,3 +104,17 @@ def test_a_deployment_that_would_be_selected_is_enough():
         subsets("web"),
     )
     assert told(mesh(*documents)) == []
+
+
+def test_claims_that_nobody_verifies():
+    http = (
+        "[{match: [{headers: {'@request.auth.claims.sub': {}}, withoutHeaders: {'@request.auth.claims[a]': {}}}], "
+        "directResponse: {status: 200}}]"
+    )
+    found = mesh(rule("r", "r.com", http, rest="gateways: [mesh, edge]"))
+    paths = [
+        'spec.http[0].match[0].headers["@request.auth.claims.sub"]',
+        'spec.http[0].match[0].withoutHeaders["@request.auth.claims[a]"]',
+    ]
+    code = "jwt-claim-without-authentication"
+    assert told(found, code) == [(code, "VirtualService default/r", path) for path in paths]

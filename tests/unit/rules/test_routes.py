@@ -243,12 +243,6 @@ class TestMirrors:
         assert forward("mirrors: [{destination: {host: two.com}}]").mirrors[0].origin.path == "http[0].mirrors[0]"
 
 
-def test_delegation_is_an_owned_failure_until_it_is_effective():
-    found = mesh(*TARGETS, rule("r", "r.com", "[{delegate: {name: other}}]"))
-    assert action(found, R).status == 503
-    assert [(code, path) for code, _, path in told(found)] == [("not-yet-effective", "spec.http[0].delegate")]
-
-
 def test_a_service_that_no_rule_governs_has_one_route():
     found = route(mesh(*TARGETS), R, sidecar())
     assert (sent_to(found), found.match, found.name, found.origin) == (

@@ -8,7 +8,7 @@ from pidalio.model import Proxy, ProxyType, Severity, labels_of
 from pidalio.pipeline import plans_for
 from pidalio.server.offline import OfflineMesh
 
-OWNED = frozenset({"unknown-host", "unknown-port", "unknown-subset"})
+OWNED = frozenset({"unknown-host", "unknown-port", "unknown-subset", "unknown-delegate"})
 DOMAIN = "svc.cluster.local"
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from pidalio.ir import HeaderMatch, MatchKind, MatchPlan, PathKind, PathMatch, QueryMatch, StringPattern
+from pidalio.ir import ClaimMatch, HeaderMatch, MatchKind, MatchPlan, PathKind, PathMatch, QueryMatch, StringPattern
 from pidalio.simulate import Request
 from pidalio.simulate.matching import header_matches, path_matches, unmet
 
@@ -71,6 +71,13 @@ def test_some_repeated_headers_are_joined():
         (MatchPlan(PathMatch(PathKind.SEGMENTS, "/a")), _request(path="/ab"), "path /ab is not /a or below it"),
         (MatchPlan(PathMatch(PathKind.REGEX, "/a+")), _request(path="/b"), "path /b does not match regex /a+"),
         (MatchPlan(headers=(HeaderMatch("x", _A),)), _request(), 'header x is not "a": it is absent'),
+        (MatchPlan(claims=(ClaimMatch(("a", "b"), _A),)), _request(), 'claim a.b is not "a": no token was verified'),
+        (
+            MatchPlan(claims=(ClaimMatch(("a",), _PRESENT),)),
+            _request(),
+            "claim a is not present: no token was verified",
+        ),
+        (MatchPlan(claims=(ClaimMatch(("a",), _A, invert=True),)), _request(), ""),
         (MatchPlan(headers=(HeaderMatch("x", _A),)), _request(("x", "b")), 'header x is not "a": it is "b"'),
         (MatchPlan(headers=(HeaderMatch("x", _PRESENT),)), _request(), "header x is not present: it is absent"),
         (MatchPlan(headers=(HeaderMatch("x", _A, invert=True),)), _request(("x", "a")), 'header x is "a": it is "a"'),

@@ -3,7 +3,7 @@
 from pidalio.api.findings import Findings
 from pidalio.api.names import is_dns_label, is_network
 from pidalio.api.places import join
-from pidalio.api.strings import StringMatch
+from pidalio.api.strings import StringMatch, claim_of
 from pidalio.api.validate.values import check_labels, check_optional_port, check_regex
 from pidalio.api.virtual_service import HTTPMatchRequest, L4MatchAttributes, TLSMatchAttributes
 
@@ -89,6 +89,9 @@ def _check_header(key: str, condition: StringMatch, path: str, found: Findings) 
     if key in _DOCUMENTED_AS_IGNORED:
         message = f"a header named {key!r} is ignored: use the field {key!r} of the match"
         found.warning("bad-match", path, message)
+    if key.startswith("@") and not claim_of(key):
+        message = f"no request has a header {key!r}: a claim is written @request.auth.claims.NAME, or with [NAME]"
+        found.error("bad-match", path, message)
     if condition.regex != "*":
         _check_text(condition, path, found)
 

@@ -52,7 +52,7 @@ def _check_action(rule: HTTPRoute, path: str, found: Findings, *, delegated: boo
     given = [name for name, is_given in actions.items() if is_given]
     if not given:
         found.error("bad-action", path, f"a rule needs one of {', '.join(actions)}")
-    elif len(given) > 1:
+    elif len(given) > 1 and given != ["directResponse", "delegate"]:
         found.error("bad-action", f"{path}.{given[1]}", f"{' and '.join(given)} exclude each other: keep one")
     if rule.redirect:
         check_redirect(rule.redirect, f"{path}.redirect", found)

@@ -2,6 +2,8 @@
 
 from pidalio.api.findings import Findings
 from pidalio.api.object import Meta
+from pidalio.api.places import join
+from pidalio.api.strings import claim_of
 from pidalio.api.validate.conditions import check_gateways, check_source, check_subnets
 from pidalio.api.validate.destinations import check_destination, check_weights
 from pidalio.api.validate.exports import check_exports
@@ -29,6 +31,7 @@ def validate(spec: VirtualService, meta: Meta, found: Findings) -> None:
     for index, rule in enumerate(spec.http):
         check_route(rule, f"http[{index}]", found, delegated=delegated)
     _check_reachable(spec, found)
+    _check_claims(spec, found)
     _check_tls(spec, found)
     _check_tcp(spec, found)
     check_exports(spec.export_to, meta.namespace, "exportTo", found)
@@ -61,6 +64,20 @@ def _check_reachable(spec: VirtualService, found: Findings) -> None:
             message = f"http[{index}] has no match and takes every request: put this rule before it"
             found.warning("unreachable-rule", f"http[{index + 1}]", message)
             return
+
+
+def _check_claims(spec: VirtualService, found: Findings) -> None:
+    """Note conditions on claims where no gateway applies the rule: sidecars verify no tokens for it."""
+    if not spec.hosts or any(name != "mesh" for name in spec.gateways):
+        return
+    for index, rule in enumerate(spec.http):
+        for number, match in enumerate(rule.match):
+            for field, conditions in (("headers", match.headers), ("withoutHeaders", match.without_headers)):
+                for name, _ in conditions:
+                    if claim_of(name):
+                        path = join(f"http[{index}].match[{number}].{field}", name)
+                        message = "claims can be asked for at gateways only: name one in gateways"
+                        found.error("jwt-claim-without-gateway", path, message)
 
 
 def _check_tls(spec: VirtualService, found: Findings) -> None:
