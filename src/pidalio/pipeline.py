@@ -25,7 +25,7 @@ from pidalio.ir import (
     VirtualHostPlan,
     one_chain,
 )
-from pidalio.model import Origin, Proxy, ProxyType
+from pidalio.model import Mode, Origin, Proxy, ProxyType
 from pidalio.rules import clusters, gateways, inbound, inbound_listeners, names, virtual_hosts
 from pidalio.rules.clusters import Assignment, ClusterKey
 from pidalio.rules.gateways import GatewayHostKey, GatewayPort
@@ -39,6 +39,7 @@ class Outbound(msgspec.Struct, frozen=True, tag=True, gc=False):
     """The clusters of a scope, or with `endpoints` the endpoints of those whose endpoints travel by themselves."""
 
     scope: Scope
+    mode: Mode
     endpoints: bool = False
 
 
@@ -141,7 +142,11 @@ Members: TypeAlias = tuple[tuple[str, ResourceKey], ...]
 def groups_of(world: Database, proxy: Proxy) -> tuple[Group, ...]:
     """Return the groups that `proxy` holds."""
     scope = scope_of(world, proxy)
-    shared: tuple[Group, ...] = (Outbound(scope), Outbound(scope, endpoints=True), Own(proxy))
+    shared: tuple[Group, ...] = (
+        Outbound(scope, proxy.mode),
+        Outbound(scope, proxy.mode, endpoints=True),
+        Own(proxy),
+    )
     if proxy.type is ProxyType.ROUTER:
         ports = gateways.gateway_ports(world, proxy.labels)
         return (*shared, Tables(ports), *(GatewayHosts(scope, port) for port in ports)) if ports else shared
@@ -154,8 +159,8 @@ def groups_of(world: Database, proxy: Proxy) -> tuple[Group, ...]:
 def members(world: Database, group: Group) -> Members:
     """Return the resources of `group` by name."""
     match group:
-        case Outbound(scope, endpoints):
-            found = clusters.scope_clusters(world, scope)
+        case Outbound(scope, mode, endpoints):
+            found = clusters.scope_clusters(world, scope, mode)
             if endpoints:
                 return tuple(entry for one in found for entry in one.assignments)
             return ((names.PASSTHROUGH, Passthrough()), *(entry for one in found for entry in one.clusters))
@@ -244,7 +249,7 @@ def _table_of(key: ResourceKey) -> str:
 def type_of(group: Group) -> str:
     """Return the type URL of a group's resources."""
     match group:
-        case Outbound(_, True):
+        case Outbound(_, _, True):
             return wire.LOAD_ASSIGNMENT
         case SidecarHosts() | GatewayHosts():
             return wire.VIRTUAL_HOST

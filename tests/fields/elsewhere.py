@@ -40,28 +40,22 @@ UNPROVEN: frozenset[str] = frozenset(
     DestinationRule trafficPolicy.loadBalancer.simple=UNSPECIFIED
     DestinationRule trafficPolicy.loadBalancer.simple=LEAST_CONN
     DestinationRule trafficPolicy.loadBalancer.simple=LEAST_REQUEST
-    DestinationRule trafficPolicy.outlierDetection.splitExternalLocalOriginErrors
     DestinationRule trafficPolicy.portLevelSettings[].loadBalancer.simple=UNSPECIFIED
     DestinationRule trafficPolicy.portLevelSettings[].loadBalancer.simple=LEAST_CONN
     DestinationRule trafficPolicy.portLevelSettings[].loadBalancer.simple=RANDOM
     DestinationRule trafficPolicy.portLevelSettings[].loadBalancer.simple=LEAST_REQUEST
-    DestinationRule trafficPolicy.portLevelSettings[].outlierDetection.splitExternalLocalOriginErrors
     DestinationRule subsets[].trafficPolicy.loadBalancer.simple=UNSPECIFIED
     DestinationRule subsets[].trafficPolicy.loadBalancer.simple=LEAST_CONN
     DestinationRule subsets[].trafficPolicy.loadBalancer.simple=RANDOM
     DestinationRule subsets[].trafficPolicy.loadBalancer.simple=LEAST_REQUEST
-    DestinationRule subsets[].trafficPolicy.outlierDetection.splitExternalLocalOriginErrors
     DestinationRule subsets[].trafficPolicy.portLevelSettings[].loadBalancer.simple=UNSPECIFIED
     DestinationRule subsets[].trafficPolicy.portLevelSettings[].loadBalancer.simple=LEAST_CONN
     DestinationRule subsets[].trafficPolicy.portLevelSettings[].loadBalancer.simple=ROUND_ROBIN
     DestinationRule subsets[].trafficPolicy.portLevelSettings[].loadBalancer.simple=LEAST_REQUEST
-    DestinationRule subsets[].trafficPolicy.portLevelSettings[].outlierDetection.splitExternalLocalOriginErrors
     Gateway servers[].port.protocol
     ServiceEntry location=MESH_INTERNAL
     ServiceEntry endpoints[].serviceAccount
     WorkloadEntry serviceAccount
-    MeshConfig defaultTrafficPolicy.outlierDetection.consecutiveErrors
-    MeshConfig defaultTrafficPolicy.outlierDetection.splitExternalLocalOriginErrors
     LocalWorkload labels
     LocalWorkload replicas
     LocalWorkload ports

@@ -1,6 +1,5 @@
 """Clusters: destinations and how their endpoints are found, chosen and limited.
 
-Envoy's own limits (1,024 connections, 3 retries) never apply: all are written out as unlimited, as Istio does.
 An EDS cluster waits at most Envoy's default of 15 s for its endpoints and then goes on with those it held before.
 """
 
@@ -11,11 +10,11 @@ from pidalio.envoy.endpoint import load_assignment
 from pidalio.envoy.filters.forward_proxy import dns_cache
 from pidalio.envoy.metadata import ISTIO, write_origin
 from pidalio.envoy.outlier import outlier_detection
+from pidalio.envoy.pool import circuit_breakers, protocol_options, tcp_keepalive
 from pidalio.envoy.protos import pack
 from pidalio.envoy.values import duration
 from pidalio.ir import ClusterPlan, Discovery, LoadBalancing
 
-UNLIMITED = 2**32 - 1
 STAT_NAME_END = ";"  # ends a cluster's name in statistics, where dots would hide it
 HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _DNS_JITTER = 100
@@ -28,7 +27,7 @@ def cluster(plan: ClusterPlan) -> pb.Cluster:
         name=plan.name,
         alt_stat_name=plan.name + STAT_NAME_END,
         connect_timeout=duration(plan.connect_timeout),
-        circuit_breakers=_unlimited(),
+        circuit_breakers=circuit_breakers(plan.pool, plan.retry_budget),
     )
     _set_discovery(message, plan)
     if plan.discovery not in _CHOOSES_ITSELF:
@@ -37,8 +36,11 @@ def cluster(plan: ClusterPlan) -> pb.Cluster:
             message.common_lb_config.healthy_panic_threshold.value = plan.healthy_panic_threshold
     if plan.outlier is not None:
         message.outlier_detection.CopyFrom(outlier_detection(plan.outlier))
-    if plan.http2 or plan.as_received:
-        message.typed_extension_protocol_options[HTTP_OPTIONS].CopyFrom(pack(_upstream_protocol(plan)))
+    options = protocol_options(plan)
+    if options is not None:
+        message.typed_extension_protocol_options[HTTP_OPTIONS].CopyFrom(pack(options))
+    if plan.pool.keepalive is not None:
+        message.upstream_connection_options.tcp_keepalive.CopyFrom(tcp_keepalive(plan.pool.keepalive))
     _set_metadata(message, plan)
     return message
 
@@ -96,33 +98,9 @@ def _dns(plan: ClusterPlan) -> pb.DnsCluster:
     )
 
 
-def _unlimited() -> pb.CircuitBreakers:
-    limit = pb.UInt32Value(value=UNLIMITED)
-    return pb.CircuitBreakers(
-        thresholds=[
-            pb.CircuitBreakers.Thresholds(
-                max_connections=limit,
-                max_pending_requests=limit,
-                max_requests=limit,
-                max_retries=limit,
-            ),
-        ],
-    )
-
-
-def _upstream_protocol(plan: ClusterPlan) -> pb.UpstreamHttpProtocolOptions:
-    options = pb.UpstreamHttpProtocolOptions()
-    if plan.as_received:
-        options.use_downstream_protocol_config.http_protocol_options.SetInParent()
-        options.use_downstream_protocol_config.http2_protocol_options.SetInParent()
-    else:
-        options.explicit_http_config.http2_protocol_options.SetInParent()
-    return options
-
-
 def _set_metadata(message: pb.Cluster, plan: ClusterPlan) -> None:
-    """Say which rule shaped the cluster and which service it stands for, where Istio's tools look for it."""
-    write_origin(message.metadata, plan.lb_origin or plan.connect_timeout_origin or plan.origin)
+    """Say which rule shaped the cluster, and which service it stands for, where Istio's tools look."""
+    write_origin(message.metadata, next(iter(plan.origins), None))
     if not plan.host:
         return
     about = message.metadata.filter_metadata[ISTIO].fields

@@ -119,6 +119,8 @@ NAMES = {
     "DnsLookupFamily": "envoy.extensions.clusters.common.dns.v3.DnsLookupFamily",
     "DynamicForwardProxyCluster": "envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig",
     "OutlierDetection": _CLUSTER + "OutlierDetection",
+    "UpstreamConnectionOptions": _CLUSTER + "UpstreamConnectionOptions",
+    "UpstreamSniOptions": _CORE + "UpstreamHttpProtocolOptions",
     "UpstreamHttpProtocolOptions": "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
     # endpoints
     "ClusterLoadAssignment": "envoy.config.endpoint.v3.ClusterLoadAssignment",

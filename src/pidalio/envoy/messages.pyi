@@ -2384,7 +2384,7 @@ class Cluster(Message):
     common_lb_config: Cluster.CommonLbConfig
     transport_socket: TransportSocket
     metadata: Metadata
-    upstream_connection_options: Message
+    upstream_connection_options: UpstreamConnectionOptions
     close_connections_on_host_health_failure: bool
     ignore_health_on_host_removal: bool
     filters: Messages[Message]
@@ -2430,7 +2430,7 @@ class Cluster(Message):
         common_lb_config: Cluster.CommonLbConfig | None = ...,
         transport_socket: TransportSocket | None = ...,
         metadata: Metadata | None = ...,
-        upstream_connection_options: Message | None = ...,
+        upstream_connection_options: UpstreamConnectionOptions | None = ...,
         close_connections_on_host_health_failure: bool | None = ...,
         ignore_health_on_host_removal: bool | None = ...,
         filters: Iterable[Message] | None = ...,
@@ -2625,6 +2625,46 @@ class OutlierDetection(Message):
         detect_degraded_hosts: BoolValue | None = ...,
     ) -> None: ...
 
+class UpstreamConnectionOptions(Message):
+    class HappyEyeballsConfig(Message):
+        first_address_family_version: int
+        first_address_family_count: UInt32Value
+        def __init__(
+            self,
+            *,
+            first_address_family_version: int | None = ...,
+            first_address_family_count: UInt32Value | None = ...,
+        ) -> None: ...
+
+    FirstAddressFamilyVersion: ClassVar[EnumTypeWrapper]
+    DEFAULT: ClassVar[int]
+    V4: ClassVar[int]
+    V6: ClassVar[int]
+    PIPE: ClassVar[int]
+    INTERNAL: ClassVar[int]
+    tcp_keepalive: TcpKeepalive
+    set_local_interface_name_on_upstream_connections: bool
+    happy_eyeballs_config: UpstreamConnectionOptions.HappyEyeballsConfig
+    def __init__(
+        self,
+        *,
+        tcp_keepalive: TcpKeepalive | None = ...,
+        set_local_interface_name_on_upstream_connections: bool | None = ...,
+        happy_eyeballs_config: UpstreamConnectionOptions.HappyEyeballsConfig | None = ...,
+    ) -> None: ...
+
+class UpstreamSniOptions(Message):
+    auto_sni: bool
+    auto_san_validation: bool
+    override_auto_sni_header: str
+    def __init__(
+        self,
+        *,
+        auto_sni: bool | None = ...,
+        auto_san_validation: bool | None = ...,
+        override_auto_sni_header: str | None = ...,
+    ) -> None: ...
+
 class UpstreamHttpProtocolOptions(Message):
     class ExplicitHttpConfig(Message):
         http_protocol_options: Http1ProtocolOptions
@@ -2669,7 +2709,7 @@ class UpstreamHttpProtocolOptions(Message):
         def __init__(self, *, error_matcher: Message | None = ...) -> None: ...
 
     common_http_protocol_options: HttpProtocolOptions
-    upstream_http_protocol_options: Message
+    upstream_http_protocol_options: UpstreamSniOptions
     explicit_http_config: UpstreamHttpProtocolOptions.ExplicitHttpConfig
     use_downstream_protocol_config: UpstreamHttpProtocolOptions.UseDownstreamHttpConfig
     auto_config: UpstreamHttpProtocolOptions.AutoHttpConfig
@@ -2683,7 +2723,7 @@ class UpstreamHttpProtocolOptions(Message):
         self,
         *,
         common_http_protocol_options: HttpProtocolOptions | None = ...,
-        upstream_http_protocol_options: Message | None = ...,
+        upstream_http_protocol_options: UpstreamSniOptions | None = ...,
         explicit_http_config: UpstreamHttpProtocolOptions.ExplicitHttpConfig | None = ...,
         use_downstream_protocol_config: UpstreamHttpProtocolOptions.UseDownstreamHttpConfig | None = ...,
         auto_config: UpstreamHttpProtocolOptions.AutoHttpConfig | None = ...,

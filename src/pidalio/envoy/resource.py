@@ -86,9 +86,7 @@ def placeholder_resource(table: str) -> Resource:
 
 def cluster_resource(plan: ClusterPlan) -> Resource:
     """Return the cluster."""
-    ejection = plan.outlier.origin if plan.outlier else None
-    origins = (plan.lb_origin, plan.connect_timeout_origin, ejection, plan.origin)
-    return resource(CLUSTER, plan.name, cluster(plan), origins)
+    return resource(CLUSTER, plan.name, cluster(plan), plan.origins)
 
 
 def load_assignment_resource(plan: AssignmentPlan) -> Resource:

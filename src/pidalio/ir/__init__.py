@@ -33,7 +33,14 @@ from pidalio.ir.match import (
     QueryMatch,
     StringPattern,
 )
-from pidalio.ir.policy import OutlierPlan
+from pidalio.ir.policy import (
+    ConnectionPoolPlan,
+    KeepalivePlan,
+    OutlierPlan,
+    PingPlan,
+    RetryBudgetPlan,
+    UpstreamProtocol,
+)
 from pidalio.ir.proxy import ProxyPlans
 from pidalio.ir.route import (
     AbortPlan,
@@ -59,6 +66,7 @@ __all__ = [
     "ChainMatch",
     "ClaimMatch",
     "ClusterPlan",
+    "ConnectionPoolPlan",
     "CorsPlan",
     "DelayPlan",
     "DirectResponsePlan",
@@ -72,6 +80,7 @@ __all__ = [
     "HeaderMatch",
     "HttpPlan",
     "Inspector",
+    "KeepalivePlan",
     "ListenerPlan",
     "LoadBalancing",
     "LocalityPlan",
@@ -81,15 +90,18 @@ __all__ = [
     "OutlierPlan",
     "PathKind",
     "PathMatch",
+    "PingPlan",
     "ProxyPlans",
     "QueryMatch",
     "RedirectPlan",
     "RegexRewrite",
+    "RetryBudgetPlan",
     "RetryPlan",
     "RoutePlan",
     "RouteTablePlan",
     "StringPattern",
     "TcpPlan",
+    "UpstreamProtocol",
     "VirtualHostPlan",
     "WeightedCluster",
     "one_chain",

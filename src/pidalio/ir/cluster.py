@@ -4,7 +4,7 @@ import enum
 
 import msgspec
 
-from pidalio.ir.policy import OutlierPlan
+from pidalio.ir.policy import ConnectionPoolPlan, OutlierPlan, RetryBudgetPlan, UpstreamProtocol
 from pidalio.model import Health, Labels, Locality, ObjectRef, Origin
 
 
@@ -59,7 +59,6 @@ class ClusterPlan(msgspec.Struct, frozen=True, gc=False):
 
     Times in milliseconds; `assignment` is set for STATIC and DNS clusters, whose endpoints travel with them.
     `host`, `service_name`, `namespace`, `subset`, `port` say which destination it stands for ("" and 0: none).
-    `http2` speaks HTTP/2 to it, `as_received` the version that the caller spoke to the proxy.
     `lb_origin` is the rule that chose the load balancer, None for the default; `service` declares its endpoints.
     """
 
@@ -69,9 +68,10 @@ class ClusterPlan(msgspec.Struct, frozen=True, gc=False):
     connect_timeout_origin: Origin | None = None
     load_balancing: LoadBalancing = LoadBalancing.LEAST_REQUEST
     lb_origin: Origin | None = None
-    http2: bool = False
+    protocol: UpstreamProtocol = UpstreamProtocol.HTTP1
+    pool: ConnectionPoolPlan = ConnectionPoolPlan()
+    retry_budget: RetryBudgetPlan | None = None
     outlier: OutlierPlan | None = None
-    as_received: bool = False
     dns_refresh: int = 60_000
     assignment: AssignmentPlan | None = None
     healthy_panic_threshold: int | None = 0
@@ -81,3 +81,11 @@ class ClusterPlan(msgspec.Struct, frozen=True, gc=False):
     subset: str = ""
     service: ObjectRef | None = None
     origin: Origin | None = None
+
+    @property
+    def origins(self) -> tuple[Origin, ...]:
+        """Return everything that shaped the cluster, the blocks of its rule first."""
+        parts = (self.pool, self.outlier, self.retry_budget)
+        found = (self.lb_origin, self.connect_timeout_origin, *(part.origin for part in parts if part), self.origin)
+        own = self.origin.object if self.origin else None
+        return tuple(sorted(filter(None, found), key=lambda one: one.object != own))

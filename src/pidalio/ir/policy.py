@@ -3,6 +3,8 @@
 A value that is None is Envoy's own default; `origin` is the block of the rule, or of the mesh, that was in force.
 """
 
+import enum
+
 import msgspec
 
 from pidalio.model import Origin
@@ -22,4 +24,59 @@ class OutlierPlan(msgspec.Struct, frozen=True, gc=False):
     interval: int | None = None
     base_ejection_time: int | None = None
     max_ejection_percent: int | None = None
+    origin: Origin | None = None
+
+
+class UpstreamProtocol(enum.Enum):
+    """The version of HTTP that instances are spoken to in; DOWNSTREAM is what the caller spoke to the proxy."""
+
+    HTTP1 = "HTTP1"
+    HTTP2 = "HTTP2"
+    DOWNSTREAM = "DOWNSTREAM"
+
+
+class KeepalivePlan(msgspec.Struct, frozen=True, gc=False):
+    """TCP keep-alive is on: times in milliseconds, None is the operating system's."""
+
+    probes: int | None = None
+    time: int | None = None
+    interval: int | None = None
+
+
+class PingPlan(msgspec.Struct, frozen=True, gc=False):
+    """HTTP/2 pings every `interval`, to be answered within `timeout`; milliseconds."""
+
+    interval: int
+    timeout: int
+
+
+class ConnectionPoolPlan(msgspec.Struct, frozen=True, gc=False):
+    """Limits of connections and requests to all instances together; None is unlimited.
+
+    Times in milliseconds: None leaves Envoy's (idle an hour, 0 for ever; no end of connections).
+    `max_streams` and `pings` count only where HTTP/2 is spoken by decision, not by the caller's choice.
+    """
+
+    max_connections: int | None = None
+    max_pending_requests: int | None = None
+    max_requests: int | None = None
+    max_retries: int | None = None
+    max_requests_per_connection: int | None = None
+    max_streams: int | None = None
+    idle_timeout: int | None = None
+    max_connection_duration: int | None = None
+    keepalive: KeepalivePlan | None = None
+    pings: PingPlan | None = None
+    origin: Origin | None = None
+
+
+class RetryBudgetPlan(msgspec.Struct, frozen=True, gc=False):
+    """Retries at a time: at most `percent` (0–100) of requests, but `min_concurrency` always may.
+
+    Requests count that are active, or with `interval` (milliseconds) those of so long.
+    """
+
+    percent: float = 20.0
+    min_concurrency: int = 3
+    interval: int | None = None
     origin: Origin | None = None

@@ -16,6 +16,14 @@ class ProxyType(enum.Enum):
     ROUTER = "router"
 
 
+class Mode(enum.Enum):
+    """How requests reach a proxy: callers name it, the system redirects them to it, or it faces outside."""
+
+    EXPLICIT = "explicit"
+    TRANSPARENT = "transparent"
+    GATEWAY = "gateway"
+
+
 class Proxy(msgspec.Struct, frozen=True, gc=False):
     """One Envoy.
 
@@ -41,6 +49,11 @@ class Proxy(msgspec.Struct, frozen=True, gc=False):
     gateway_address: str = "0.0.0.0"  # noqa: S104 - a gateway is what faces outside
     gateway_ports: tuple[tuple[int, int], ...] = ()
     access_log: str = ""
+
+    @property
+    def mode(self) -> Mode:
+        """Return how requests reach it."""
+        return Mode.GATEWAY if self.type is ProxyType.ROUTER else Mode.EXPLICIT
 
     @property
     def id(self) -> str:

@@ -11,11 +11,20 @@ import msgspec
 
 from pidalio.api.traffic_policy import SimpleLB
 from pidalio.derive import Database, derived
-from pidalio.ir import AssignmentPlan, ClusterPlan, Discovery, EndpointPlan, LoadBalancing, LocalityPlan
-from pidalio.model import Endpoint, Health, Labels, Locality, Origin, Protocol, Resolution, selects
+from pidalio.ir import (
+    AssignmentPlan,
+    ClusterPlan,
+    Discovery,
+    EndpointPlan,
+    LoadBalancing,
+    LocalityPlan,
+    UpstreamProtocol,
+)
+from pidalio.model import Endpoint, Health, Labels, Locality, Mode, Protocol, Resolution, selects
 from pidalio.rules import destination_rules, mesh, names, services
 from pidalio.rules.outliers import min_health, outlier_plan
-from pidalio.rules.policies import Policy, policy
+from pidalio.rules.policies import Stated, policy
+from pidalio.rules.pools import limited, retry_budget_plan, upgraded, upstream_protocol
 from pidalio.rules.services import ServiceId
 from pidalio.rules.visibility import Scope
 
@@ -32,14 +41,21 @@ _BALANCING = {
 }
 
 
-class ClusterKey(msgspec.Struct, frozen=True, order=True, gc=False):
-    """One destination: a service's port and subset, under the DestinationRules that `view` sees."""
+_PASSTHROUGH_IDLE = 300_000
+
+
+class ClusterKey(msgspec.Struct, frozen=True, gc=False):
+    """One destination: a service's port and subset, under the DestinationRules that `view` sees.
+
+    `mode` is the proxy's where the destination's shape depends on it, and else EXPLICIT.
+    """
 
     host: str
     owner: str
     port: int
     subset: str = ""
     view: str = ""
+    mode: Mode = Mode.EXPLICIT
 
     @property
     def name(self) -> str:
@@ -65,20 +81,28 @@ class ServiceClusters(msgspec.Struct, frozen=True, gc=False):
     assignments: tuple[tuple[str, Assignment], ...] = ()
 
 
-def scope_clusters(world: Database, scope: Scope) -> Iterator[ServiceClusters]:
+def scope_clusters(world: Database, scope: Scope, mode: Mode) -> Iterator[ServiceClusters]:
     """Yield the outbound clusters of a scope, service by service in order of hostname."""
     for identity in services.visible_services(world, scope):
-        yield service_clusters(world, identity, destination_rules.client_view(world, scope.namespace, identity))
+        view = destination_rules.client_view(world, scope.namespace, identity)
+        yield service_clusters(world, identity, view, mode if depends_on_mode(world, identity) else Mode.EXPLICIT)
 
 
 @derived
-def service_clusters(world: Database, identity: ServiceId, view: str) -> ServiceClusters:
+def depends_on_mode(world: Database, identity: ServiceId) -> bool:
+    """Tell whether the clusters of a service differ with the way in which callers reach the proxy."""
+    found = services.service(world, identity)
+    return found is not None and any(port.protocol is Protocol.UNSUPPORTED for port in found.ports)
+
+
+@derived
+def service_clusters(world: Database, identity: ServiceId, view: str, mode: Mode) -> ServiceClusters:
     """Return the clusters of one service as `view` sees it: each port with each subset."""
     host, owner = identity
     found = services.service(world, identity)
     subsets = ("", *sorted(one.name for one in destination_rules.subsets(world, view, identity)))
     keys = [
-        ClusterKey(host, owner, port.number, subset, view)
+        ClusterKey(host, owner, port.number, subset, view, mode)
         for port in (found.ports if found else ())
         if port.protocol is not Protocol.UDP
         for subset in subsets
@@ -106,16 +130,14 @@ def cluster(world: Database, key: ClusterKey) -> ClusterPlan | None:
         assignment = endpoints_of(world, key)
         if not assignment.localities:
             return None
-    timeout, timeout_origin = _connect_timeout(world, holds)
     simple = holds.load_balancer.value.simple if holds.load_balancer else None
-    return ClusterPlan(
+    plan = ClusterPlan(
         name=key.name,
         discovery=discovery,
-        connect_timeout=timeout,
-        connect_timeout_origin=timeout_origin,
         load_balancing=_BALANCING.get(simple, LoadBalancing.LEAST_REQUEST) if simple else LoadBalancing.LEAST_REQUEST,
         lb_origin=holds.load_balancer.origin if holds.load_balancer and simple else None,
-        http2=port.protocol.is_http2,
+        protocol=upstream_protocol(port.protocol, key.mode),
+        retry_budget=retry_budget_plan(holds.retry_budget),
         outlier=outlier_plan(holds.outlier_detection),
         healthy_panic_threshold=min_health(holds.outlier_detection),
         dns_refresh=mesh.dns_refresh(world),
@@ -127,15 +149,8 @@ def cluster(world: Database, key: ClusterKey) -> ClusterPlan | None:
         service=found.object,
         origin=chosen.origin if chosen else holds.origin,
     )
-
-
-def _connect_timeout(world: Database, holds: Policy) -> tuple[int, Origin | None]:
     limits = holds.connection_pool
-    tcp = limits.value.tcp if limits else None
-    if limits is None or tcp is None or tcp.connect_timeout is None:
-        return mesh.connect_timeout(world)
-    where = limits.origin
-    return tcp.connect_timeout, Origin(where.object, f"{where.path}.tcp.connectTimeout") if where else None
+    return upgraded(world, limited(world, plan, limits), port, limits)
 
 
 def endpoints_of(world: Database, key: ClusterKey) -> AssignmentPlan:
@@ -169,13 +184,19 @@ def _endpoint(one: Endpoint) -> EndpointPlan:
 
 
 def passthrough_cluster(world: Database) -> ClusterPlan:
-    """Return the cluster that reaches whatever address DNS gives for an unknown host (explicit mode)."""
-    timeout, origin = mesh.connect_timeout(world)
-    return ClusterPlan(
+    """Return the cluster that reaches whatever address DNS gives for an unknown host (explicit mode).
+
+    The mesh's default limits bound it, too.
+    """
+    plan = ClusterPlan(
         names.PASSTHROUGH,
         Discovery.DYNAMIC_FORWARD_PROXY,
-        connect_timeout=timeout,
-        connect_timeout_origin=origin,
+        protocol=UpstreamProtocol.DOWNSTREAM,
         dns_refresh=mesh.dns_refresh(world),
         healthy_panic_threshold=None,
     )
+    stated = mesh.default_pool(world)
+    plan = limited(world, plan, Stated(*stated) if stated else None)
+    if plan.pool.idle_timeout is None:
+        plan = msgspec.structs.replace(plan, pool=msgspec.structs.replace(plan.pool, idle_timeout=_PASSTHROUGH_IDLE))
+    return plan

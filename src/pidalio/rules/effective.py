@@ -55,7 +55,7 @@ def _is_within(pattern: str, outer: str) -> bool:
 
 _POLICY = """
     {0} {0}.loadBalancer {0}.loadBalancer.simple
-    {0}.connectionPool {0}.connectionPool.tcp {0}.connectionPool.tcp.connectTimeout {0}.outlierDetection.*
+    {0}.connectionPool.* {0}.outlierDetection.*
 """
 _POLICIES = [
     outer + port for outer in ("trafficPolicy", "subsets[].trafficPolicy") for port in ("", ".portLevelSettings[]")
@@ -70,6 +70,7 @@ _EFFECTIVE: dict[str, _Honoured] = {
     "DestinationRule": _honoured(
         "host exportTo subsets subsets[].name subsets[].labels "
         "trafficPolicy.portLevelSettings subsets[].trafficPolicy.portLevelSettings "
+        "trafficPolicy.retryBudget.* subsets[].trafficPolicy.retryBudget.* "
         + " ".join(_POLICY.format(one) for one in _POLICIES)
         + " ".join(f" {one}.port.*" for one in _POLICIES if one.endswith("[]")),
         but=" ".join(f"{one}.outlierDetection.outlierDetectionHttpErrorCodes" for one in _POLICIES),
@@ -97,7 +98,7 @@ _EFFECTIVE: dict[str, _Honoured] = {
         connectTimeout outboundTrafficPolicy outboundTrafficPolicy.mode rootNamespace dnsRefreshRate
         protocolDetectionTimeout
         defaultServiceExportTo defaultVirtualServiceExportTo defaultDestinationRuleExportTo defaultHttpRetryPolicy.*
-        defaultTrafficPolicy defaultTrafficPolicy.outlierDetection.*
+        defaultTrafficPolicy.* tcpKeepalive.* h2UpgradePolicy
         """,
         but="defaultTrafficPolicy.outlierDetection.outlierDetectionHttpErrorCodes",
         values=(("outboundTrafficPolicy.mode", "ALLOW_ANY_DYNAMIC_DNS"),),

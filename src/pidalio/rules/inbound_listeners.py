@@ -8,6 +8,7 @@ Source of the rules: Istio's documented inbound listeners and clusters (referenc
 explicit mode they are bound on the instance's own address (design record 0005).
 """
 
+from pidalio.api.traffic_policy import ConnectionPoolSettings
 from pidalio.derive import Database
 from pidalio.ir import (
     AssignmentPlan,
@@ -31,8 +32,10 @@ from pidalio.ir import (
     one_chain,
 )
 from pidalio.model import Protocol, Proxy
-from pidalio.rules import mesh, names
+from pidalio.rules import destination_rules, mesh, names
 from pidalio.rules.inbound import InboundPort
+from pidalio.rules.policies import Stated, ruled_pool
+from pidalio.rules.pools import limited, upstream_protocol
 
 SNIFFED_HTTP = ("http/1.1", "h2c")
 """What the HTTP inspector calls the versions that go by the HTTP chain; HTTP/1.0 is not among them (Istio)."""
@@ -72,17 +75,13 @@ def _http(proxy: Proxy, port: InboundPort, cluster: tuple[WeightedCluster, ...],
 
 
 def inbound_cluster(world: Database, proxy: Proxy, port: InboundPort) -> ClusterPlan:
-    """Return the cluster that leads to the application itself."""
+    """Return the cluster that leads to the application itself, limited as the rule for its service says."""
     name = names.inbound_cluster(port.number)
-    timeout, origin = mesh.connect_timeout(world)
     application = EndpointPlan(proxy.app_address, dict(proxy.app_ports).get(port.number, port.number))
-    return ClusterPlan(
+    plan = ClusterPlan(
         name=name,
         discovery=Discovery.STATIC,
-        connect_timeout=timeout,
-        connect_timeout_origin=origin,
-        http2=port.protocol.is_http2,
-        as_received=port.protocol is Protocol.UNSUPPORTED,
+        protocol=upstream_protocol(port.protocol),
         assignment=AssignmentPlan(name, (LocalityPlan((application,), weight=1),)),
         healthy_panic_threshold=None,
         host=port.service,
@@ -90,3 +89,11 @@ def inbound_cluster(world: Database, proxy: Proxy, port: InboundPort) -> Cluster
         port=port.service_port,
         origin=port.origin,
     )
+    return limited(world, plan, _limits(world, proxy, port))
+
+
+def _limits(world: Database, proxy: Proxy, port: InboundPort) -> Stated[ConnectionPoolSettings] | None:
+    """Return the limits that the rule for the service states, as clients in the workload's namespace see it."""
+    identity = (port.service, port.origin.object.namespace)
+    view = destination_rules.client_view(world, proxy.namespace, identity)
+    return ruled_pool(world, view, identity, port.service_port)

@@ -4,9 +4,9 @@ Each is a query of its own, so that a changed setting wakes only its readers.
 Source of the defaults: Istio's MeshConfig (reference §1.9, §2.6).
 """
 
-from pidalio.api.mesh_config import MeshConfig
+from pidalio.api.mesh_config import MeshConfig, MeshH2UpgradePolicy
 from pidalio.api.sidecar import OutboundMode
-from pidalio.api.traffic_policy import ConnectionPoolSettings, OutlierDetection
+from pidalio.api.traffic_policy import ConnectionPoolSettings, OutlierDetection, TcpKeepalive
 from pidalio.api.virtual_service import HTTPRetry
 from pidalio.derive import Database, derived
 from pidalio.model import Origin
@@ -60,6 +60,18 @@ def default_outlier(world: Database) -> tuple[OutlierDetection, Origin | None] |
     if stated is None or stated.outlier_detection is None:
         return None
     return stated.outlier_detection, mesh_origin(world, "defaultTrafficPolicy.outlierDetection")
+
+
+@derived
+def tcp_keepalive(world: Database) -> TcpKeepalive | None:
+    """Return the keep-alive of connections upstream, None for none."""
+    return mesh_config(world).tcp_keepalive
+
+
+@derived
+def upgrades_to_http2(world: Database) -> bool:
+    """Tell whether ports declared HTTP are spoken to in HTTP/2."""
+    return mesh_config(world).h2_upgrade_policy is MeshH2UpgradePolicy.UPGRADE
 
 
 @derived

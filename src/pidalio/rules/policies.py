@@ -116,3 +116,9 @@ def _blocks(row: Row, stated: TrafficPolicy | PortTrafficPolicy, path: str) -> d
         for name, written in names.items()
         if (block := getattr(stated, name)) is not None
     }
+
+
+@derived
+def ruled_pool(world: Database, view: str, identity: ServiceId, port: int) -> Stated[ConnectionPoolSettings] | None:
+    """Return the limits that rules state for a port: those that bind a workload's own sidecar, too."""
+    return _ruled(destination_rules.rows_for(world, view, identity), port, "").connection_pool

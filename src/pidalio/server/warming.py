@@ -30,7 +30,7 @@ async def warm(world: Database, proxy: Proxy) -> None:
 
 def _steps(world: Database, proxy: Proxy) -> Iterator[object]:
     scope = scope_of(world, proxy)
-    yield from clusters.scope_clusters(world, scope)
+    yield from clusters.scope_clusters(world, scope, proxy.mode)
     if proxy.type is ProxyType.SIDECAR:
         yield from virtual_hosts.scope_hosts(world, scope)
     for group in groups_of(world, proxy):

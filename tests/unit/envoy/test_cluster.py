@@ -3,7 +3,15 @@ import pytest
 from pidalio.envoy import protos
 from pidalio.envoy.cluster import cluster
 from pidalio.envoy.endpoint import load_assignment
-from pidalio.ir import AssignmentPlan, ClusterPlan, Discovery, EndpointPlan, LoadBalancing, LocalityPlan
+from pidalio.ir import (
+    AssignmentPlan,
+    ClusterPlan,
+    Discovery,
+    EndpointPlan,
+    LoadBalancing,
+    LocalityPlan,
+    UpstreamProtocol,
+)
 from pidalio.model import Health, Locality, ObjectRef, Origin
 
 
@@ -58,7 +66,7 @@ def test_panic_threshold() -> None:
 
 
 def test_http2_upstreams() -> None:
-    written = protos.to_dict(cluster(ClusterPlan("c", Discovery.EDS, http2=True)))
+    written = protos.to_dict(cluster(ClusterPlan("c", Discovery.EDS, protocol=UpstreamProtocol.HTTP2)))
     (options,) = written["typed_extension_protocol_options"].values()
     assert options["explicit_http_config"] == {"http2_protocol_options": {}}
     assert "typed_extension_protocol_options" not in protos.to_dict(cluster(ClusterPlan("c", Discovery.EDS)))

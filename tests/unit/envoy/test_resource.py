@@ -19,6 +19,7 @@ from pidalio.ir import (
     RetryPlan,
     RoutePlan,
     RouteTablePlan,
+    UpstreamProtocol,
     VirtualHostPlan,
     WeightedCluster,
 )
@@ -48,7 +49,7 @@ def test_equal_plans_give_equal_resources_and_others_another_version(everything:
     copy = msgspec.structs.replace(everything.tables[0])
     assert resource.route_resource(everything.tables[0]) == resource.route_resource(copy)
     plan = ClusterPlan("c", Discovery.EDS)
-    changed = msgspec.structs.replace(plan, http2=True)
+    changed = msgspec.structs.replace(plan, protocol=UpstreamProtocol.HTTP2)
     assert resource.cluster_resource(plan).version != resource.cluster_resource(changed).version
 
 

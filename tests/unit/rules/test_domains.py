@@ -17,6 +17,7 @@ from tests.unit.rules.world import (
 )
 
 from pidalio.api.load import load
+from pidalio.ir import UpstreamProtocol
 
 REVIEWS = f"reviews.prod.{DOMAIN}"
 
@@ -160,14 +161,14 @@ class TestOneHostInSeveralNamespaces:
             entry("one", self.SHARED, "ns1", ports="80"), entry("two", self.SHARED, "ns1", ports="8080 80/grpc")
         )
         assert set(hosts(found)) == {f"{self.SHARED}:80", f"{self.SHARED}:8080"}
-        assert not _clusters(found, "x")[0].http2
+        assert _clusters(found, "x")[0].protocol is UpstreamProtocol.HTTP1
 
     def test_the_older_declaration_of_a_port_holds(self):
         found = mesh(
             entry("a-young", self.SHARED, "ns1", ports="80/grpc", created="2024-01-01T00:00:00Z"),
             entry("b-old", self.SHARED, "ns1", ports="80", created="2020-01-01T00:00:00Z"),
         )
-        assert not _clusters(found, "x")[0].http2
+        assert _clusters(found, "x")[0].protocol is UpstreamProtocol.HTTP1
 
     def test_a_destination_without_port_means_the_only_one_of_the_service_that_the_client_sees(self):
         found = mesh(

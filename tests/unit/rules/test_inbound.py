@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from tests.unit.rules.world import document, mesh, mesh_config, plans, sidecar
 
-from pidalio.ir import Direction, HttpPlan, Inspector, TcpPlan
+from pidalio.ir import Direction, HttpPlan, Inspector, TcpPlan, UpstreamProtocol
 
 
 def service(ports: str, name: str = "web", selector: str = "{app: web}", *, created: str = "", more: str = "") -> str:
@@ -113,7 +113,7 @@ def test_protocols(port, kind, http2):
     compiled = plans(mesh(service(port), pod()), sidecar(app="web"))
     (listener,) = [one for one in compiled.listeners if one.direction is Direction.INBOUND]
     (cluster,) = [one for one in compiled.clusters if one.name.startswith("inbound|")]
-    assert (type(listener.chains[0].filter), cluster.http2) == (kind, http2)
+    assert (type(listener.chains[0].filter), cluster.protocol is UpstreamProtocol.HTTP2) == (kind, http2)
 
 
 @pytest.mark.parametrize(("written", "wait"), [("", 0), ("{protocolDetectionTimeout: 5s}", 5000)])
@@ -128,8 +128,8 @@ def test_an_undeclared_port_is_sniffed(written, wait):
         (TcpPlan, ()),
     ]
     assert (declared.inspectors, declared.inspection_timeout) == ((), 0)
-    clusters = {one.name: (one.as_received, one.http2) for one in compiled.clusters if one.name.startswith("inbound|")}
-    assert clusters == {"inbound|80||": (True, False), "inbound|81||": (False, False)}
+    clusters = {one.name: one.protocol for one in compiled.clusters if one.name.startswith("inbound|")}
+    assert clusters == {"inbound|80||": UpstreamProtocol.DOWNSTREAM, "inbound|81||": UpstreamProtocol.HTTP1}
 
 
 def test_the_way_in_has_no_faults_no_retries_and_no_timeout():

@@ -3,6 +3,8 @@
 import pytest
 from tests.unit.rules.world import DOMAIN, clusters, document, endpoints, mesh, plans, seen_services
 
+from pidalio.ir import UpstreamProtocol
+
 WEB = f"outbound|80||web.default.{DOMAIN}"
 
 
@@ -201,7 +203,11 @@ def test_clusters_say_what_they_stand_for():
     )
     one = found[f"outbound|80|v1|web.default.{DOMAIN}"]
     assert (one.host, one.namespace, one.port, one.subset) == (f"web.default.{DOMAIN}", "default", 80, "v1")
-    assert (one.http2, one.connect_timeout, one.healthy_panic_threshold) == (True, 10_000, 0)
+    assert (one.protocol is UpstreamProtocol.HTTP2, one.connect_timeout, one.healthy_panic_threshold) == (
+        True,
+        10_000,
+        0,
+    )
     assert set(found) == {f"outbound|80|{subset}|web.default.{DOMAIN}" for subset in ("", "v1")}
 
 

@@ -1,0 +1,116 @@
+"""Limits of a cluster: ConnectionPoolSettings in, `ClusterPlan` with limits out; the same for all directions.
+
+Source of the rules: Istio's documented ConnectionPoolSettings (reference §1.2): what a block leaves out is unlimited or
+the mesh's, never another block's.
+"""
+
+import msgspec
+
+from pidalio.api.traffic_policy import ConnectionPoolSettings, H2UpgradePolicy, HTTPSettings, RetryBudget, TCPSettings
+from pidalio.derive import Database
+from pidalio.ir import ClusterPlan, ConnectionPoolPlan, KeepalivePlan, PingPlan, RetryBudgetPlan, UpstreamProtocol
+from pidalio.model import Mode, Origin, Port, Protocol
+from pidalio.rules import destination_rules, mesh
+from pidalio.rules.policies import Stated
+from pidalio.rules.services import ServiceId
+
+_TCP, _HTTP = TCPSettings(), HTTPSettings()
+
+
+def limited(world: Database, plan: ClusterPlan, stated: Stated[ConnectionPoolSettings] | None) -> ClusterPlan:
+    """Return `plan` with the limits of `stated`, as a whole; the mesh's connect timeout and keep-alive fill it."""
+    tcp = (stated.value.tcp if stated else None) or _TCP
+    http = (stated.value.http if stated else None) or _HTTP
+    timeout, origin = mesh.connect_timeout(world)
+    if stated and tcp.connect_timeout is not None:
+        timeout, origin = tcp.connect_timeout, _inside(stated.origin, "tcp.connectTimeout")
+    return msgspec.structs.replace(
+        plan,
+        connect_timeout=timeout,
+        connect_timeout_origin=origin,
+        protocol=UpstreamProtocol.DOWNSTREAM if http.use_client_protocol else plan.protocol,
+        pool=ConnectionPoolPlan(
+            max_connections=tcp.max_connections or None,
+            max_pending_requests=http.http1_max_pending_requests or None,
+            max_requests=http.http2_max_requests or None,
+            max_retries=http.max_retries or None,
+            max_requests_per_connection=http.max_requests_per_connection or None,
+            max_streams=http.max_concurrent_streams or None,
+            idle_timeout=tcp.idle_timeout if http.idle_timeout is None else http.idle_timeout,
+            max_connection_duration=tcp.max_connection_duration,
+            keepalive=_keepalive(world, tcp),
+            pings=_pings(http),
+            origin=stated.origin if stated else None,
+        ),
+    )
+
+
+def _inside(outer: Origin | None, path: str) -> Origin | None:
+    return Origin(outer.object, f"{outer.path}.{path}") if outer else None
+
+
+def _keepalive(world: Database, tcp: TCPSettings) -> KeepalivePlan | None:
+    """Return the mesh's keep-alive with the parts that the rule states; None where neither asks for any."""
+    wide, own = mesh.tcp_keepalive(world), tcp.tcp_keepalive
+    stated = [one for one in (own, wide) if one]
+    if not stated:
+        return None
+    return KeepalivePlan(
+        probes=next((one.probes for one in stated if one.probes), None),
+        time=next((one.time for one in stated if one.time is not None), None),
+        interval=next((one.interval for one in stated if one.interval is not None), None),
+    )
+
+
+def _pings(http: HTTPSettings) -> PingPlan | None:
+    stated = http.http2_keep_alive
+    if stated is None or stated.interval is None or stated.timeout is None:
+        return None
+    return PingPlan(stated.interval, stated.timeout)
+
+
+def upstream_protocol(declared: Protocol, mode: Mode = Mode.EXPLICIT) -> UpstreamProtocol:
+    """Return what instances are spoken to in: what the port declares, else at sidecars what the caller speaks."""
+    if declared.is_http2:
+        return UpstreamProtocol.HTTP2
+    as_received = declared is Protocol.UNSUPPORTED and mode is not Mode.GATEWAY
+    return UpstreamProtocol.DOWNSTREAM if as_received else UpstreamProtocol.HTTP1
+
+
+def upgraded(
+    world: Database, plan: ClusterPlan, port: Port, stated: Stated[ConnectionPoolSettings] | None
+) -> ClusterPlan:
+    """Return `plan` spoken to in HTTP/2 where a rule says so for the port, or the mesh for ports declared HTTP."""
+    http = (stated.value.http if stated else None) or _HTTP
+    wanted = http.h2_upgrade_policy is H2UpgradePolicy.UPGRADE
+    if http.h2_upgrade_policy is H2UpgradePolicy.DEFAULT and not http.use_client_protocol:
+        wanted = port.protocol is Protocol.HTTP and mesh.upgrades_to_http2(world)
+    return msgspec.structs.replace(plan, protocol=UpstreamProtocol.HTTP2) if wanted else plan
+
+
+def retry_budget_plan(stated: Stated[RetryBudget] | None) -> RetryBudgetPlan | None:
+    """Return the bound of concurrent retries, None where nothing asks for it."""
+    if stated is None:
+        return None
+    percent, least = stated.value.percent, stated.value.min_retry_concurrency
+    return RetryBudgetPlan(
+        percent=20.0 if percent is None else percent,
+        min_concurrency=3 if least is None else least,
+        interval=stated.value.budget_interval or None,
+        origin=stated.origin,
+    )
+
+
+class TcpTimeouts(msgspec.Struct, frozen=True, gc=False):
+    """How long a proxied connection may be idle and last, in milliseconds; None is Envoy's own."""
+
+    idle: int | None = None
+    duration: int | None = None
+
+
+def tcp_timeouts(world: Database, view: str, identity: ServiceId) -> TcpTimeouts:
+    """Return what the host's rule says of connections that are not HTTP: ports and subsets have no say here."""
+    rows = destination_rules.rows_for(world, view, identity)
+    stated = next((row.spec.traffic_policy for row in rows if row.spec.traffic_policy), None)
+    tcp = stated.connection_pool.tcp if stated and stated.connection_pool else None
+    return TcpTimeouts(tcp.idle_timeout, tcp.max_connection_duration) if tcp else TcpTimeouts()
