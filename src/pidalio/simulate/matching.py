@@ -19,12 +19,23 @@ def unmet(plan: MatchPlan, request: Request) -> str:
         if not header_matches(header, request):
             return _unmet_header(header, request)
     for query in plan.query:
-        if not _query_matches(query, request):
+        if not query_matches(query, request):
             return _unmet_query(query, request)
     for claim in plan.claims:
         if not claim.invert:
             return f"claim {'.'.join(claim.claim)} {_not(in_words(claim.pattern))}: no token was verified"
     return ""
+
+
+def meets(plan: MatchPlan, request: Request) -> bool:
+    """Tell whether `request` meets every condition of `plan`: `unmet` without words."""
+    if plan.connect != request.connect:
+        return False
+    if not plan.connect and not path_matches(plan.path, request.bare_path):
+        return False
+    return all(header_matches(each, request) for each in plan.headers) and all(
+        query_matches(each, request) for each in plan.query
+    )
 
 
 def path_matches(plan: PathMatch, path: str) -> bool:
@@ -48,7 +59,11 @@ def header_matches(plan: HeaderMatch, request: Request) -> bool:
     A repeated header meets it when one of its values does; a comparison with an absent header fails even when
     inverted, unless absent counts as empty.
     """
-    values = request.values(plan.name)
+    return values_match(plan, request.values(plan.name))
+
+
+def values_match(plan: HeaderMatch, values: tuple[str, ...]) -> bool:
+    """Tell whether `values`, those of the header that `plan` names, meet it."""
     if not values and plan.missing_as_empty:
         values = ("",)
     if plan.pattern.kind is MatchKind.PRESENT:
@@ -58,7 +73,8 @@ def header_matches(plan: HeaderMatch, request: Request) -> bool:
     return any(satisfied(plan.pattern, value) for value in values) != plan.invert
 
 
-def _query_matches(plan: QueryMatch, request: Request) -> bool:
+def query_matches(plan: QueryMatch, request: Request) -> bool:
+    """Tell whether the request meets one condition on a query parameter."""
     value = request.query(plan.name)
     return value is not None and satisfied(plan.pattern, value)
 
