@@ -25,14 +25,14 @@ from pidalio.ir import (
     VirtualHostPlan,
     one_chain,
 )
-from pidalio.model import Mode, Origin, Proxy, ProxyType
-from pidalio.rules import clusters, gateways, inbound, inbound_listeners, names, virtual_hosts
+from pidalio.model import Mode, Proxy, ProxyType
+from pidalio.rules import clusters, gateway_ports, gateways, inbound, inbound_listeners, names, virtual_hosts
 from pidalio.rules.clusters import Assignment, ClusterKey
-from pidalio.rules.gateways import GatewayHostKey, GatewayPort
+from pidalio.rules.gateway_ports import GatewayPort
+from pidalio.rules.gateways import GatewayHostKey
 from pidalio.rules.inbound import InboundPort
 from pidalio.rules.virtual_hosts import VirtualHostKey
 from pidalio.rules.visibility import OutboundPolicy, Scope, outbound_policy, scope_of
-from pidalio.store import tables
 
 
 class Outbound(msgspec.Struct, frozen=True, tag=True, gc=False):
@@ -148,8 +148,8 @@ def groups_of(world: Database, proxy: Proxy) -> tuple[Group, ...]:
         Own(proxy),
     )
     if proxy.type is ProxyType.ROUTER:
-        ports = gateways.gateway_ports(world, proxy.labels)
-        return (*shared, Tables(ports), *(GatewayHosts(scope, port) for port in ports)) if ports else shared
+        http = tuple(port for port in _gateway_ports(world, proxy) if port.http)
+        return (*shared, Tables(http), *(GatewayHosts(scope, port) for port in http)) if http else shared
     if proxy.outbound:
         shared += (SidecarTables(outbound_policy(world, proxy)), SidecarHosts(scope))
     return (*shared, Own(proxy, clusters=True))
@@ -187,11 +187,15 @@ def _placeholder(table: str) -> tuple[str, ResourceKey]:
 
 def _listener_keys(world: Database, proxy: Proxy) -> list[ResourceKey]:
     if proxy.type is ProxyType.ROUTER:
-        return [GatewayListener(proxy, port) for port in gateways.gateway_ports(world, proxy.labels)]
+        return [GatewayListener(proxy, port) for port in _gateway_ports(world, proxy)]
     keys: list[ResourceKey] = [InboundListener(proxy, port) for port in inbound.inbound_ports(world, proxy)]
     if proxy.outbound:
         keys.append(OutboundListener(proxy, outbound_policy(world, proxy).allows_any))
     return keys
+
+
+def _gateway_ports(world: Database, proxy: Proxy) -> tuple[GatewayPort, ...]:
+    return gateway_ports.opened(world, proxy.labels, gateway_ports.targets(world, proxy)).ports
 
 
 def plan_of(world: Database, key: ResourceKey) -> Plan | None:
@@ -212,7 +216,7 @@ def plan_of(world: Database, key: ResourceKey) -> Plan | None:
         case OutboundListener(proxy, allows_any):
             return outbound_listener(proxy, allows_any=allows_any)
         case GatewayListener(proxy, port):
-            return gateways.gateway_listener(proxy, port, _gateway_origin(world, port))
+            return gateways.gateway_listener(world, proxy, port)
         case InboundListener(proxy, own):
             return inbound_listeners.inbound_listener(world, proxy, own)
         case InboundCluster(proxy, own):
@@ -280,11 +284,6 @@ def outbound_listener(proxy: Proxy, *, allows_any: bool) -> ListenerPlan:
             )
         ),
     )
-
-
-def _gateway_origin(world: Database, port: GatewayPort) -> Origin | None:
-    row = tables.GATEWAYS.get(world, port.gateways[0]) if port.gateways else None
-    return Origin(row.ref) if row else None
 
 
 def plans_for(world: Database, proxy: Proxy) -> ProxyPlans:

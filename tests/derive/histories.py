@@ -398,8 +398,8 @@ def sidecar(where: str, **labels: str) -> Proxy:
     return _proxy(ProxyType.SIDECAR, where, labels, "127.0.0.1:15001")
 
 
-def router(where: str) -> Proxy:
-    return _proxy(ProxyType.ROUTER, where, {"istio": "ingress"}, "")
+def router(where: str, **labels: str) -> Proxy:
+    return _proxy(ProxyType.ROUTER, where, labels or {"istio": "ingress"}, "")
 
 
 def _proxy(kind: ProxyType, where: str, labels: dict[str, str], outbound: str) -> Proxy:

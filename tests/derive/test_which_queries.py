@@ -159,6 +159,19 @@ def test_an_endpoint_compiles_no_routes_and_no_clusters(mesh):
     mesh.check()
 
 
+def test_a_backend_of_an_ingress_compiles_its_virtual_host_and_nothing_else(mesh):
+    paths = "{{http: {{paths: [{{path: /, pathType: Prefix, backend: {{service: {{name: s{0}, port: {{number: 80}}}}}}}}]}}, host: h{0}.com}}"
+    head = "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {{name: i{0}, namespace: ns0, annotations: {{kubernetes.io/ingress.class: istio}}}}\n"
+    for n in (0, 3):
+        mesh.texts[f"i{n}.yaml"] = head.format(n) + f"spec: {{rules: [{paths.format(n)}]}}\n"
+    mesh.write(mesh.texts)
+    mesh.open(router("ingress", istio="ingressgateway"))
+    changes = mesh.change("i3.yaml", "name: s3,", "name: s6,")
+    assert {key.host for key in made(changes)} == {"h3.com"}
+    assert mesh.sent() == {"ingress": {(VIRTUAL_HOST, "http.80/h3.com:80")}}
+    mesh.check()
+
+
 def test_another_instance_does_not_touch_the_way_in(mesh):
     key = next(iter(endpoints(4)[tables.ENDPOINTS]))
     mesh.open(sidecar("ns1", app="s4"))

@@ -30,6 +30,8 @@ PROXIES = (
     sidecar("far"),
     sidecar("strict"),
     router(),
+    router(istio="ingressgateway"),
+    router(istio="chosen"),
 )
 
 

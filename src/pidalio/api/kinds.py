@@ -64,8 +64,8 @@ def _own(struct: type[Message], validate: Validator, *, cluster_wide: bool = Fal
     return Kind(struct.__name__, OWN_GROUP, ("v1",), struct, validate, cluster_wide=cluster_wide)
 
 
-def _kubernetes(group: str, struct: type[Message], *, whole: bool = False) -> Kind:
-    return Kind(struct.__name__, group, ("v1",), struct, whole=whole, lenient=True)
+def _kubernetes(group: str, struct: type[Message], *, whole: bool = False, cluster_wide: bool = False) -> Kind:
+    return Kind(struct.__name__, group, ("v1",), struct, whole=whole, lenient=True, cluster_wide=cluster_wide)
 
 
 KINDS: tuple[Kind, ...] = (
@@ -84,6 +84,7 @@ KINDS: tuple[Kind, ...] = (
     _kubernetes("", kubernetes.Pod, whole=True),
     _kubernetes("apps", kubernetes.Deployment),
     _kubernetes("networking.k8s.io", kubernetes.Ingress),
+    _kubernetes("networking.k8s.io", kubernetes.IngressClass, cluster_wide=True),
 )
 
 BY_GROUP: dict[tuple[str, str], Kind] = {(kind.group, kind.name): kind for kind in KINDS}

@@ -235,3 +235,9 @@ class Ingress(Message, frozen=True):
     default_backend: IngressBackend | None = None
     tls: tuple[IngressTLS, ...] = ()
     rules: tuple[IngressRule, ...] = ()
+
+
+class IngressClass(Message, frozen=True):
+    """Which controller implements Ingresses of this class."""
+
+    controller: str = ""

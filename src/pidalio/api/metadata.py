@@ -18,6 +18,7 @@ KEPT_ANNOTATIONS = (
     "networking.istio.io/",
     "pidalio.dev/",
     "kubernetes.io/ingress.",
+    "ingressclass.kubernetes.io/",
     "sidecar.istio.io/",
     "traffic.sidecar.istio.io/",
     "traffic.istio.io/",

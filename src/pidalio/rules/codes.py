@@ -11,5 +11,7 @@ CODES: dict[str, str] = {
     "jwt-claim-without-authentication": "A rule asks for a claim of a token, and nothing verifies tokens.",
     "unknown-gateway": "A VirtualService names a Gateway that does not exist.",
     "unreferenced-host": "A DestinationRule is for a host that no service has: it has no effect.",
+    "foreign-ingress": "An Ingress is of another controller's class, or of none: it has no effect here.",
+    "refused-field": "A field is known and refused for good; the message says why and what to write instead.",
     "empty-subset": "A subset selects none of the service's endpoints.",
 }

@@ -88,6 +88,8 @@ _EFFECTIVE: dict[str, _Honoured] = {
         "type clusterIP clusterIPs ports.* selector sessionAffinity externalName internalTrafficPolicy",
         values=(("internalTrafficPolicy", "Local"),),
     ),
+    "Ingress": _honoured("ingressClassName defaultBackend.* rules.*"),
+    "IngressClass": _honoured("controller"),
     "WorkloadEntry": _honoured("address ports labels weight locality serviceAccount"),
     "Sidecar": _honoured(
         "workloadSelector.* egress egress[].hosts outboundTrafficPolicy outboundTrafficPolicy.mode",
@@ -97,6 +99,7 @@ _EFFECTIVE: dict[str, _Honoured] = {
         """
         connectTimeout outboundTrafficPolicy outboundTrafficPolicy.mode rootNamespace dnsRefreshRate
         protocolDetectionTimeout
+        ingressClass ingressSelector ingressControllerMode
         defaultServiceExportTo defaultVirtualServiceExportTo defaultDestinationRuleExportTo defaultHttpRetryPolicy.*
         defaultTrafficPolicy.* tcpKeepalive.* h2UpgradePolicy
         """,
@@ -107,7 +110,7 @@ _EFFECTIVE: dict[str, _Honoured] = {
         "labels replicas command ports.* environment probe.* serviceAccount locality workingDirectory"
     ),
 }
-_UNREAD = frozenset({"WorkloadGroup", "Ingress"})
+_UNREAD = frozenset({"WorkloadGroup"})
 """Kinds that have no effect as a whole."""
 
 

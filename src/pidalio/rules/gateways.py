@@ -7,41 +7,37 @@ Source of the rules: Istio's documented gateways (reference §1.3, §2.1, §2.8,
 
 import msgspec
 
-from pidalio.api.gateway import Gateway, Server
+from pidalio.api.gateway import Gateway
 from pidalio.api.object import Object
 from pidalio.derive import Database, derived
 from pidalio.ir import Direction, HttpPlan, ListenerPlan, RoutePlan, RouteTablePlan, VirtualHostPlan, one_chain
-from pidalio.model import Labels, ObjectRef, Origin, Proxy, host_matches, host_subset_of, labels_of, selects
-from pidalio.rules import mesh, names, services
+from pidalio.model import Labels, ObjectRef, Origin, Proxy, host_matches, host_subset_of
+from pidalio.rules import ingress, mesh, names, services
+from pidalio.rules.gateway_ports import GatewayPort, gateway
+from pidalio.rules.ingress import Age
 from pidalio.rules.matching import RouteContext
 from pidalio.rules.routes import routes_of
-from pidalio.rules.virtual_services import Head, age, head
+from pidalio.rules.virtual_services import age, head
 from pidalio.rules.visibility import Scope, is_exported
 from pidalio.store import tables
-from pidalio.store.protocols import protocol_named
 from pidalio.store.tables import Key
 
 
-class GatewayPort(msgspec.Struct, frozen=True, order=True, gc=False):
-    """A port of gateway proxies, bound to `bind` ("" for all addresses); `gateways` open it, the oldest first."""
+class HostRule(msgspec.Struct, frozen=True, gc=False):
+    """What gives a host its routes: a VirtualService and the gateway it hangs on, or with `ingress` all Ingresses."""
 
-    number: int
-    bind: str
-    gateways: tuple[Key, ...]
-
-    @property
-    def table(self) -> str:
-        """Return the name of the port's route table."""
-        return names.gateway_table(self.number, self.bind)
+    key: Key
+    gateway: str
+    ingress: bool = False
 
 
 class GatewayHostKey(msgspec.Struct, frozen=True, gc=False):
-    """What a gateway's virtual host is compiled from: rules with the gateway each hangs on, in order."""
+    """What a gateway's virtual host is compiled from: `rules` in the order of their routes."""
 
     host: str
     port: int
     table: str
-    rules: tuple[tuple[Key, str], ...]
+    rules: tuple[HostRule, ...]
     require_tls: bool = False
     namespace: str = ""
     labels: Labels = ()
@@ -54,55 +50,29 @@ class GatewayHostKey(msgspec.Struct, frozen=True, gc=False):
         return names.virtual_host(self.host, self.port)
 
 
-def is_plain_http(server: Server) -> bool:
-    """Tell whether the server takes requests without TLS."""
-    protocol = protocol_named(server.port.protocol) if server.port else None
-    return protocol is not None and protocol.is_http
-
-
-@derived
-def selected_gateways(world: Database, labels: Labels) -> tuple[Key, ...]:
-    """Return the Gateways whose selector picks `labels`, the oldest first."""
-    keys = {key for pair in (("", ""), *labels) for key in tables.GATEWAYS_BY_PAIR.keys(world, pair)}
-    rows = [row for key in sorted(keys) if (row := tables.GATEWAYS.get(world, key))]
-    chosen = [row for row in rows if selects(labels_of(row.spec.selector), labels)]
-    chosen.sort(key=lambda row: (row.meta.created, row.meta.name, row.meta.namespace))
-    return tuple((row.meta.namespace, row.meta.name) for row in chosen)
-
-
-@derived
-def gateway_ports(world: Database, labels: Labels) -> tuple[GatewayPort, ...]:
-    """Return the plain-HTTP ports that gateway proxies with `labels` open, sorted."""
-    found: dict[tuple[int, str], list[Key]] = {}
-    for key in selected_gateways(world, labels):
-        row = tables.GATEWAYS.get(world, key)
-        for server in row.spec.servers if row else ():
-            if is_plain_http(server):
-                found.setdefault(_address(server), []).append(key)
-    return tuple(GatewayPort(*address, tuple(dict.fromkeys(found[address]))) for address in sorted(found))
-
-
-def gateway_listener(proxy: Proxy, port: GatewayPort, gateway: Origin | None) -> ListenerPlan:
+def gateway_listener(world: Database, proxy: Proxy, port: GatewayPort) -> ListenerPlan | None:
     """Return the listener of one port; without the right to bind it, the agent's substitute is used."""
+    if not port.http:
+        return None
     address = port.bind or proxy.gateway_address
-    bound = dict(proxy.gateway_ports).get(port.number, port.number)
-    name = f"{port.bind or '0.0.0.0'}_{port.number}"  # noqa: S104 - Istio's name of the listener, not an address
+    bound = dict(proxy.gateway_ports).get(port.target, port.target)
+    name = f"{port.bind or '0.0.0.0'}_{port.target}"  # noqa: S104 - Istio's name of the listener, not an address
+    row = gateway(world, port.gateways[0])
+    http = HttpPlan(
+        stat_prefix=f"outbound_{name}",
+        table=port.table,
+        use_remote_address=True,
+        server_name="istio-envoy",
+        access_log=proxy.access_log,
+    )
     return ListenerPlan(
         name=name,
         address=address,
         port=bound,
         direction=Direction.GATEWAY,
-        chains=one_chain(
-            HttpPlan(
-                stat_prefix=f"outbound_{name}",
-                table=port.table,
-                use_remote_address=True,
-                server_name="istio-envoy",
-                access_log=proxy.access_log,
-            )
-        ),
+        chains=one_chain(http),
         requested_port=port.number,
-        origin=gateway,
+        origin=Origin(row.ref) if row else None,
     )
 
 
@@ -115,37 +85,34 @@ def gateway_table(port: GatewayPort) -> RouteTablePlan:
 def gateway_host_keys(world: Database, scope: Scope, port: GatewayPort) -> tuple[GatewayHostKey, ...]:
     """Return the virtual hosts of one port, sorted by name."""
     found: dict[str, _Found] = {}
-    for gateway in port.gateways:
-        row = tables.GATEWAYS.get(world, gateway)
-        for index, server in enumerate(row.spec.servers if row else ()):
-            if row and is_plain_http(server) and _address(server) == (port.number, port.bind):
-                _collect(world, scope, row, index, found)
+    for server in port.servers:
+        row = gateway(world, server.gateway)
+        if row is not None and server.index < len(row.spec.servers):
+            _collect(world, scope, row, server.index, found)
+            if row.meta.name == ingress.GATEWAY_NAME:
+                _collect_ingresses(world, row, found)
     view = scope.namespace if services.has_own_view(world, scope.namespace) else ""
     return tuple(_key(scope, port, host, found[host], view) for host in sorted(found))
 
 
 class _Found(msgspec.Struct):
-    """What servers say of one host: rules with the gateway each hangs on, and who sends plain requests to https."""
+    """What servers say of one host: rules with their ages, and who sends plain requests to https."""
 
-    rules: list[tuple[Head, str]] = []
+    rules: list[tuple[Age, HostRule]] = []
+    by_source: bool = False
     redirect: Origin | None = None
 
 
-def _address(server: Server) -> tuple[int, str]:
-    return (server.port.number if server.port else 0), server.bind
-
-
 def _key(scope: Scope, port: GatewayPort, host: str, found: _Found, view: str) -> GatewayHostKey:
-    chosen = dict.fromkeys(sorted(found.rules, key=lambda pair: (age(pair[0]), pair[1])))
-    by_source = any(one.by_source for one, _ in chosen)
+    chosen = dict.fromkeys(rule for _, rule in sorted(found.rules, key=lambda pair: (pair[0], pair[1].gateway)))
     return GatewayHostKey(
         host=host,
         port=port.number,
         table=port.table,
-        rules=tuple((one.key, gateway) for one, gateway in chosen),
+        rules=tuple(chosen),
         require_tls=found.redirect is not None,
-        namespace=scope.namespace if by_source else "",
-        labels=scope.labels if by_source else (),
+        namespace=scope.namespace if found.by_source else "",
+        labels=scope.labels if found.by_source else (),
         view=view,
         origin=found.redirect,
     )
@@ -176,8 +143,16 @@ def _collect(world: Database, scope: Scope, row: Object[Gateway], index: int, fo
             for host in one.hosts:
                 if host_matches(host, wide):
                     narrow = found.setdefault(host if host_subset_of(host, wide) else wide, _Found())
-                    narrow.rules.append((one, reference))
+                    narrow.rules.append((age(one), HostRule(key, reference)))
+                    narrow.by_source = narrow.by_source or one.by_source
                     narrow.redirect = narrow.redirect or redirect
+
+
+def _collect_ingresses(world: Database, row: Object[Gateway], found: dict[str, _Found]) -> None:
+    reference = f"{row.meta.namespace}/{row.meta.name}"
+    for host, oldest in ingress.hosts(world):
+        rule = HostRule(("", host), reference, ingress=True)
+        found.setdefault(host, _Found()).rules.append((oldest, rule))
 
 
 def _host_part(written: str, namespace: str) -> tuple[str, str]:
@@ -191,15 +166,22 @@ def _host_part(written: str, namespace: str) -> tuple[str, str]:
 def gateway_host(world: Database, key: GatewayHostKey) -> VirtualHostPlan:
     """Return the plan of one virtual host of a gateway; routes that match everything come last."""
     routes: list[RoutePlan] = []
-    for rule, gateway in key.rules:
-        context = RouteContext(gateway, key.port, key.namespace, key.labels, key.view)
-        routes += routes_of(world, rule, context)
-    oldest = Origin(ObjectRef("VirtualService", *key.rules[0][0])) if routes else None
+    for rule in key.rules:
+        context = RouteContext(rule.gateway, key.port, key.namespace, key.labels, key.view)
+        routes += ingress.routes(world, key.host, key.view) if rule.ingress else routes_of(world, rule.key, context)
     ordered = sorted(routes, key=lambda route: route.match.matches_everything)
     return VirtualHostPlan(
         name=key.name,
         domains=(key.host,),
         routes=tuple(ordered),
         require_tls=key.require_tls,
-        origin=key.origin or oldest,
+        origin=key.origin or _oldest(key, routes),
     )
+
+
+def _oldest(key: GatewayHostKey, routes: list[RoutePlan]) -> Origin | None:
+    """Return the object that a host with routes is owed to: the oldest VirtualService, else the Ingress."""
+    rules = [rule.key for rule in key.rules if not rule.ingress]
+    if not routes:
+        return None
+    return Origin(ObjectRef("VirtualService", *rules[0])) if rules else routes[0].origin

@@ -4,7 +4,7 @@ Each is a query of its own, so that a changed setting wakes only its readers.
 Source of the defaults: Istio's MeshConfig (reference §1.9, §2.6).
 """
 
-from pidalio.api.mesh_config import MeshConfig, MeshH2UpgradePolicy
+from pidalio.api.mesh_config import IngressControllerMode, MeshConfig, MeshH2UpgradePolicy
 from pidalio.api.sidecar import OutboundMode
 from pidalio.api.traffic_policy import ConnectionPoolSettings, OutlierDetection, TcpKeepalive
 from pidalio.api.virtual_service import HTTPRetry
@@ -113,3 +113,22 @@ def default_retries(world: Database) -> tuple[HTTPRetry | None, Origin | None]:
     """Return the mesh's retry policy, None for the built-in one."""
     policy = mesh_config(world).default_http_retry_policy
     return policy, mesh_origin(world, "defaultHttpRetryPolicy") if policy else None
+
+
+@derived
+def ingress_mode(world: Database) -> IngressControllerMode:
+    """Return which Ingresses count; unset means that they must name our class."""
+    mode = mesh_config(world).ingress_controller_mode
+    return IngressControllerMode.STRICT if mode is IngressControllerMode.UNSPECIFIED else mode
+
+
+@derived
+def ingress_class(world: Database) -> str:
+    """Return the class that an Ingress's annotation must name."""
+    return mesh_config(world).ingress_class or "istio"
+
+
+@derived
+def ingress_selector(world: Database) -> str:
+    """Return the value of the label `istio` that the proxies for Ingresses bear."""
+    return mesh_config(world).ingress_selector or "ingressgateway"

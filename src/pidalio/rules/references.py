@@ -8,16 +8,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from pidalio.api.destination_rule import DestinationRule
+from pidalio.api.kubernetes import Ingress, IngressBackend
 from pidalio.api.object import Object
 from pidalio.api.places import join
 from pidalio.api.strings import Destination, claim_of
 from pidalio.api.virtual_service import VirtualService
 from pidalio.derive import Database
 from pidalio.model import Report, Severity, host_matches, labels_of, selects
-from pidalio.rules import destination_rules, services
+from pidalio.rules import destination_rules, ingress, mesh, services
 from pidalio.rules.delegates import delegated
 from pidalio.store import tables
-from pidalio.store.hosts import host_reference
+from pidalio.store.hosts import host_reference, kubernetes_host
 
 
 def references(world: Database, item: Object[Any]) -> Iterator[Report]:
@@ -26,6 +27,8 @@ def references(world: Database, item: Object[Any]) -> Iterator[Report]:
         yield from _virtual_service(world, item)
     elif isinstance(item.spec, DestinationRule):
         yield from _destination_rule(world, item)
+    elif isinstance(item.spec, Ingress):
+        yield from _ingress(world, item)
 
 
 def _virtual_service(world: Database, item: Object[VirtualService]) -> Iterator[Report]:
@@ -131,6 +134,37 @@ def _destination_rule(world: Database, item: Object[DestinationRule]) -> Iterato
             ):
                 message = f"subset {subset.name!r} selects none of the {len(members)} endpoints of {host}"
                 yield _told(item, "empty-subset", f"spec.subsets[{index}].labels", message)
+
+
+def _ingress(world: Database, item: Object[Ingress]) -> Iterator[Report]:
+    """Tell why an Ingress has no effect as a whole, or which backends it leads to in vain."""
+    namespace = item.meta.namespace
+    if not ingress.counts(world, (namespace, item.meta.name)):
+        message = (
+            f"its class is not ours, so it has no effect: write ingressClassName with an IngressClass of "
+            f"{ingress.CONTROLLER}, or the annotation {ingress.CLASS_ANNOTATION}: {mesh.ingress_class(world)}"
+        )
+        yield _told(item, "foreign-ingress", "spec.ingressClassName", message)
+        return
+    for where, backend in _backends(item.spec):
+        if backend.service is None:
+            yield _told(item, "refused-field", where, "only services can be backends: name one under `service`")
+            continue
+        host = kubernetes_host(backend.service.name, namespace)
+        if services.resolve(world, host, namespace) is None:
+            message = f"no service {host}: requests get 500; add the Service"
+            yield _told(item, "unknown-host", f"{where}.service.name", message, Severity.ERROR)
+        elif not ingress.backend_port(world, host, backend.service, namespace):
+            message = f"{host} has no such port: requests get 500; write one of its ports by number or name"
+            yield _told(item, "unknown-port", f"{where}.service.port", message, Severity.ERROR)
+
+
+def _backends(spec: Ingress) -> Iterator[tuple[str, IngressBackend]]:
+    if spec.default_backend:
+        yield "spec.defaultBackend", spec.default_backend
+    for index, rule in enumerate(spec.rules):
+        for position, path in enumerate(rule.http.paths if rule.http else ()):
+            yield f"spec.rules[{index}].http.paths[{position}].backend", path.backend or IngressBackend()
 
 
 def _told(item: Object[Any], code: str, path: str, message: str, severity: Severity = Severity.WARNING) -> Report:

@@ -20,6 +20,7 @@ from pidalio.platforms.local.addresses import subnets
 from pidalio.platforms.local.gateways import gateway_name, label_sets
 from pidalio.platforms.local.workloads import planned_workloads
 from pidalio.rules.effective import reports_for
+from pidalio.rules.gateway_ports import gateway, gateways
 from pidalio.store import tables
 from pidalio.store.catalog import Catalog
 
@@ -82,10 +83,10 @@ class OfflineMesh:
     def gateway_labels(self, name: str) -> Labels | None:
         """Return the labels of the gateway `[namespace/]name`, as `up` calls it or as its Gateway; None without one."""
         namespace, slash, short = name.rpartition("/")
-        for labels in label_sets(self.objects("Gateway")):
+        for labels in label_sets(gateways(self.world)):
             if gateway_name(labels) == short and namespace in ("", "default"):
                 return labels
-        found = tables.GATEWAYS.get(self.world, (namespace if slash else "default", short))
+        found = gateway(self.world, (namespace if slash else "default", short))
         return labels_of(found.spec.selector) if found else None
 
     def proxy_of_workload(self, name: str, outbound: str = "127.0.0.1:15001", labels: Labels | None = None) -> Proxy:

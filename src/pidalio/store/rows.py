@@ -240,11 +240,16 @@ def _mesh_config(item: Object[MeshConfig]) -> Rows:
     return {tables.MESH: {"": item}}
 
 
+def _ingress_class(item: Object[kubernetes.IngressClass]) -> Rows:
+    return {tables.INGRESS_CLASSES: {item.meta.name: item}}
+
+
 _OWN_TABLE: Mapping[str, Table[Any, Any]] = {
     "VirtualService": tables.VIRTUAL_SERVICES,
     "DestinationRule": tables.DESTINATION_RULES,
     "Gateway": tables.GATEWAYS,
     "Sidecar": tables.SIDECARS,
+    "Ingress": tables.INGRESSES,
 }
 _MAKERS: Mapping[str, Callable[[Object[Any]], Rows]] = {
     "ServiceEntry": _service_entry,
@@ -255,4 +260,5 @@ _MAKERS: Mapping[str, Callable[[Object[Any]], Rows]] = {
     "Pod": _pod,
     "Deployment": _deployment,
     "MeshConfig": _mesh_config,
+    "IngressClass": _ingress_class,
 }

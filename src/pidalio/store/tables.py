@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from pidalio.api.destination_rule import DestinationRule
 from pidalio.api.gateway import Gateway
+from pidalio.api.kubernetes import Ingress, IngressClass
 from pidalio.api.mesh_config import MeshConfig
 from pidalio.api.object import Object
 from pidalio.api.sidecar import Sidecar
@@ -31,6 +32,8 @@ VIRTUAL_SERVICES: Table[Key, Object[VirtualService]] = Table("virtual_services")
 DESTINATION_RULES: Table[Key, Object[DestinationRule]] = Table("destination_rules")
 GATEWAYS: Table[Key, Object[Gateway]] = Table("gateways")
 SIDECARS: Table[Key, Object[Sidecar]] = Table("sidecars")
+INGRESSES: Table[Key, Object[Ingress]] = Table("ingresses")
+INGRESS_CLASSES: Table[str, Object[IngressClass]] = Table("ingress_classes")
 MESH: Table[str, Object[MeshConfig]] = Table("mesh")
 SERVICES: Table[ServiceKey, Service] = Table("services")
 ENDPOINTS: Table[EndpointsKey, tuple[Endpoint, ...]] = Table("endpoints")
@@ -88,6 +91,10 @@ def gateway_reference(name: str, namespace: str) -> str:
     return f"{namespace}/{name}"
 
 
+def _ingress_hosts(_: Key, row: Object[Ingress]) -> Iterable[str]:
+    return {one.host.lower() or "*" for one in row.spec.rules} | ({"*"} if row.spec.default_backend else set())
+
+
 def _selector_pair(_: ServiceKey, row: Service) -> Iterable[tuple[str, str, str]]:
     if row.selector:
         yield (row.namespace, *row.selector[0])
@@ -127,6 +134,7 @@ DR_BY_EXPORT: Index[str, Key, Object[DestinationRule]] = DESTINATION_RULES.index
 GATEWAYS_BY_PAIR: Index[Pair, Key, Object[Gateway]] = GATEWAYS.index(
     "by_pair", lambda _, row: (row.spec.selector[0] if row.spec.selector else ("", ""),)
 )
+INGRESSES_BY_HOST: Index[str, Key, Object[Ingress]] = INGRESSES.index("by_host", _ingress_hosts)
 SIDECARS_BY_NAMESPACE: Index[str, Key, Object[Sidecar]] = SIDECARS.index("by_namespace", lambda key, _: (key[0],))
 
 SERVICES_BY_HOST: Index[str, ServiceKey, Service] = SERVICES.index("by_host", lambda key, _: (key[0],))

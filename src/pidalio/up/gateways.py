@@ -15,9 +15,11 @@ import msgspec
 from pidalio.agent.gateway import GatewayAgent
 from pidalio.api.gateway import Gateway
 from pidalio.api.object import Object
+from pidalio.derive import Database
 from pidalio.model import Labels, ObjectRef, Proxy, ProxyType, Report, Severity
 from pidalio.platforms.local.addresses import UNPRIVILEGED_SHIFT, shifted_port
 from pidalio.platforms.local.gateways import gateway_name, label_sets
+from pidalio.rules.gateway_ports import gateways, opened
 
 ADDRESS = "127.0.0.1"
 _NAMESPACE = "default"
@@ -30,11 +32,12 @@ class GatewayAddress(msgspec.Struct, frozen=True, order=True):
     port: int
     written: int
     gateway: ObjectRef
+    http: bool = True
 
     @property
     def url(self) -> str:
         """Return where callers find it."""
-        return f"http://{self.address}:{self.port}"
+        return f"{'http' if self.http else 'tcp'}://{self.address}:{self.port}"
 
     def is_free(self) -> bool:
         """Tell whether nobody listens there."""
@@ -62,15 +65,14 @@ def gateway_proxy(labels: Labels, lowest_port: int) -> Proxy:
     )
 
 
-def addresses(objects: Iterable[Object[Gateway]], lowest_port: int) -> tuple[GatewayAddress, ...]:
-    """Return where the Gateways listen, each address once."""
+def addresses(world: Database, lowest_port: int) -> tuple[GatewayAddress, ...]:
+    """Return where the gateways listen, each address once."""
     found: dict[tuple[str, int], GatewayAddress] = {}
-    for each in objects:
-        for server in each.spec.servers:
-            if server.port is not None and server.port.number:
-                address = server.bind or ADDRESS
-                port = shifted_port(server.port.number, lowest_port)
-                found.setdefault((address, port), GatewayAddress(address, port, server.port.number, each.ref))
+    for labels in label_sets(gateways(world)):
+        for one in opened(world, labels).ports:
+            address, port = one.bind or ADDRESS, shifted_port(one.target, lowest_port)
+            owner = ObjectRef("Gateway", *one.gateways[0])
+            found.setdefault((address, port), GatewayAddress(address, port, one.number, owner, one.http))
     return tuple(sorted(found.values()))
 
 

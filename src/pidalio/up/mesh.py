@@ -27,6 +27,7 @@ from pidalio.agent.sidecar import Patience
 from pidalio.errors import InvalidInput
 from pidalio.http.wire import PlatformView
 from pidalio.model import ObjectRef, Proxy, Report, Workload
+from pidalio.rules.gateway_ports import gateways
 from pidalio.server.control_plane import Applied, ControlPlane
 from pidalio.server.serve import Server
 from pidalio.settings import ServerSettings
@@ -103,7 +104,7 @@ class Mesh:
 
     def gateway_addresses(self) -> tuple[GatewayAddress, ...]:
         """Return where gateways listen."""
-        return addresses(self.control.objects("Gateway"), lowest_port())
+        return addresses(self.control.world, lowest_port())
 
     async def _start(self) -> None:
         require_files(self.options.paths)
@@ -187,7 +188,7 @@ class Mesh:
         objects = self.control.objects("LocalWorkload")
         self.fleet.reconcile(with_working_directories(objects, self._file_of, self.folder.root))
         self._announce_ports()
-        self.gateways.reconcile(self.control.objects("Gateway"))
+        self.gateways.reconcile(gateways(self.control.world))
 
     def _file_of(self, ref: ObjectRef) -> str:
         """Return the file that owns an object; an applied one has none, wherever it was applied from."""

@@ -4,6 +4,8 @@ import msgspec
 import pytest
 from tests.unit.rules.world import DOMAIN, document, entry, listeners, mesh, plans, router, rule, sent_to, service, told
 
+from pidalio.rules import gateway_ports
+
 TARGETS = tuple(entry(name, f"{name}.net") for name in ("one", "two", "three"))
 
 
@@ -83,12 +85,55 @@ class TestPorts:
         assert listeners(mesh(gateway("edge", server(protocol=protocol))), router())
 
     @pytest.mark.parametrize(
-        ("protocol", "rest"), [("HTTPS", "tls: {mode: SIMPLE, credentialName: c}"), ("TLS", "tls: {}"), ("TCP", "")]
+        ("protocol", "rest"), [("HTTPS", "tls: {mode: SIMPLE, credentialName: c}"), ("TLS", "tls: {}")]
     )
     def test_other_protocols_open_nothing_yet_and_are_told(self, protocol, rest):
         found = mesh(gateway("edge", server("a.com", 443, protocol, rest)))
         assert not listeners(found, router())
         assert "spec.servers[0].port.protocol" in {path for _, _, path in told(found, "not-yet-effective")}
+
+    @pytest.mark.parametrize(
+        ("first", "second", "opened", "lost"),
+        [
+            ("HTTP", "GRPC", ["0.0.0.0_80"], []),
+            ("HTTP", "TCP", ["0.0.0.0_80"], ["b"]),
+            ("HTTP", "HTTPS", ["0.0.0.0_80"], ["b"]),
+            ("HTTPS", "HTTP", [], ["b"]),
+            ("HTTPS", "TLS", [], []),
+            ("TCP", "TCP", [], ["b"]),
+            ("TCP", "HTTP", [], ["b"]),
+        ],
+    )
+    def test_who_may_share_a_port(self, first, second, opened, lost):
+        tls = "tls: {mode: SIMPLE, credentialName: c}"
+        one, two = (server("a.com", 80, each, tls if each in ("HTTPS", "TLS") else "") for each in (first, second))
+        found = mesh(
+            gateway("a", one, created="2024-01-01T00:00:00Z"), gateway("b", two, created="2024-01-02T00:00:00Z")
+        )
+        result = gateway_ports.opened(found.world, router().labels)
+        assert sorted(listeners(found, router())) == opened
+        assert [(each.server.gateway[1], each.winner.gateway[1]) for each in result.lost] == [
+            (one, "a") for one in lost
+        ]
+
+    def test_a_server_on_another_address_is_no_rival(self):
+        found = mesh(
+            gateway("a", server("a.com")),
+            gateway("b", server("b.com", 80, "TCP", "bind: 10.0.0.1")),
+        )
+        assert not gateway_ports.opened(found.world, router().labels).lost
+
+    def test_a_service_that_selects_the_proxy_leads_to_another_port(self):
+        lead = document(
+            "Service",
+            "edge",
+            "{selector: {istio: ingress}, ports: [{name: http, port: 80, targetPort: 8080}]}",
+        )
+        found = mesh(*TARGETS, gateway("edge", server()), hung("r", "a.com", "one"), lead)
+        assert [(one.name, one.port, one.requested_port) for one in listeners(found, router()).values()] == [
+            ("0.0.0.0_8080", 8080, 80)
+        ]
+        assert tables(found) == {"http.8080": {"a.com:80": ["one"]}}
 
     def test_hosts_of_a_tls_server_are_not_served_in_plain(self):
         secure = server("secret.com", 80, "HTTPS", "tls: {mode: SIMPLE, credentialName: c}")
