@@ -65,10 +65,19 @@ async def _one(request: Sent, connections: dict) -> Got:
     writer.write(request.bytes())
     async with asyncio.timeout(30):
         got, stays = await _read(reader, head_only=request.method == "HEAD", tunnel=request.method == "CONNECT")
+        if request.method == "CONNECT" and got.status == 200:
+            got = await _through(reader, writer, request, got)
     if not stays:
         writer.close()
         del connections[request.address]
     return Got(got.status, got.headers, got.body, loop.time() - begun)
+
+
+async def _through(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: Sent, opened: Got) -> Got:
+    """Ask the other end of a tunnel who it is; the status stays that of the tunnel."""
+    writer.write(Sent(request.address, "GET", "/", "tunnel", request.headers).bytes())
+    got, _ = await _read(reader, head_only=False, tunnel=False)
+    return Got(opened.status, (*opened.headers, *got.headers), got.body)
 
 
 async def _read(reader: asyncio.StreamReader, *, head_only: bool, tunnel: bool) -> tuple[Got, bool]:

@@ -42,8 +42,10 @@ def mismatches(decision: Decision, got: Got, log: dict[str, Any], seen: list[See
     same("route", log["route"] or "", decision.route.name if decision.route else "")
     if decision.request.connect and got.status == 200:
         # The log line is written when the tunnel ends, and tells how it ended.
-        same("cluster", log["cluster"], decision.verdict.cluster)
-        return found
+        assert isinstance(decision.action, Forwarded)
+        reachable = [to for to in decision.action.destinations if to.cluster == log["cluster"] and to.share]
+        same("cluster", log["cluster"], reachable[0].cluster if reachable else decision.verdict.cluster)
+        return found + [each for to in reachable for one in seen for each in _wrong_endpoint(to, one)]
     verdict = _verdict_of(decision, got, log, told)
     if verdict is None:
         real = f"{got.status} {log['flags']} {log['details']} {log['cluster']}"
@@ -86,10 +88,7 @@ def _differences_upstream(decision: Decision, to: Destination, seen: Seen, got: 
         yield f"path: Envoy {seen.path!r}, simulator {to.path!r}"
     if seen.host != to.authority:
         yield f"host: Envoy {seen.host!r}, simulator {to.authority!r}"
-    reachable = {each.address for each in to.pool.endpoints if each.share}
-    by_name = any(not each.replace(".", "").isdigit() for each in reachable)
-    if reachable and not by_name and seen.address not in reachable:
-        yield f"endpoint: Envoy {seen.address}, simulator {sorted(reachable)}"
+    yield from _wrong_endpoint(to, seen)
     formatted = {name for edits in to.request_edits for name, value in edits.set + edits.add if "%" in value}
     skipped = formatted | _ENVOYS_OWN | FROM_INSIDE_ONLY
     real = _joined(seen.headers, skipped)
@@ -98,6 +97,13 @@ def _differences_upstream(decision: Decision, to: Destination, seen: Seen, got: 
         yield f"headers: Envoy {_apart(real, simulated)}, simulator {_apart(simulated, real)}"
     backend = (("x-from", seen.address), ("x-drop-me", "1"))
     yield from _response_differences(edited(backend, to.response_edits), got)
+
+
+def _wrong_endpoint(to: Destination, seen: Seen) -> Iterable[str]:
+    reachable = {each.address for each in to.pool.endpoints if each.share}
+    by_name = any(not each.replace(".", "").isdigit() for each in reachable)
+    if reachable and not by_name and seen.address not in reachable:
+        yield f"endpoint: Envoy {seen.address}, simulator {sorted(reachable)}"
 
 
 def _response_differences(wanted: tuple[tuple[str, str], ...], got: Got) -> Iterable[str]:

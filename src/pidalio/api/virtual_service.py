@@ -251,3 +251,15 @@ class VirtualService(Message, frozen=True):
     tls: tuple[TLSRoute, ...] = ()
     tcp: tuple[TCPRoute, ...] = ()
     export_to: tuple[str, ...] = ()
+
+    @property
+    def connection_matches(self) -> list[TLSMatchAttributes | L4MatchAttributes]:
+        """Return every condition on connections, those of `tls` first."""
+        by_name = [match for rule in self.tls for match in rule.match]
+        return [*by_name, *(match for rule in self.tcp for match in rule.match)]
+
+    @property
+    def connection_routes(self) -> list[tuple[str, tuple[RouteDestination, ...]]]:
+        """Return the destinations of each rule for connections, with its field path (`tls[0]`)."""
+        by_name = [(f"tls[{index}]", rule.route) for index, rule in enumerate(self.tls)]
+        return [*by_name, *((f"tcp[{index}]", rule.route) for index, rule in enumerate(self.tcp))]

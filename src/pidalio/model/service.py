@@ -34,6 +34,11 @@ class Protocol(enum.Enum):
         """Tell whether the upstream is spoken to in HTTP/2."""
         return self in (Protocol.HTTP2, Protocol.GRPC)
 
+    @property
+    def is_tls(self) -> bool:
+        """Tell whether connections are told apart by the server name that their TLS asks for."""
+        return self in (Protocol.HTTPS, Protocol.TLS)
+
 
 _HTTP = frozenset({Protocol.HTTP, Protocol.HTTP2, Protocol.GRPC, Protocol.GRPC_WEB})
 

@@ -61,12 +61,15 @@ _POLICIES = [
     outer + port for outer in ("trafficPolicy", "subsets[].trafficPolicy") for port in ("", ".portLevelSettings[]")
 ]
 _EFFECTIVE: dict[str, _Honoured] = {
-    "VirtualService": _honoured("""
+    "VirtualService": _honoured(
+        """
         hosts gateways exportTo http
         http[].name http[].match.* http[].route.* http[].redirect.* http[].directResponse.* http[].rewrite.*
         http[].timeout http[].retries.* http[].fault.* http[].mirror.* http[].mirrors.* http[].mirrorPercent
-        http[].mirrorPercentage http[].corsPolicy.* http[].headers.* http[].delegate.*
-    """),
+        http[].mirrorPercentage http[].corsPolicy.* http[].headers.* http[].delegate.* tls.* tcp.*
+    """,
+        but="tcp[].match[].sourceSubnet",
+    ),
     "DestinationRule": _honoured(
         "host exportTo subsets subsets[].name subsets[].labels "
         "trafficPolicy.portLevelSettings subsets[].trafficPolicy.portLevelSettings "

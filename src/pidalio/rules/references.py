@@ -78,7 +78,7 @@ def _claims(item: Object[VirtualService]) -> Iterator[Report]:
 
 
 def destinations(spec: VirtualService) -> Iterator[tuple[str, Destination]]:
-    """Yield every HTTP destination of a VirtualService with its field path, mirrors included."""
+    """Yield every destination of a VirtualService with its field path, mirrors included."""
     for index, route in enumerate(spec.http):
         for position, one in enumerate(route.route):
             if one.destination:
@@ -88,28 +88,33 @@ def destinations(spec: VirtualService) -> Iterator[tuple[str, Destination]]:
                 yield f"spec.http[{index}].mirrors[{position}].destination", mirror.destination
         if route.mirror:
             yield f"spec.http[{index}].mirror", route.mirror
+    for path, stated in spec.connection_routes:
+        for position, part in enumerate(stated):
+            if part.destination:
+                yield f"spec.{path}.route[{position}].destination", part.destination
 
 
 def _destination(
     world: Database, item: Object[VirtualService], path: str, destination: Destination
 ) -> Iterator[Report]:
     namespace = item.meta.namespace
+    fate = "requests get 503" if path.startswith("spec.http") else "connections are closed"
     host = host_reference(destination.host, namespace)
     identity = services.resolve(world, host, namespace)
     if identity is None:
-        message = f"no service {host} is visible from {namespace}: requests get 503; add a Service or ServiceEntry"
+        message = f"no service {host} is visible from {namespace}: {fate}; add a Service or ServiceEntry"
         yield _told(item, "unknown-host", f"{path}.host", message, Severity.ERROR)
         return
     port = destination.port.number if destination.port else 0
     known = [one.number for one in services.ports(world, identity)]
     if port and port not in known:
-        message = f"{host} has no port {port}: requests get 503; it has {', '.join(map(str, known))}"
+        message = f"{host} has no port {port}: {fate}; it has {', '.join(map(str, known))}"
         yield _told(item, "unknown-port", f"{path}.port.number", message, Severity.ERROR)
     view = destination_rules.client_view(world, namespace, identity)
     subsets = [one.name for one in destination_rules.subsets(world, view, identity)]
     if destination.subset and destination.subset not in subsets:
         has = f"it has {', '.join(subsets)}" if subsets else "no DestinationRule for it is in effect"
-        message = f"{host} has no subset {destination.subset!r}: requests get 503; {has}"
+        message = f"{host} has no subset {destination.subset!r}: {fate}; {has}"
         yield _told(item, "unknown-subset", f"{path}.subset", message, Severity.ERROR)
 
 

@@ -152,6 +152,11 @@ def ports(world: Database, identity: ServiceId) -> tuple[Port, ...]:
     return found.ports if found else ()
 
 
+def port(world: Database, identity: ServiceId, number: int) -> Port | None:
+    """Return the service's port `number`, or None."""
+    return next((one for one in ports(world, identity) if one.number == number), None)
+
+
 @derived
 def endpoints(world: Database, identity: ServiceId) -> tuple[Endpoint, ...]:
     """Return every instance address of a service, each with the service port's number and its labels.

@@ -31,7 +31,16 @@ from pidalio.rules import names, services
 from pidalio.rules.domains import Claims, HostPort, contested, denied_names, domains, is_near, names_of
 from pidalio.rules.matching import RouteContext
 from pidalio.rules.routes import default_route, routes_of
-from pidalio.rules.virtual_services import Head, governing, hosts_in, is_visible, mesh_candidates
+from pidalio.rules.tcp_routes import TcpRoute, own_route, tcp_routes, tls_routes
+from pidalio.rules.tunnels import tunnel_routes
+from pidalio.rules.virtual_services import (
+    Head,
+    governing,
+    governing_tcp,
+    hosts_in,
+    is_visible,
+    mesh_candidates,
+)
 from pidalio.rules.visibility import OutboundPolicy, Scope
 from pidalio.store.hosts import DOMAIN, wildcards_of
 from pidalio.store.tables import Key
@@ -46,16 +55,17 @@ class VirtualHostKey(msgspec.Struct, frozen=True, gc=False):
     """What a sidecar's virtual host is compiled from.
 
     `owner` is the service's namespace, None for a host that only a VirtualService names;
-    `near` says that callers share the service's namespace and may use its bare name;
-    `tunnel` that the port takes no requests, only CONNECT; `denied` are names that another host of the table has.
+    `requests` are those who send requests, None where the port takes none; `tunnels` those who open tunnels with
+    CONNECT, likewise; `near` says that callers share the service's namespace and may use its bare name;
+    `denied` are names that another host of the table has.
     """
 
     host: str
     port: int
     owner: str | None
-    caller: "Caller"
+    requests: "Caller | None" = None
+    tunnels: "Caller | None" = None
     near: bool = False
-    tunnel: bool = False
     denied: tuple[str, ...] = ()
 
     @property
@@ -90,7 +100,9 @@ def scope_hosts(world: Database, scope: Scope) -> Iterator["ServiceHosts"]:
     view = _view(world, scope)
     for identity in services.visible_services(world, scope):
         near = is_near(identity[0], scope.namespace)
-        yield service_hosts(world, identity, near, _caller(scope, governing(world, scope, identity[0]), view))
+        requests = _caller(scope, governing(world, scope, identity[0]), view)
+        tunnels = _caller(scope, governing_tcp(world, scope, identity[0]), view, tcp=True)
+        yield service_hosts(world, identity, near, requests, tunnels)
 
 
 def _view(world: Database, scope: Scope) -> str:
@@ -109,11 +121,15 @@ class Caller(msgspec.Struct, frozen=True, gc=False):
     labels: Labels = ()
     view: str = ""
 
+    def context(self, port: int) -> RouteContext:
+        """Return for whom the rule's routes are compiled at `port`."""
+        return RouteContext("mesh", port, self.namespace, self.labels, self.view)
 
-def _caller(scope: Scope, rule: Head | None, view: str) -> Caller:
+
+def _caller(scope: Scope, rule: Head | None, view: str, *, tcp: bool = False) -> Caller:
     if rule is None:
         return Caller(view=view)
-    if rule.by_source:
+    if rule.tcp_by_source if tcp else rule.by_source:
         return Caller(rule.key, scope.namespace, scope.labels, view)
     return Caller(rule.key, view=view)
 
@@ -129,17 +145,23 @@ class ServiceHosts(msgspec.Struct, frozen=True, gc=False):
 
 
 @derived
-def service_hosts(world: Database, identity: services.ServiceId, near: bool, caller: Caller) -> ServiceHosts:
-    """Return the virtual hosts of one service; `near` callers may use the bare name."""
+def service_hosts(
+    world: Database, identity: services.ServiceId, near: bool, requests: Caller, tunnels: Caller
+) -> ServiceHosts:
+    """Return the virtual hosts of one service; `near` callers may use the bare name.
+
+    Requests go to ports that speak HTTP, tunnels to the others, and both to one that says neither.
+    """
     host, owner = identity
     found = services.service(world, identity)
     keys = []
     for port in found.ports if found else ():
         if port.protocol is Protocol.UDP:
             continue
-        tunnel = not (port.protocol.is_http or port.protocol is Protocol.UNSUPPORTED)
-        for_whom = Caller(view=caller.view) if tunnel else caller
-        keys.append(VirtualHostKey(host, port.number, owner, for_whom, near, tunnel))
+        is_open = port.protocol is Protocol.UNSUPPORTED
+        taken = requests if is_open or port.protocol.is_http else None
+        tunnelled = tunnels if is_open or not port.protocol.is_http else None
+        keys.append(VirtualHostKey(host, port.number, owner, taken, tunnelled, near))
     return ServiceHosts(tuple(map(_entry, keys)), contested(world, found))
 
 
@@ -177,24 +199,30 @@ def virtual_host(world: Database, key: VirtualHostKey) -> VirtualHostPlan:
     host that only the rule names is left to the catch-all (its domain is then one that no request can have).
     """
     found = services.service(world, (key.host, key.owner)) if key.owner is not None else None
-    own = domains((name for name in names_of(found, key.host, near=key.near) if name not in key.denied), key.port)
+    known = names_of(found, key.host, near=key.near)
+    own = domains((name for name in known if name not in key.denied), key.port)
     routes: tuple[RoutePlan, ...] = ()
     origin: Origin | None = None
-    if rule := key.caller.rule:
-        context = RouteContext("mesh", key.port, key.caller.namespace, key.caller.labels, key.caller.view)
-        routes = routes_of(world, rule, context)
+    if key.requests and (rule := key.requests.rule):
+        routes = routes_of(world, rule, key.requests.context(key.port))
         origin = Origin(ObjectRef("VirtualService", *rule)) if routes else None
-    if key.tunnel:
-        routes = (_tunnel(names.outbound_cluster(key.host, key.port)),)
-    if not routes and key.owner is not None:
+    if key.requests and not routes and key.owner is not None:
         routes = (default_route(world, key.host, key.port),)
+    if key.tunnels:
+        routes = (*routes, *_tunnels(world, key, key.tunnels, known))
     if not routes:
         own = (f"{key.name}.{_ABSENT}",)
     return VirtualHostPlan(name=key.name, domains=own, routes=routes, origin=origin)
 
 
-def _tunnel(cluster: str) -> RoutePlan:
-    return RoutePlan(MatchPlan(connect=True), ForwardPlan((WeightedCluster(cluster, 1),)), name="default")
+def _tunnels(world: Database, key: VirtualHostKey, callers: Caller, known: list[str]) -> list[RoutePlan]:
+    """Return the routes of CONNECT requests: by `tls` rules where the port is declared so, else by `tcp` rules."""
+    found: tuple[TcpRoute, ...] = ()
+    if callers.rule:
+        port = services.port(world, (key.host, key.owner or ""), key.port)
+        by_name = port is not None and port.protocol.is_tls
+        found = (tls_routes if by_name else tcp_routes)(world, callers.rule, callers.context(key.port))
+    return tunnel_routes(found, known, key.port, own_route(names.outbound_cluster(key.host, key.port)))
 
 
 def sidecar_table(policy: OutboundPolicy) -> RouteTablePlan:

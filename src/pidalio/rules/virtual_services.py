@@ -5,7 +5,7 @@ list of virtual hosts.
 Source of the rules: Istio's documented precedence of hosts and visibility (reference §2.1, §2.2, §2.5).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -23,7 +23,8 @@ from pidalio.store.tables import Key, gateway_reference
 class Head(msgspec.Struct, frozen=True, gc=False):
     """What decides whether a VirtualService applies.
 
-    `by_source` says that some match asks for the caller's namespace or labels.
+    `by_source` says that some match asks for the caller's namespace or labels, `tcp_by_source` the same of rules for
+    connections (`tls`, `tcp`).
     """
 
     key: Key
@@ -33,6 +34,8 @@ class Head(msgspec.Struct, frozen=True, gc=False):
     created: str
     by_source: bool
     has_http: bool
+    tcp_by_source: bool = False
+    has_tcp: bool = False
 
 
 @derived
@@ -52,6 +55,8 @@ def head(world: Database, key: Key) -> Head | None:
             match.source_labels or match.source_namespace for one in rules_of(world, row) for match in one.route.match
         ),
         has_http=bool(spec.http),
+        tcp_by_source=any(one.source_labels or one.source_namespace for one in spec.connection_matches),
+        has_tcp=bool(spec.tls or spec.tcp),
     )
 
 
@@ -62,15 +67,24 @@ def age(one: Head) -> tuple[str, str, str]:
 
 @derived
 def mesh_candidates(world: Database, host: str) -> tuple[Head, ...]:
-    """Return the VirtualServices for sidecars whose hosts cover `host`, the first visible one governs it."""
-    found: list[Head] = []
+    """Return the VirtualServices for sidecars whose hosts cover `host`, the first visible one governs its requests."""
+    return tuple(one for one in _covering(world, host) if one.has_http)
+
+
+@derived
+def tcp_candidates(world: Database, host: str) -> tuple[Head, ...]:
+    """Return the VirtualServices with `tls` or `tcp` whose hosts cover `host`, the first visible one governs it."""
+    return tuple(one for one in _covering(world, host) if one.has_tcp)
+
+
+def _covering(world: Database, host: str) -> Iterator[Head]:
+    """Yield the VirtualServices for sidecars whose hosts cover `host`: the most specific, then the oldest first."""
     wider = wildcards_of(host) if tables.VS_BY_WILDCARD.keys(world, "*") else ()
     for name in dict.fromkeys((host, *wider)):
         keys = tables.VS_BY_HOST.keys(world, name)
         if keys:
             heads = (one for key in keys if (one := head(world, key)))
-            found += sorted((one for one in heads if "mesh" in one.gateways and one.has_http), key=age)
-    return tuple(found)
+            yield from sorted((one for one in heads if "mesh" in one.gateways), key=age)
 
 
 def is_visible(world: Database, one: Head, client: str, hosts: tuple[EgressHost, ...] | None) -> bool:
@@ -110,17 +124,22 @@ def destination_hosts(world: Database, key: Key) -> tuple[str, ...]:
     stated: list[Destination | None] = [one.destination for route in routes for one in route.route]
     stated += [one.destination for route in routes for one in route.mirrors]
     stated += [route.mirror for route in routes]
-    stated += [one.destination for rules in (spec.tls, spec.tcp) for rule in rules for one in rule.route]
+    stated += [one.destination for _, route in spec.connection_routes for one in route]
     return tuple(sorted({host_reference(one.host, key[0]) for one in stated if one and one.host}))
 
 
 def governing(world: Database, scope: Scope, host: str) -> Head | None:
-    """Return the VirtualService that governs `host` for sidecars of `scope`, or None."""
-    candidates = mesh_candidates(world, host)
-    if not candidates:
-        return None
-    hosts = scope.egress
-    return next((one for one in candidates if is_visible(world, one, scope.namespace, hosts)), None)
+    """Return the VirtualService that governs requests to `host` for sidecars of `scope`, or None."""
+    return _first_visible(world, scope, mesh_candidates(world, host))
+
+
+def governing_tcp(world: Database, scope: Scope, host: str) -> Head | None:
+    """Return the VirtualService that governs connections to `host` for sidecars of `scope`, or None."""
+    return _first_visible(world, scope, tcp_candidates(world, host))
+
+
+def _first_visible(world: Database, scope: Scope, candidates: tuple[Head, ...]) -> Head | None:
+    return next((one for one in candidates if is_visible(world, one, scope.namespace, scope.egress)), None)
 
 
 def hosts_in(world: Database, scope: Scope) -> Iterable[str]:

@@ -13,7 +13,13 @@ from pidalio.api.kubernetes import Ingress, IngressClass
 from pidalio.api.mesh_config import MeshConfig
 from pidalio.api.object import Object
 from pidalio.api.sidecar import Sidecar
-from pidalio.api.virtual_service import Delegate, VirtualService
+from pidalio.api.virtual_service import (
+    Delegate,
+    HTTPMatchRequest,
+    L4MatchAttributes,
+    TLSMatchAttributes,
+    VirtualService,
+)
 from pidalio.derive import Index, Table
 from pidalio.model import Endpoint, Service, Workload, is_wildcard
 from pidalio.store.hosts import host_reference
@@ -56,11 +62,15 @@ def _vs_hosts(key: Key, row: Object[VirtualService]) -> Iterable[str]:
 
 
 def _vs_sources(_: Key, row: Object[VirtualService]) -> Iterable[Pair]:
-    for route in row.spec.http:
-        for match in route.match:
-            yield from match.source_labels
-            if match.source_namespace:
-                yield ("", match.source_namespace)
+    spec = row.spec
+    matches: list[HTTPMatchRequest | TLSMatchAttributes | L4MatchAttributes] = [
+        *(match for route in spec.http for match in route.match),
+        *spec.connection_matches,
+    ]
+    for match in matches:
+        yield from match.source_labels
+        if match.source_namespace:
+            yield ("", match.source_namespace)
 
 
 def delegate_key(stated: Delegate, namespace: str) -> Key:

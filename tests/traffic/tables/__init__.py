@@ -15,6 +15,7 @@ from tests.traffic.tables import (
     rewriting,
     scoping,
     surprises,
+    tunnels,
     weights,
 )
 
@@ -33,4 +34,5 @@ ALL: tuple[Case, ...] = (
     *entries.CASES,
     *scoping.CASES,
     *surprises.CASES,
+    *tunnels.CASES,
 )

@@ -111,7 +111,7 @@ def test_validate_tells_every_mistake_what_has_no_effect_yet_and_what_is_not_rea
         "apiVersion: networking.istio.io/v1\n"
         "kind: DestinationRule\n"
         "metadata: {name: reviews}\n"
-        "spec: {host: reviews, trafficPolicy: {outlierDetection: {}}}\n"
+        "spec: {host: reviews, trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}}\n"
         "---\n{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}\n"
         "---\n{apiVersion: v1, kind: ConfigMap, metadata: {name: b}}\n"
         "---\n{apiVersion: v1, kind: Secret, metadata: {name: c}}\n"

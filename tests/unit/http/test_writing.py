@@ -116,9 +116,11 @@ async def test_kinds_that_are_not_read_are_told(mesh: Embedded) -> None:
 
 
 async def test_what_has_no_effect_yet_is_told_on_apply_and_stands_in_status(mesh: Embedded) -> None:
-    applied = await mesh.apply(rule() + "  tcp: [{route: [{destination: {host: reviews}}]}]\n")
+    applied = await mesh.apply(
+        rule() + "  tcp: [{match: [{sourceSubnet: 10.0.0.0/8}], route: [{destination: {host: reviews}}]}]\n"
+    )
     (told,) = applied.reports
-    assert (told.code, told.path) == ("not-yet-effective", "spec.tcp")
+    assert (told.code, told.path) == ("not-yet-effective", "spec.tcp[0].match[0].sourceSubnet")
     assert [one.code for one in (await mesh.client.status()).reports] == ["not-yet-effective"]
 
 

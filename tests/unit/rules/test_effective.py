@@ -57,14 +57,13 @@ def test_a_field_is_reported_once(kind):
                 "VirtualService",
                 "web",
                 "{hosts: [a.com], http: [{match: [{headers: {y: {}}}], "
-                "directResponse: {status: 200}}], tls: [{match: [{sniHosts: [a.com]}], "
-                "route: [{destination: {host: a.com}}]}, {match: [{sniHosts: [a.com]}], "
+                "directResponse: {status: 200}}], tcp: [{match: [{port: 80}, {sourceSubnet: 10.0.0.0/8}], "
                 "route: [{destination: {host: a.com}}]}]}",
             ),
-            ["spec.tls"],
+            ["spec.tcp[0].match[1].sourceSubnet"],
         ),
     ],
-    ids=["group", "alias", "service", "defaults", "tls"],
+    ids=["group", "alias", "service", "defaults", "field"],
 )
 def test_whole_objects_values_and_names(text, paths):
     assert sorted(path for _, _, path in told(mesh(text), "not-yet-effective")) == paths
