@@ -5,12 +5,19 @@ The edge joins the two (`store` keeps field path → place beside each object).
 """
 
 import enum
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 _LONGEST_PART: Final = 1000
 """How many characters of a name or a message are shown."""
+
+
+class Code(NamedTuple):
+    """What a code means, and what to do about it: one sentence each, which the documentation shows."""
+
+    meaning: str
+    cure: str
 
 
 class Severity(enum.IntEnum):

@@ -1,17 +1,58 @@
 """Every code that a report of the rules can carry, with one sentence each; codes are stable, messages may change."""
 
-CODES: dict[str, str] = {
-    "not-yet-effective": "A field, value or kind is accepted and has no effect yet: see [Limits](../limits.md).",
-    "unknown-host": "A destination names a host that no visible service has: requests to it get 503.",
-    "unknown-port": "A destination names a port that the service does not have: requests to it get 503.",
-    "unknown-subset": "A destination names a subset that no DestinationRule in effect defines: requests to it get 503.",
-    "unknown-delegate": "A rule delegates to a VirtualService that is not there: requests to it get 503.",
-    "delegate-conflict": "A delegate's rule reaches beyond the rule that delegates to it, and is dropped there.",
-    "unused-delegate": "A VirtualService without hosts, to which no rule delegates: it has no effect.",
-    "jwt-claim-without-authentication": "A rule asks for a claim of a token, and nothing verifies tokens.",
-    "unknown-gateway": "A VirtualService names a Gateway that does not exist.",
-    "unreferenced-host": "A DestinationRule is for a host that no service has: it has no effect.",
-    "foreign-ingress": "An Ingress is of another controller's class, or of none: it has no effect here.",
-    "refused-field": "A field is known and refused for good; the message says why and what to write instead.",
-    "empty-subset": "A subset selects none of the service's endpoints.",
+from pidalio.model import Code
+
+CODES: dict[str, Code] = {
+    "not-yet-effective": Code(
+        "A field, value or kind is accepted and has no effect yet: see [Limits](../limits.md).",
+        "Remove it, or wait for a version in which it takes effect.",
+    ),
+    "unknown-host": Code(
+        "A destination names a host that no visible service has: requests to it get 503.",
+        "Correct the name, export the service to this namespace, or declare it.",
+    ),
+    "unknown-port": Code(
+        "A destination names a port that the service does not have: requests to it get 503.",
+        "Name a port that the service has.",
+    ),
+    "unknown-subset": Code(
+        "A destination names a subset that no DestinationRule in effect defines: requests to it get 503.",
+        "Define the subset in a DestinationRule for the host, visible here.",
+    ),
+    "unknown-delegate": Code(
+        "A rule delegates to a VirtualService that is not there: requests to it get 503.",
+        "Correct the name and namespace, or add the delegate, exported to this namespace.",
+    ),
+    "delegate-conflict": Code(
+        "A delegate's rule reaches beyond the rule that delegates to it, and is dropped there.",
+        "Narrow the delegate's match to what the delegating rule lets through.",
+    ),
+    "unused-delegate": Code(
+        "A VirtualService without hosts, to which no rule delegates: it has no effect.",
+        "Give it hosts, or delegate to it.",
+    ),
+    "jwt-claim-without-authentication": Code(
+        "A rule asks for a claim of a token, and nothing verifies tokens.",
+        "Verify tokens at the gateway first, or remove the condition.",
+    ),
+    "unknown-gateway": Code(
+        "A VirtualService names a Gateway that does not exist.",
+        "Correct the name, as `namespace/name` for another namespace, or add the Gateway.",
+    ),
+    "unreferenced-host": Code(
+        "A DestinationRule is for a host that no service has: it has no effect.",
+        "Correct the host, or add the service.",
+    ),
+    "foreign-ingress": Code(
+        "An Ingress is of another controller's class, or of none: it has no effect here.",
+        "Nothing, if the other controller serves it; else set `ingressClassName`.",
+    ),
+    "refused-field": Code(
+        "A field is known and refused for good; the message says why and what to write instead.",
+        "Remove the field, or write what the message says instead.",
+    ),
+    "empty-subset": Code(
+        "A subset selects none of the service's endpoints.",
+        "Correct the labels, or start instances that bear them.",
+    ),
 }

@@ -1,9 +1,26 @@
 """Every code that a report of the store can carry, with one sentence each; codes are stable, messages may change."""
 
-CODES: dict[str, str] = {
-    "declared-twice": "An object is declared in two places; identical declarations are a warning.",
-    "owned-elsewhere": "An object belongs to a file or a platform and can be changed only there.",
-    "not-found": "No object of this name exists.",
-    "kept": "Objects are no longer found in a file whose mistakes hide what it holds; they stay until it is mended.",
-    "kinds-not-read": "Documents are of kinds that are not read.",
+from pidalio.model import Code
+
+CODES: dict[str, Code] = {
+    "declared-twice": Code(
+        "An object is declared in two places; identical declarations are a warning.",
+        "Keep one of the two places.",
+    ),
+    "owned-elsewhere": Code(
+        "An object belongs to a file or a platform and can be changed only there.",
+        "Change the file or platform that the message names.",
+    ),
+    "not-found": Code(
+        "No object of this name exists.",
+        "Look at `pidalio get KIND`.",
+    ),
+    "kept": Code(
+        "Objects are no longer found in a file whose mistakes hide what it holds; they stay until it is mended.",
+        "Mend the file; what it no longer holds vanishes then.",
+    ),
+    "kinds-not-read": Code(
+        "Documents are of kinds that are not read.",
+        "Nothing, if they are for others; else see [Kinds](kinds.md).",
+    ),
 }

@@ -1,6 +1,14 @@
 """Every code that a report of the embedded mesh can carry; codes are stable, messages may change."""
 
-CODES: dict[str, str] = {
-    "port-moved": "A gateway's port below 1024 listens 8000 higher, for binding it needs root.",
-    "port-in-use": "Another process listens where a gateway is to listen: the mesh does not start.",
+from pidalio.model import Code
+
+CODES: dict[str, Code] = {
+    "port-moved": Code(
+        "A gateway's port below 1024 listens 8000 higher, for binding it needs root.",
+        "Call the port that the message names, or run as root.",
+    ),
+    "port-in-use": Code(
+        "Another process listens where a gateway is to listen: the mesh does not start.",
+        "End the other process, or give the gateway another port.",
+    ),
 }

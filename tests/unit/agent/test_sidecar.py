@@ -171,6 +171,7 @@ async def test_failing_probe_is_reported_and_recovers(make, tmp_path):
     await registered(sidecar)
     (tmp_path / "sick").touch()
     await until(lambda: control.last == ("reviews-0", Health.UNHEALTHY))
+    assert control.reports[-1].code == "workload-unhealthy"
     assert "status 500" in control.reports[-1].message
     (tmp_path / "sick").unlink()
     await until(lambda: control.last == ("reviews-0", Health.HEALTHY))

@@ -25,23 +25,26 @@ REPORT = Report(
 
 
 @pytest.mark.parametrize(
-    ("error", "status"),
+    ("error", "status", "code"),
     [
-        (UsageError("m"), 400),
-        (Unauthorized("m"), 401),
-        (Forbidden("m"), 403),
-        (NotFound("m"), 404),
-        (Conflict("m"), 409),
-        (TooLarge("m"), 413),
-        (InvalidInput("m", [REPORT]), 422),
-        (Refused("m"), 422),
-        (HistoryUnavailable("m"), 503),
-        (Unavailable("m"), 503),
+        pytest.param(error, status, code, id=type(error).__name__)
+        for error, status, code in (
+            (UsageError("m"), 400, "bad-request"),
+            (Unauthorized("m"), 401, "unauthorized"),
+            (Forbidden("m"), 403, "forbidden"),
+            (NotFound("m"), 404, "not-found"),
+            (Conflict("m"), 409, "conflict"),
+            (TooLarge("m"), 413, "too-large"),
+            (InvalidInput("m", [REPORT]), 422, "invalid-input"),
+            (Refused("m"), 422, "refused"),
+            (HistoryUnavailable("m"), 503, "history-unavailable"),
+            (Unavailable("m"), 503, "unavailable"),
+        )
     ],
-    ids=lambda value: type(value).__name__,
 )
-def test_there_and_back(error: PidalioError, status: int) -> None:
+def test_there_and_back(error: PidalioError, status: int, code: str) -> None:
     found, answer = failure(error)
+    assert answer.code == code
     again = raised(found, msgspec.json.decode(msgspec.json.encode(answer), type=type(answer)))
     assert (found, type(again), str(again)) == (status, type(error), "m")
     assert getattr(again, "reports", ()) == getattr(error, "reports", ())
@@ -58,5 +61,8 @@ def test_what_was_not_foreseen_is_logged_and_not_told(caplog: pytest.LogCaptureF
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nope", 404), ("PATCH", "/v1/apply", 405)])
 async def test_what_is_not_in_the_table(mesh: Embedded, method: str, path: str, status: int) -> None:
     answer = await mesh.http.request(method, path)
-    assert answer.status_code == status
+    assert (answer.status_code, decoded(answer)["code"]) == (
+        status,
+        {404: "not-found", 405: "method-not-allowed"}[status],
+    )
     assert decoded(answer)["message"] == f"no operation {method} {path}: see /openapi.json"

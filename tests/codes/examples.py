@@ -1,0 +1,325 @@
+"""What provokes each code: the source of the examples in docs/reference/codes.md.
+
+Mistakes in objects come from the tables of the API's own tests; what files or a mesh provoke is carried out by
+`test_codes.py`; what needs a running system names the test that provokes it.
+"""
+
+import functools
+from collections.abc import Iterator
+from textwrap import dedent
+from typing import NamedTuple
+
+from tests.unit.api.mistakes import TABLES
+from tests.unit.api.objects import text_of
+from tests.unit.api.test_parse import OBJECTS, TYPES
+from tests.unit.api.test_yaml_reader import BROKEN, INSIDE
+
+
+class Example(NamedTuple):
+    """What is shown; `files` are compiled together, unless a `test` (its node id) does what is shown."""
+
+    shown: str
+    language: str = "console"
+    files: tuple[str, ...] = ()
+    test: str = ""
+
+
+def _mesh(*files: str) -> Example:
+    texts = tuple(dedent(text).strip() + "\n" for text in files)
+    parts = [f"# {'abc'[number]}.yaml\n{text}" for number, text in enumerate(texts)] if len(texts) > 1 else texts
+    return Example("---\n".join(parts), "yaml", texts)
+
+
+def _test(shown: str, test: str, language: str = "console") -> Example:
+    return Example(dedent(shown).strip() + "\n", language, test=f"tests/{test}")
+
+
+_SERVICE = """\
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: reviews}
+spec:
+  hosts: [reviews.example.com]
+  resolution: STATIC
+  ports: [{number: 80, name: http, protocol: HTTP}]
+  endpoints: [{address: 10.0.0.1, labels: {version: v1}}]
+"""
+
+
+def _rule(destination: str, more: str = "") -> str:
+    return (
+        f"{_SERVICE}---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: reviews}}\n"
+        f"spec:\n  hosts: [reviews.example.com]\n{more}  http: [{{route: [{{destination: {destination}}}]}}]\n"
+    )
+
+
+def _policy(host: str, rest: str = "") -> str:
+    return (
+        f"{_SERVICE}---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {{name: reviews}}\n"
+        f"spec: {{host: {host}{rest}}}\n"
+    )
+
+
+_TO = "{route: [{destination: {host: reviews.example.com}}]}"
+_DELEGATE = "http: [{delegate: {name: nobody}}]"
+_VIRTUAL = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{{}}}\nspec: {{{}}}\n"
+_API = "curl --unix-socket api.sock http://localhost"
+_HTTP = "unit/http/test_failures.py::test_there_and_back"
+_SIDECAR = "unit/agent/test_sidecar.py::"
+_TYPED = "unit/api/test_yaml_reader.py::test_a_broken_text_is_one_report_with_its_line"
+
+ELSEWHERE: dict[str, dict[str, Example]] = {
+    "rules": {
+        "not-yet-effective": _mesh(
+            """
+            apiVersion: networking.istio.io/v1
+            kind: WorkloadGroup
+            metadata: {name: machines}
+            spec: {template: {labels: {app: reviews}}}
+            """
+        ),
+        "unknown-host": _mesh(_rule("{host: nobody.example.com}")),
+        "unknown-port": _mesh(_rule("{host: reviews.example.com, port: {number: 81}}")),
+        "unknown-subset": _mesh(_rule("{host: reviews.example.com, subset: v2}")),
+        "unknown-gateway": _mesh(_rule("{host: reviews.example.com}", "  gateways: [nowhere]\n")),
+        "unreferenced-host": _mesh(_policy("nobody.example.com")),
+        "unknown-delegate": _mesh(
+            _SERVICE, _VIRTUAL.format("name: root", "hosts: [reviews.example.com], " + _DELEGATE)
+        ),
+        "unused-delegate": _mesh(_SERVICE, _VIRTUAL.format("name: team", "http: [" + _TO + "]")),
+        "delegate-conflict": _mesh(
+            _SERVICE,
+            _VIRTUAL.format(
+                "name: root",
+                "hosts: [reviews.example.com], http: [{match: [{uri: {prefix: /a}}], delegate: {name: team}}]",
+            ),
+            _VIRTUAL.format("name: team", "http: [{match: [{uri: {prefix: /b}}], " + _TO[1:] + "]"),
+        ),
+        "jwt-claim-without-authentication": _mesh(
+            _SERVICE,
+            """
+            apiVersion: networking.istio.io/v1
+            kind: Gateway
+            metadata: {name: edge}
+            spec:
+              selector: {istio: ingressgateway}
+              servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]
+            """,
+            _VIRTUAL.format(
+                "name: claims",
+                "hosts: [reviews.example.com], gateways: [edge],\n"
+                "  http: [{match: [{headers: {'@request.auth.claims.sub': {exact: ada}}}], " + _TO[1:] + "]",
+            ),
+        ),
+        "foreign-ingress": _mesh(
+            """
+            apiVersion: networking.k8s.io/v1
+            kind: Ingress
+            metadata: {name: web}
+            spec: {ingressClassName: nginx, defaultBackend: {service: {name: web, port: {number: 80}}}}
+            """
+        ),
+        "refused-field": _mesh(
+            """
+            apiVersion: networking.k8s.io/v1
+            kind: Ingress
+            metadata: {name: web, annotations: {kubernetes.io/ingress.class: istio}}
+            spec:
+              defaultBackend: {resource: {kind: Bucket, name: files}}
+            """
+        ),
+        "empty-subset": _mesh(_policy("reviews.example.com", ", subsets: [{name: v2, labels: {version: v2}}]")),
+    },
+    "store": {
+        "declared-twice": _mesh(_SERVICE, _SERVICE.replace("10.0.0.1", "10.0.0.2")),
+        "kinds-not-read": _mesh("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {}\n"),
+        "owned-elsewhere": _test(
+            "$ pidalio delete virtualservice reviews   # which mesh/rules.yaml holds",
+            "unit/store/test_catalog.py::test_apply_and_delete_refuse_what_a_file_owns_and_name_it",
+        ),
+        "not-found": _test(
+            "$ pidalio delete virtualservice nobody", "unit/http/test_writing.py::test_delete_of_nothing_is_refused"
+        ),
+        "kept": _test(
+            "$ echo 'a: [' > mesh/rules.yaml   # which held a rule",
+            "unit/store/test_catalog.py::test_a_file_that_cannot_be_read_keeps_all_it_held_until_it_is_mended",
+        ),
+    },
+    "history": {
+        "secret-not-kept": _test(
+            "$ pidalio history rollback 3   # a revision with a Secret",
+            "unit/history/test_replay.py::test_a_secret_cannot_be_replayed",
+        )
+    },
+    "platforms.files": {
+        name: _test(shown, f"platforms/files/{test}")
+        for name, shown, test in (
+            (
+                "no-such-file",
+                "$ pidalio validate -f missing.yaml",
+                "test_paths.py::test_what_is_not_read_is_one_line_each",
+            ),
+            (
+                "unreadable",
+                "$ mkfifo pipe\n$ pidalio validate -f pipe",
+                "test_paths.py::test_what_is_not_read_is_one_line_each",
+            ),
+            (
+                "no-files",
+                "$ mkdir empty\n$ pidalio validate -f empty",
+                "test_paths.py::test_what_is_not_read_is_one_line_each",
+            ),
+            (
+                "not-watched",
+                "$ sysctl fs.inotify.max_user_watches=1\n$ pidalio up mesh",
+                "test_source.py::test_without_a_watch_scanning_finds_changes_and_says_so",
+            ),
+        )
+    },
+    "platforms.local": {
+        "too-many-instances": _mesh(
+            """
+            apiVersion: pidalio.dev/v1
+            kind: LocalWorkload
+            metadata: {name: reviews}
+            spec: {command: [python, app.py], replicas: 255}
+            """
+        )
+    },
+    "server": {
+        "rejected-by-envoy": _test(
+            "$ pidalio status   # a proxy refuses what a rule became",
+            "unit/http/test_reading.py::test_status_has_rejections_with_their_line",
+        ),
+        "history-unavailable": _test(
+            "$ echo … >> mesh/rules.yaml   # on a full disk",
+            "e2e/test_bad_input.py::test_mistake_is_one_line_and_traffic_goes_on[full disk]",
+        ),
+        "files-not-followed": _test(
+            "$ pidalio status   # after a mistake of ours",
+            "unit/server/test_serve.py::test_files_that_are_no_longer_followed_are_told",
+        ),
+    },
+    "http": {
+        "bad-request": _test(f"$ {_API}/v1/revisions/x", f"{_HTTP}[UsageError]"),
+        "unauthorized": _test("$ curl http://127.0.0.1:15014/v1/status   # without token", f"{_HTTP}[Unauthorized]"),
+        "forbidden": _test("$ curl -H 'Host: example.com' http://127.0.0.1:15014/v1/status", f"{_HTTP}[Forbidden]"),
+        "not-found": _test(
+            f"$ {_API}/v1/nothing", "unit/http/test_failures.py::test_what_is_not_in_the_table[GET-/nope-404]"
+        ),
+        "method-not-allowed": _test(
+            f"$ {_API}/v1/apply -X PATCH",
+            "unit/http/test_failures.py::test_what_is_not_in_the_table[PATCH-/v1/apply-405]",
+        ),
+        "conflict": _test(
+            "$ pidalio delete virtualservice reviews   # which mesh/rules.yaml holds", f"{_HTTP}[Conflict]"
+        ),
+        "too-large": _test("$ pidalio apply -f 40-megabytes.yaml", f"{_HTTP}[TooLarge]"),
+        "invalid-input": _test("$ pidalio apply -f broken.yaml", f"{_HTTP}[InvalidInput]"),
+        "refused": _test("$ pidalio history rollback 3   # which nothing can restore", f"{_HTTP}[Refused]"),
+        "history-unavailable": _test(
+            "$ pidalio apply -f rules.yaml   # on a full disk", f"{_HTTP}[HistoryUnavailable]"
+        ),
+        "unavailable": _test("$ pidalio apply -f rules.yaml   # while the control plane ends", f"{_HTTP}[Unavailable]"),
+        "internal": _test(
+            "$ pidalio status   # and a mistake of ours",
+            "unit/http/test_failures.py::test_what_was_not_foreseen_is_logged_and_not_told",
+        ),
+    },
+    "up": {
+        "port-moved": _test(
+            """
+            apiVersion: networking.istio.io/v1
+            kind: Gateway
+            metadata: {name: way-in}
+            spec:
+              selector: {istio: ingressgateway}
+              servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]
+            """,
+            "e2e/test_up_reports.py::test_port_below_1024_is_moved_and_says_so",
+            "yaml",
+        ),
+        "port-in-use": _test(
+            "$ pidalio up mesh   # while another process listens on a gateway's port",
+            "e2e/test_bad_input.py::test_mistake_is_one_line_and_traffic_goes_on[port of a gateway in use]",
+        ),
+    },
+    "agent": {
+        "workload-ended": _test(
+            "$ pidalio up mesh   # command: ['false']",
+            f"{_SIDECAR}test_ended_application_is_refused_reported_gone_and_comes_back",
+        ),
+        "workload-unhealthy": _test(
+            "$ pidalio up mesh   # whose probe fails", f"{_SIDECAR}test_failing_probe_is_reported_and_recovers"
+        ),
+        "workload-ignores-port": _test(
+            "$ pidalio up mesh   # command: [python, -m, http.server, '9000']",
+            f"{_SIDECAR}test_workload_that_ignores_port_is_found",
+        ),
+        "workload-not-listening": _test(
+            "$ pidalio up mesh   # command: [sleep, '600'], with ports",
+            f"{_SIDECAR}test_application_that_listens_nowhere_is_told_until_it_does",
+        ),
+        "envoy-ended": _test("$ kill -9 ENVOY", f"{_SIDECAR}test_ended_envoy_is_unhealthy_and_comes_back"),
+        "control-plane-connected": _test(
+            "$ pidalio agent …",
+            "e2e/test_agent_standalone.py::test_lives_through_a_control_plane_that_goes_and_comes_back",
+        ),
+        "control-plane-away": _test(
+            "$ pidalio agent …   # and the control plane ends",
+            "e2e/test_agent_standalone.py::test_lives_through_a_control_plane_that_goes_and_comes_back",
+        ),
+        "not-registered": _test(
+            "$ pidalio agent …   # with the certificate of another namespace",
+            "unit/agent/test_registration.py::test_refusal_is_told_once",
+        ),
+    },
+}
+
+_LONG: dict[str, Example] = {
+    "too-large": _test("$ pidalio validate -f nine-megabytes.yaml", f"{_TYPED}[bytes]"),
+    "too-deep": _test("{a: {a: {a: …            # a hundred times", f"{_TYPED}[nested-braces]", "text"),
+    "alias-bomb": _test(
+        """
+        a0: &a0 [x, x, x, x, x, x, x, x, x]
+        a1: &a1 [*a0, *a0, *a0, *a0, *a0, *a0, *a0, *a0, *a0]
+        a2: &a2 [*a1, *a1, *a1, *a1, *a1, *a1, *a1, *a1, *a1]
+        …
+        """,
+        f"{_TYPED}[alias-bomb]",
+        "text",
+    ),
+    "not-utf8": _test("$ iconv -t utf-16 rules.yaml | pidalio validate -f -", f"{_TYPED}[utf16]"),
+    "body-too-large": Example(
+        "directResponse: {status: 200, body: {string: …}}   # more than a megabyte\n",
+        "text",
+        (text_of("VirtualService", TABLES["VirtualService"]["response-too-large"][0]),),
+    ),
+}
+
+
+@functools.cache
+def examples() -> dict[str, dict[str, Example]]:
+    """Return every example by package and code."""
+    return {"api": _of_the_api(), **ELSEWHERE}
+
+
+def _of_the_api() -> dict[str, Example]:
+    found: dict[str, list[str]] = {}
+    for code, text in _mistakes():
+        found.setdefault(code, []).append(text)
+    shortest = {code: min(texts, key=len) for code, texts in found.items() if code not in _LONG}
+    return {code: Example(text, "yaml", (text,)) for code, text in shortest.items()} | _LONG
+
+
+def _mistakes() -> Iterator[tuple[str, str]]:
+    for kind, table in TABLES.items():
+        for spec, _, code, _ in table.values():
+            yield code, text_of(kind, spec)
+    for spec, code, _ in TYPES.values():
+        yield code, text_of("VirtualService", spec)
+    for text, code, _ in OBJECTS.values():
+        yield code, text
+    for text, code, *_ in (*BROKEN.values(), *INSIDE.values()):
+        if isinstance(text, str) and text.isprintable():
+            yield code, text
