@@ -24,6 +24,14 @@ class Mode(enum.Enum):
     GATEWAY = "gateway"
 
 
+class Interception(enum.Enum):
+    """How a sidecar's connections are redirected to it, in both directions; NONE where they are not."""
+
+    NONE = "NONE"
+    REDIRECT = "REDIRECT"
+    TPROXY = "TPROXY"
+
+
 class Proxy(msgspec.Struct, frozen=True, gc=False):
     """One Envoy.
 
@@ -34,6 +42,7 @@ class Proxy(msgspec.Struct, frozen=True, gc=False):
     `gateway_address` is where a gateway's servers are bound that name no address;
     `gateway_ports` maps a Gateway's port to the one that is bound instead (below 1024 without root).
     `access_log` is the file that its listeners write to, empty for none.
+    `interception` says whether the system redirects its workload's connections to it.
     """
 
     type: ProxyType
@@ -49,11 +58,14 @@ class Proxy(msgspec.Struct, frozen=True, gc=False):
     gateway_address: str = "0.0.0.0"  # noqa: S104 - a gateway is what faces outside
     gateway_ports: tuple[tuple[int, int], ...] = ()
     access_log: str = ""
+    interception: Interception = Interception.NONE
 
     @property
     def mode(self) -> Mode:
         """Return how requests reach it."""
-        return Mode.GATEWAY if self.type is ProxyType.ROUTER else Mode.EXPLICIT
+        if self.type is ProxyType.ROUTER:
+            return Mode.GATEWAY
+        return Mode.EXPLICIT if self.interception is Interception.NONE else Mode.TRANSPARENT
 
     @property
     def id(self) -> str:

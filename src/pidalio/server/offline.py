@@ -14,7 +14,7 @@ from pidalio.api.load import Loaded, load
 from pidalio.api.object import Object
 from pidalio.derive import Database
 from pidalio.errors import NotFound, UsageError
-from pidalio.model import Labels, Proxy, Report, Workload, labels_of
+from pidalio.model import Interception, Labels, Proxy, Report, Workload, labels_of
 from pidalio.platforms.files.paths import read_paths
 from pidalio.platforms.local.addresses import subnets
 from pidalio.platforms.local.gateways import gateway_name, label_sets
@@ -67,8 +67,17 @@ class OfflineMesh:
         best = exact or sorted(prefixed, key=lambda row: -len(row.name))
         return best[0] if best else None
 
-    def proxy(self, node_id: str, labels: Labels | None = None, outbound: str = "127.0.0.1:15001") -> Proxy:
-        """Return the proxy with Istio's `node_id`; its labels are those of its workload unless given."""
+    def proxy(
+        self,
+        node_id: str,
+        labels: Labels | None = None,
+        outbound: str = "127.0.0.1:15001",
+        interception: Interception = Interception.NONE,
+    ) -> Proxy:
+        """Return the proxy with Istio's `node_id`; its labels are those of its workload unless given.
+
+        Where connections are redirected to it, callers need no HTTP proxy, and there is none.
+        """
         base = Proxy.from_id(node_id)
         try:
             ipaddress.ip_address(base.address)
@@ -77,8 +86,11 @@ class OfflineMesh:
                 f"{node_id}: {base.address!r} is no IP address: write TYPE~IP~NAME.NAMESPACE~DOMAIN"
             ) from error
         workload = self.workload(base.name, base.namespace)
+        redirected = interception is not Interception.NONE
         known = workload.labels if workload and labels is None else labels or ()
-        return msgspec.structs.replace(base, labels=known, outbound=outbound)
+        return msgspec.structs.replace(
+            base, labels=known, outbound="" if redirected else outbound, interception=interception
+        )
 
     def gateway_labels(self, name: str) -> Labels | None:
         """Return the labels of the gateway `[namespace/]name`, as `up` calls it or as its Gateway; None without one."""

@@ -10,10 +10,11 @@ from typing import Any
 import msgspec
 
 from pidalio.errors import Refused, UsageError
-from pidalio.model import Locality, Proxy, labels_of
+from pidalio.model import Interception, Locality, Proxy, labels_of
 from pidalio.xds.node import Node
 
 _OWN = "PIDALIO"
+_INTERCEPTION = "INTERCEPTION_MODE"
 
 
 class _Own(msgspec.Struct, frozen=True):
@@ -33,6 +34,7 @@ def proxy_of(node: Node) -> Proxy:
         base = Proxy.from_id(node.id)
         own = msgspec.convert(node.metadata.get(_OWN, {}), _Own, strict=False)
         labels = msgspec.convert(node.metadata.get("LABELS", {}), dict[str, str])
+        interception = msgspec.convert(node.metadata.get(_INTERCEPTION, "NONE"), Interception)
         outbound = own.outbound or _istio_http_proxy(node.metadata)
     except (UsageError, msgspec.ValidationError) as error:
         raise Refused(f"the proxy's node does not make sense: {error}") from error
@@ -46,6 +48,7 @@ def proxy_of(node: Node) -> Proxy:
         gateway_address=own.gateway_address,
         gateway_ports=_ports(own.gateway_ports),
         access_log=own.access_log,
+        interception=interception,
     )
 
 
@@ -59,7 +62,12 @@ def metadata_of(proxy: Proxy) -> dict[str, Any]:
         gateway_ports={str(port): number for port, number in proxy.gateway_ports},
         access_log=proxy.access_log,
     )
-    return {"NAMESPACE": proxy.namespace, "LABELS": dict(proxy.labels), _OWN: msgspec.to_builtins(own)}
+    return {
+        "NAMESPACE": proxy.namespace,
+        "LABELS": dict(proxy.labels),
+        _INTERCEPTION: proxy.interception.value,
+        _OWN: msgspec.to_builtins(own),
+    }
 
 
 def _ports(found: Mapping[str, int]) -> tuple[tuple[int, int], ...]:
