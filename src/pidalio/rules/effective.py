@@ -13,9 +13,9 @@ from pidalio.api.object import Object
 from pidalio.api.walk import set_fields
 from pidalio.derive import Database, derived
 from pidalio.model import Report, Severity
+from pidalio.rules.gateway_ports import has_tls
 from pidalio.rules.references import references
 from pidalio.store import tables
-from pidalio.store.protocols import protocol_named
 from pidalio.store.tables import Key
 
 
@@ -143,9 +143,8 @@ def _gateway_protocols(item: Object[Any]) -> Iterator[Report]:
     if item.kind != "Gateway":
         return
     for index, server in enumerate(item.spec.servers):
-        protocol = protocol_named(server.port.protocol) if server.port else None
-        if protocol is not None and not protocol.is_http:
-            message = f"{protocol.value} servers open no port yet: only plain HTTP ones do"
+        if has_tls(server):
+            message = f"{server.port.protocol} servers open no port yet: only those without TLS do"
             yield _report(item, f"spec.servers[{index}].port.protocol", message)
 
 

@@ -1,24 +1,27 @@
 """What gateway proxies open to the outside: listeners, route tables and their virtual hosts.
 
 Plain-HTTP servers of one port share a listener and a table; VirtualServices of one host are concatenated, the
-oldest first, catch-alls last.
+oldest first, catch-alls last. A port for connections has one route, and is closed while no rule gives it one.
 Source of the rules: Istio's documented gateways (reference §1.3, §2.1, §2.8, §2.13).
 """
+
+from collections.abc import Iterator
 
 import msgspec
 
 from pidalio.api.gateway import Gateway
 from pidalio.api.object import Object
 from pidalio.derive import Database, derived
-from pidalio.ir import Direction, HttpPlan, ListenerPlan, RoutePlan, RouteTablePlan, VirtualHostPlan, one_chain
+from pidalio.ir import Direction, HttpPlan, ListenerPlan, RoutePlan, RouteTablePlan, TcpPlan, VirtualHostPlan, one_chain
 from pidalio.model import Labels, ObjectRef, Origin, Proxy, host_matches, host_subset_of
 from pidalio.rules import ingress, mesh, names, services
 from pidalio.rules.gateway_ports import GatewayPort, gateway
 from pidalio.rules.ingress import Age
 from pidalio.rules.matching import RouteContext
 from pidalio.rules.routes import routes_of
-from pidalio.rules.virtual_services import age, head
-from pidalio.rules.visibility import Scope, is_exported
+from pidalio.rules.tcp_routes import TcpRoute, tcp_routes
+from pidalio.rules.virtual_services import Head, age, head
+from pidalio.rules.visibility import Scope, is_exported, scope_of
 from pidalio.store import tables
 from pidalio.store.tables import Key
 
@@ -51,29 +54,58 @@ class GatewayHostKey(msgspec.Struct, frozen=True, gc=False):
 
 
 def gateway_listener(world: Database, proxy: Proxy, port: GatewayPort) -> ListenerPlan | None:
-    """Return the listener of one port; without the right to bind it, the agent's substitute is used."""
-    if not port.http:
-        return None
-    address = port.bind or proxy.gateway_address
-    bound = dict(proxy.gateway_ports).get(port.target, port.target)
+    """Return the listener of one port, None for connections that no rule leads anywhere.
+
+    Without the right to bind the port, the agent's substitute is used.
+    """
     name = f"{port.bind or '0.0.0.0'}_{port.target}"  # noqa: S104 - Istio's name of the listener, not an address
+    content = _requests(proxy, port, name) if port.http else _connections(world, proxy, port)
+    if content is None:
+        return None
     row = gateway(world, port.gateways[0])
-    http = HttpPlan(
+    return ListenerPlan(
+        name=name,
+        address=port.bind or proxy.gateway_address,
+        port=dict(proxy.gateway_ports).get(port.target, port.target),
+        direction=Direction.GATEWAY,
+        chains=one_chain(content),
+        requested_port=port.number,
+        origin=Origin(row.ref) if row else None,
+    )
+
+
+def _requests(proxy: Proxy, port: GatewayPort, name: str) -> HttpPlan:
+    return HttpPlan(
         stat_prefix=f"outbound_{name}",
         table=port.table,
         use_remote_address=True,
         server_name="istio-envoy",
         access_log=proxy.access_log,
     )
-    return ListenerPlan(
-        name=name,
-        address=address,
-        port=bound,
-        direction=Direction.GATEWAY,
-        chains=one_chain(http),
-        requested_port=port.number,
-        origin=Origin(row.ref) if row else None,
-    )
+
+
+def _connections(world: Database, proxy: Proxy, port: GatewayPort) -> TcpPlan | None:
+    found = gateway_tcp_route(world, scope_of(world, proxy), port)
+    return found.plan(proxy.access_log) if found else None
+
+
+@derived
+def gateway_tcp_route(world: Database, scope: Scope, port: GatewayPort) -> TcpRoute | None:
+    """Return where the connections of one port go: the first route that applies of the oldest rule that has one.
+
+    What the client asks for (subnets, server names) does not count: there is but one destination at a gateway's port.
+    """
+    view = scope.namespace if services.has_own_view(world, scope.namespace) else ""
+    found: list[tuple[Age, Key, str]] = []
+    for server in port.servers:
+        row = gateway(world, server.gateway)
+        if row is not None and server.index < len(row.spec.servers):
+            found += ((age(one), one.key, _reference(row)) for one, _ in _hung(world, scope, row, server.index))
+    for _, key, reference in sorted(set(found)):
+        routes = tcp_routes(world, key, RouteContext(reference, port.number, view=view))
+        if routes:
+            return routes[0]
+    return None
 
 
 def gateway_table(port: GatewayPort) -> RouteTablePlan:
@@ -119,39 +151,47 @@ def _key(scope: Scope, port: GatewayPort, host: str, found: _Found, view: str) -
 
 
 def _collect(world: Database, scope: Scope, row: Object[Gateway], index: int, found: dict[str, _Found]) -> None:
-    """Add every VirtualService that hangs on a server of the gateway, under the narrower of its host and the server's.
+    """Add every VirtualService for requests that hangs on a server of the gateway.
 
     A server that redirects to https does so for hosts that no rule names, too.
     """
     server = row.spec.servers[index]
     to_https = Origin(row.ref, f"servers[{index}].tls.httpsRedirect")
     redirect = to_https if server.tls and server.tls.https_redirect else None
-    reference = f"{row.meta.namespace}/{row.meta.name}"
-    default = mesh.default_export(world, "VirtualService")
     for written in server.hosts if redirect else ():
         _, wide = _host_part(written, row.meta.namespace)
         own = found.setdefault(wide, _Found())
         own.redirect = own.redirect or redirect
-    for key in tables.VS_BY_GATEWAY.keys(world, reference):
+    for one, host in _hung(world, scope, row, index):
+        if one.has_http:
+            narrow = found.setdefault(host, _Found())
+            narrow.rules.append((age(one), HostRule(one.key, _reference(row))))
+            narrow.by_source = narrow.by_source or one.by_source
+            narrow.redirect = narrow.redirect or redirect
+
+
+def _hung(world: Database, scope: Scope, row: Object[Gateway], index: int) -> Iterator[tuple[Head, str]]:
+    """Yield the VirtualServices that hang on a server, each under the narrower of its host and the server's."""
+    default = mesh.default_export(world, "VirtualService")
+    for key in tables.VS_BY_GATEWAY.keys(world, _reference(row)):
         one = head(world, key)
-        if one is None or not one.has_http or not is_exported(one.export_to, key[0], scope.namespace, default):
+        if one is None or not is_exported(one.export_to, key[0], scope.namespace, default):
             continue
-        for written in server.hosts:
+        for written in row.spec.servers[index].hosts:
             namespace, wide = _host_part(written, row.meta.namespace)
-            if namespace not in ("*", key[0]):
-                continue
-            for host in one.hosts:
-                if host_matches(host, wide):
-                    narrow = found.setdefault(host if host_subset_of(host, wide) else wide, _Found())
-                    narrow.rules.append((age(one), HostRule(key, reference)))
-                    narrow.by_source = narrow.by_source or one.by_source
-                    narrow.redirect = narrow.redirect or redirect
+            if namespace in ("*", key[0]):
+                for host in one.hosts:
+                    if host_matches(host, wide):
+                        yield one, host if host_subset_of(host, wide) else wide
+
+
+def _reference(row: Object[Gateway]) -> str:
+    return f"{row.meta.namespace}/{row.meta.name}"
 
 
 def _collect_ingresses(world: Database, row: Object[Gateway], found: dict[str, _Found]) -> None:
-    reference = f"{row.meta.namespace}/{row.meta.name}"
     for host, oldest in ingress.hosts(world):
-        rule = HostRule(("", host), reference, ingress=True)
+        rule = HostRule(("", host), _reference(row), ingress=True)
         found.setdefault(host, _Found()).rules.append((oldest, rule))
 
 

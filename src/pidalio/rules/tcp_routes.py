@@ -93,12 +93,14 @@ def tcp_routes(world: Database, key: Key, context: RouteContext) -> tuple[TcpRou
 def takes(match: TLSMatchAttributes | L4MatchAttributes, owner: str, context: RouteContext) -> bool:
     """Tell whether an entry of a VirtualService in namespace `owner` can hold for any connection of `context`.
 
-    Unlike in HTTP matches, an entry that names gateways still asks for the source.
+    Unlike in HTTP matches, an entry that names gateways still asks for the source; at gateways the source never counts.
     """
     if match.port and match.port != context.port:
         return False
     if match.gateways and context.gateway not in {gateway_reference(name, owner) for name in match.gateways}:
         return False
+    if context.gateway != "mesh":
+        return True
     if match.source_namespace and match.source_namespace != context.namespace:
         return False
     return set(match.source_labels) <= set(context.labels)

@@ -32,7 +32,7 @@ class TestConditions:
             ("port: 5432", {}, False),
             ("gateways: [edge]", {}, False),
             ("gateways: [edge]", {"gateway": "default/edge"}, True),
-            ("gateways: [mesh, edge], sourceLabels: {a: b}", {"gateway": "default/edge"}, False),
+            ("gateways: [mesh, edge], sourceLabels: {a: b}", {"gateway": "default/edge"}, True),
             ("sourceLabels: {a: b}", {"labels": (("a", "b"), ("c", "d"))}, True),
             ("sourceNamespace: shop", {"namespace": "shop"}, True),
             ("sourceNamespace: shop", {"namespace": "other"}, False),
