@@ -8,6 +8,7 @@ _PROBE = "tests/unit/agent/test_probe.py::"
 _WORKLOAD = "tests/unit/agent/test_workload.py::"
 ELSEWHERE: dict[str, str] = {
     "Gateway servers[].port.name": "tests/unit/api/test_validate.py::test_finds[Gateway-port-name-twice]",
+    "VirtualService http[].sticky.sourceAddress": "tests/traffic/test_sticky.py::test_a_gateway_goes_by_addresses",
     "LocalWorkload command": f"{_WORKLOAD}test_listening_is_noticed",
     "LocalWorkload environment": f"{_WORKLOAD}test_own_environment_wins_and_may_refer_to_ours",
     "LocalWorkload workingDirectory": "tests/unit/agent/test_sidecar.py::test_folder_that_is_not_there_names_its_field",

@@ -195,6 +195,10 @@ CODES: dict[str, Code] = {
         "The mirrors of a rule contradict each other.",
         "Use `mirrors` alone.",
     ),
+    "bad-sticky": Code(
+        "Sticky weights stand where there is nothing to share, or cannot tell users or rules apart.",
+        "Give the rule two or more distinct destinations and a name of its own, or remove `sticky`.",
+    ),
     "bad-cors": Code(
         "A CORS policy has an unknown method or origin form.",
         "Write methods in upper case, origins with exact, prefix or regex, and plain names of headers.",

@@ -185,8 +185,32 @@ class CorsPolicy(Message, frozen=True):
     unmatched_preflights: UnmatchedPreflights = UnmatchedPreflights.UNSPECIFIED
 
 
+class StickyCookie(Message, frozen=True):
+    """A cookie that tells users apart; the proxy makes it where a request has none.
+
+    No name means `pidalio-user`, no path `/`, no ttl that it lives as long as the browser's session.
+    """
+
+    name: str = ""
+    path: str = ""
+    ttl: Milliseconds | None = None
+
+
+class Sticky(Message, frozen=True):
+    """What tells users apart, so that each stays with one version; `header` names one. Not a field of Istio's."""
+
+    oneofs: ClassVar[tuple[tuple[str, ...], ...]] = (("!", "cookie", "header", "source_address"),)
+
+    cookie: StickyCookie | None = None
+    header: str = ""
+    source_address: bool = False
+
+
 class HTTPRoute(Message, frozen=True):
-    """One rule: the first whose `match` holds decides; no match entries match everything."""
+    """One rule: the first whose `match` holds decides; no match entries match everything.
+
+    `sticky` is Pidalio's own field (design record 0011).
+    """
 
     name: str = ""
     match: tuple[HTTPMatchRequest, ...] = ()
@@ -204,6 +228,7 @@ class HTTPRoute(Message, frozen=True):
     mirror_percentage: Percent | None = None
     cors_policy: CorsPolicy | None = None
     headers: Headers | None = None
+    sticky: Sticky | None = None
 
 
 class TLSMatchAttributes(Message, frozen=True):

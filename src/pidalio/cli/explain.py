@@ -14,6 +14,7 @@ from pidalio.ir import FaultPlan, RetryPlan
 from pidalio.model import Health, Origin
 from pidalio.simulate import Answered, Decision, Destination, Forwarded, Redirected, Request
 from pidalio.simulate.decision import Mirrored, RouteTry, Verdict
+from pidalio.simulate.sticky import Bucket
 
 Where = Callable[[Origin | None], str]
 
@@ -186,6 +187,9 @@ def _fault(fault: FaultPlan, where: str) -> Iterator[str]:
 
 
 def _forwarded(action: Forwarded, request: Request, route: str, where: Where) -> Iterator[str]:
+    if action.bucket:
+        yield f"bucket        {_bucket(action.bucket)}  [{where(action.bucket.origin)}]"
+        yield from (f"  {one.first}–{one.last}  {one.cluster}" for one in action.bucket.shares)
     for one in action.destinations:
         yield f"cluster       {_cluster(one)}  [{where(one.origin)}]"
         if one.known:
@@ -198,6 +202,13 @@ def _forwarded(action: Forwarded, request: Request, route: str, where: Where) ->
     yield f"retries       {_retries(action.retry)}  [{where(action.retry.origin if action.retry else None)}]"
     for mirror in action.mirrors:
         yield f"mirror        {_mirror(mirror)}  [{where(mirror.plan.origin)}]"
+
+
+def _bucket(bucket: Bucket) -> str:
+    if bucket.number is None:
+        return f"not known before the request is made (by {bucket.by})"
+    owner = next(one for one in bucket.shares if one.first <= bucket.number <= one.last)
+    return f"{bucket.number} by {bucket.by}: {owner.cluster} owns {owner.first}–{owner.last}"
 
 
 def _cluster(one: Destination) -> str:

@@ -93,6 +93,7 @@ NAMES = {
     "HTTPFault": _HTTP_FILTER + "fault.v3.HTTPFault",
     "Router": _HTTP_FILTER + "router.v3.Router",
     # routes
+    "CookieMatcher": _ROUTE + "CookieMatcher",
     "Decorator": _ROUTE + "Decorator",
     "DirectResponseAction": _ROUTE + "DirectResponseAction",
     "HeaderMatcher": _ROUTE + "HeaderMatcher",

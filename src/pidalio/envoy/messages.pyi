@@ -1528,6 +1528,14 @@ class Router(Message):
         reject_connect_request_early_data: BoolValue | None = ...,
     ) -> None: ...
 
+class CookieMatcher(Message):
+    name: str
+    string_match: StringMatcher
+    invert_match: bool
+    def __init__(
+        self, *, name: str | None = ..., string_match: StringMatcher | None = ..., invert_match: bool | None = ...
+    ) -> None: ...
+
 class Decorator(Message):
     operation: str
     propagate: BoolValue
@@ -1962,7 +1970,7 @@ class RouteMatch(Message):
     runtime_fraction: RuntimeFractionalPercent
     headers: Messages[HeaderMatcher]
     query_parameters: Messages[QueryParameterMatcher]
-    cookies: Messages[Message]
+    cookies: Messages[CookieMatcher]
     grpc: RouteMatch.GrpcRouteMatchOptions
     tls_context: RouteMatch.TlsContextMatchOptions
     dynamic_metadata: Messages[MetadataMatcher]
@@ -1980,7 +1988,7 @@ class RouteMatch(Message):
         runtime_fraction: RuntimeFractionalPercent | None = ...,
         headers: Iterable[HeaderMatcher] | None = ...,
         query_parameters: Iterable[QueryParameterMatcher] | None = ...,
-        cookies: Iterable[Message] | None = ...,
+        cookies: Iterable[CookieMatcher] | None = ...,
         grpc: RouteMatch.GrpcRouteMatchOptions | None = ...,
         tls_context: RouteMatch.TlsContextMatchOptions | None = ...,
         dynamic_metadata: Iterable[MetadataMatcher] | None = ...,

@@ -5,6 +5,10 @@ Timeouts are always written out, for Envoy's own default of 15 s is never meant 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+import msgspec
+
 from pidalio.envoy import messages as pb
 from pidalio.envoy.protos import pack
 from pidalio.envoy.values import duration, fraction, headers_to_add
@@ -62,9 +66,19 @@ def _set_clusters(action: pb.RouteAction, plan: ForwardPlan) -> None:
         action.cluster = only.cluster
         host_rewrite = only.host_rewrite or host_rewrite
     else:
-        action.weighted_clusters.clusters.extend(map(_weighted_cluster, plan.clusters))
+        action.weighted_clusters.clusters.extend(map(_weighted_cluster, _entries(plan)))
     if host_rewrite:
         action.host_rewrite_literal = host_rewrite
+
+
+def _entries(plan: ForwardPlan) -> Iterable[WeightedCluster]:
+    """Return the destinations with their weights; of a sticky route one for each range, in order of buckets."""
+    if plan.sticky is None:
+        return plan.clusters
+    return (
+        msgspec.structs.replace(plan.clusters[one.destination], weight=one.end - one.start)
+        for one in plan.sticky.ranges
+    )
 
 
 def _weighted_cluster(plan: WeightedCluster) -> pb.WeightedCluster.ClusterWeight:

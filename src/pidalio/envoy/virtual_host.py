@@ -9,6 +9,7 @@ from pidalio.envoy.metadata import write_origin
 from pidalio.envoy.protos import pack
 from pidalio.envoy.route_action import direct_response_action, forward_action, redirect_action, retry_policy
 from pidalio.envoy.route_match import route_match
+from pidalio.envoy.sticky import sticky_routes
 from pidalio.envoy.values import headers_to_add
 from pidalio.ir import DirectResponsePlan, ForwardPlan, HeaderEdits, RedirectPlan, RetryPlan, RoutePlan, VirtualHostPlan
 
@@ -22,7 +23,7 @@ def virtual_host(plan: VirtualHostPlan, name: str = "") -> pb.VirtualHost:
     message = pb.VirtualHost(
         name=name or plan.name,
         domains=plan.domains,
-        routes=[route(each, retry=shared is None) for each in plan.routes],
+        routes=[one for each in plan.routes for one in routes(each, retry=shared is None)],
         require_tls=pb.VirtualHost.ALL if plan.require_tls else pb.VirtualHost.NONE,
         include_request_attempt_count=True,
     )
@@ -34,6 +35,13 @@ def virtual_host(plan: VirtualHostPlan, name: str = "") -> pb.VirtualHost:
 def _shared_retry(plan: VirtualHostPlan) -> RetryPlan | None:
     policies = {each.action.retry for each in plan.routes if isinstance(each.action, ForwardPlan)}
     return policies.pop() if len(policies) == 1 else None
+
+
+def routes(plan: RoutePlan, *, retry: bool = True) -> list[pb.Route]:
+    """Return what `plan` is in Envoy: one route, or two where a sticky one tells known users from new ones."""
+    message = route(plan, retry=retry)
+    sticky = plan.action.sticky if isinstance(plan.action, ForwardPlan) else None
+    return sticky_routes(message, sticky) if sticky else [message]
 
 
 def route(plan: RoutePlan, *, retry: bool = True) -> pb.Route:

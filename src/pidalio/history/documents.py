@@ -13,9 +13,11 @@ from typing import Any
 import msgspec
 
 from pidalio.api.dump import dump
-from pidalio.api.object import Object
+from pidalio.store.change import Write
+from pidalio.store.sticky import Layouts
 
 _SECRET = "Secret"  # noqa: S105 - the kind, not a secret
+_STICKY = "sticky"
 _SECRET_META = ("name", "namespace", "labels", "creationTimestamp")
 
 
@@ -26,9 +28,27 @@ class Document(msgspec.Struct, frozen=True):
     body: bytes
 
 
-def document_of(item: Object[Any], salt: bytes) -> Document:
-    """Return the document of `item`; `salt` goes into the fingerprints of secrets."""
-    return encode(dump(item), salt)
+def tree_of(write: Write) -> dict[str, Any]:
+    """Return the tree of an object as it stands: the layouts of its sticky rules are its status.
+
+    Raise `ValueError` for one that was removed.
+    """
+    if write.object is None:
+        raise ValueError(f"{write.ref} was removed")
+    tree = dump(write.object)
+    return {**tree, "status": {_STICKY: msgspec.to_builtins(write.layouts)}} if write.layouts else tree
+
+
+def layouts_in(tree: dict[str, Any]) -> Layouts:
+    """Return the layouts in a tree of `tree_of`; a status that is not ours has none."""
+    status = tree.get("status")
+    written = status.get(_STICKY, ()) if isinstance(status, dict) else ()
+    return msgspec.convert(written, Layouts)
+
+
+def document_of(write: Write, salt: bytes) -> Document:
+    """Return the document of an object as it stands; `salt` goes into the fingerprints of secrets."""
+    return encode(tree_of(write), salt)
 
 
 def encode(tree: dict[str, Any], salt: bytes) -> Document:

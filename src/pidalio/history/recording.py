@@ -31,7 +31,7 @@ def record(
     if expected is not None and expected != newest.number:
         raise Conflict(f"the newest revision is {newest.number}, not {expected}: read again what changed since")
     salt: bytes = database.execute("SELECT value FROM setting WHERE name = 'salt'").fetchone()[0]
-    documents = {write.ref: document_of(write.object, salt) for write in writes if write.object is not None}
+    documents = {write.ref: document_of(write, salt) for write in writes if write.object is not None}
     done = tuple(sorted(_changes(database, writes, documents, complete=complete), key=lambda step: step.ref))
     if not done:
         return newest

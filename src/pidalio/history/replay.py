@@ -11,7 +11,7 @@ import msgspec
 from pidalio.api.parse import Parsed, parse
 from pidalio.api.places import Places
 from pidalio.api.yaml_reader import Document
-from pidalio.history.documents import is_redacted
+from pidalio.history.documents import is_redacted, layouts_in
 from pidalio.history.revision import Difference, Entry
 from pidalio.model import ObjectRef, Report, Severity
 from pidalio.store.change import API, Write
@@ -52,7 +52,7 @@ def replay(entries: Iterable[Entry]) -> Replay:
         reports += parsed.reports
         if parsed.object is None:
             continue
-        remembered.append(Write(entry.ref, parsed.object, entry.owner))
+        remembered.append(Write(entry.ref, parsed.object, entry.owner, layouts_in(entry.document)))
         if entry.owner.source == API:
             applied.append(parsed)
     return Replay(tuple(remembered), tuple(applied), tuple(reports))

@@ -59,14 +59,18 @@ from pidalio.ir.route import (
     VirtualHostPlan,
     WeightedCluster,
 )
+from pidalio.ir.sticky import BUCKETS, BucketRange, CookieKey, HeaderKey, SourceKey, StickyPlan
 
 __all__ = [
+    "BUCKETS",
     "AbortPlan",
     "AssignmentPlan",
+    "BucketRange",
     "ChainMatch",
     "ClaimMatch",
     "ClusterPlan",
     "ConnectionPoolPlan",
+    "CookieKey",
     "CorsPlan",
     "DelayPlan",
     "DirectResponsePlan",
@@ -77,6 +81,7 @@ __all__ = [
     "FilterChainPlan",
     "ForwardPlan",
     "HeaderEdits",
+    "HeaderKey",
     "HeaderMatch",
     "HttpPlan",
     "Inspector",
@@ -99,6 +104,8 @@ __all__ = [
     "RetryPlan",
     "RoutePlan",
     "RouteTablePlan",
+    "SourceKey",
+    "StickyPlan",
     "StringPattern",
     "TcpPlan",
     "UpstreamProtocol",

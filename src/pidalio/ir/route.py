@@ -3,6 +3,7 @@
 import msgspec
 
 from pidalio.ir.match import MatchPlan, StringPattern
+from pidalio.ir.sticky import StickyPlan
 from pidalio.model import Origin
 
 
@@ -69,6 +70,7 @@ class ForwardPlan(msgspec.Struct, frozen=True, gc=False):
 
     `timeout` in milliseconds, 0 for none; at most one of `prefix_rewrite` and `regex_rewrite`.
     `dynamic` resolves the request's own host by DNS (only with a DYNAMIC_FORWARD_PROXY cluster).
+    With `sticky` it is not drawn but decided by the user's bucket; the weights are then numbers of buckets.
     """
 
     clusters: tuple[WeightedCluster, ...]
@@ -80,6 +82,7 @@ class ForwardPlan(msgspec.Struct, frozen=True, gc=False):
     host_rewrite: str = ""
     mirrors: tuple[MirrorPlan, ...] = ()
     dynamic: bool = False
+    sticky: StickyPlan | None = None
 
 
 class RedirectPlan(msgspec.Struct, frozen=True, gc=False):

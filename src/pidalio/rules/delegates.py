@@ -46,6 +46,7 @@ class Rule(msgspec.Struct, frozen=True, gc=False):
 
     `owner` and `path` say where it stands; `root` is the rule that delegates to it, and `filled` names the fields that
     are the root's. `missing` says why there is no delegate: then it is the root's rule, without an action.
+    `own` is what a delegate says itself.
     """
 
     route: HTTPRoute
@@ -55,6 +56,12 @@ class Rule(msgspec.Struct, frozen=True, gc=False):
     root: Origin | None = None
     filled: frozenset[str] = frozenset()
     missing: str = ""
+    own: HTTPRoute | None = None
+
+    @property
+    def stated(self) -> HTTPRoute:
+        """Return the rule as its owner wrote it."""
+        return self.own or self.route
 
     def origin(self, field: str) -> Origin:
         """Return where the value of `field` was written."""
@@ -144,7 +151,7 @@ def _merged(
     filled = {name: getattr(root, name) for name in _FILLED if _is_unset(stated, name) and not _is_unset(root, name)}
     match = tuple(one.match for one in entries if one.match is not None)
     route = msgspec.structs.replace(stated, name=_joined(root.name, stated.name), match=match, **filled)
-    return Rule(route, other.ref, path, entries, Origin(row.ref, f"http[{index}]"), frozenset(filled))
+    return Rule(route, other.ref, path, entries, Origin(row.ref, f"http[{index}]"), frozenset(filled), own=own)
 
 
 def _is_unset(route: HTTPRoute, field: str) -> bool:

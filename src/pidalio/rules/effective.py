@@ -67,6 +67,7 @@ _EFFECTIVE: dict[str, _Honoured] = {
         http[].name http[].match.* http[].route.* http[].redirect.* http[].directResponse.* http[].rewrite.*
         http[].timeout http[].retries.* http[].fault.* http[].mirror.* http[].mirrors.* http[].mirrorPercent
         http[].mirrorPercentage http[].corsPolicy.* http[].headers.* http[].delegate.* tls.* tcp.*
+        http[].sticky.*
     """,
         but="tcp[].match[].sourceSubnet",
     ),

@@ -29,6 +29,7 @@ from pidalio.rules.edits import joined, request_edits, response_edits
 from pidalio.rules.faults import cors_plan, fault_plan
 from pidalio.rules.matching import RouteContext, applies, match_plan
 from pidalio.rules.retries import retry_plan
+from pidalio.rules.sticky import sticky_plan, with_shares
 from pidalio.store import tables
 from pidalio.store.hosts import host_reference
 from pidalio.store.tables import Key
@@ -112,8 +113,9 @@ def _forward(world: Database, rule: Rule, context: RouteContext) -> tuple[Forwar
         added_request, added_response = only.request_headers, only.response_headers
         host_rewrite = host_rewrite or only.host_rewrite
         destinations = [WeightedCluster(only.cluster, 1, origin=only.origin)]
+    sticky = sticky_plan(world, rule, context)
     forward = ForwardPlan(
-        clusters=tuple(destinations),
+        clusters=with_shares(destinations, sticky) if sticky else tuple(destinations),
         timeout=route.timeout or 0,
         timeout_origin=rule.origin("timeout") if route.timeout is not None else None,
         retry=retry_plan(world, route.retries, rule.origin("retries")),
@@ -121,6 +123,7 @@ def _forward(world: Database, rule: Rule, context: RouteContext) -> tuple[Forwar
         regex_rewrite=RegexRewrite(regex.match, regex.rewrite) if regex else None,
         host_rewrite=(rewrite.authority if rewrite else "") or host_rewrite,
         mirrors=tuple(_mirrors(world, rule, context)),
+        sticky=sticky,
     )
     return forward, added_request, added_response
 

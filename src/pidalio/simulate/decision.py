@@ -12,6 +12,7 @@ from pidalio.simulate.domain import DomainRule
 from pidalio.simulate.override import Timeout
 from pidalio.simulate.pool import Pool
 from pidalio.simulate.request import Request
+from pidalio.simulate.sticky import Bucket
 
 
 class HostChoice(msgspec.Struct, frozen=True):
@@ -77,6 +78,7 @@ class Forwarded(msgspec.Struct, frozen=True, tag="forward"):
     """The request goes to one of `destinations`.
 
     `dynamic` says that its own host is resolved by DNS at that time.
+    `bucket` says, of a sticky route, why it is these.
     """
 
     destinations: tuple[Destination, ...]
@@ -84,6 +86,7 @@ class Forwarded(msgspec.Struct, frozen=True, tag="forward"):
     retry: RetryPlan | None = None
     mirrors: tuple[Mirrored, ...] = ()
     dynamic: bool = False
+    bucket: Bucket | None = None
 
 
 class Redirected(msgspec.Struct, frozen=True, tag="redirect"):

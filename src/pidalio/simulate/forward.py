@@ -9,22 +9,27 @@ import msgspec
 from pidalio.ir import ClusterPlan, ForwardPlan, MirrorPlan, ProxyPlans, RoutePlan, TcpPlan, WeightedCluster
 from pidalio.model import Origin
 from pidalio.simulate.decision import Destination, Forwarded, Mirrored
-from pidalio.simulate.edits import request_edits, response_edits
+from pidalio.simulate.edits import edited, request_edits, response_edits
 from pidalio.simulate.incoming import Arrival
 from pidalio.simulate.override import effective_retry, effective_timeout, told_deadline
 from pidalio.simulate.pool import Pool, pool
 from pidalio.simulate.rewrite import rewritten_path
+from pidalio.simulate.sticky import bucket_of, makes_cookie, owner_of, request_with_cookie, response_with_cookie
 
 
 def forwarded(plans: ProxyPlans, route: RoutePlan, action: ForwardPlan, arrival: Arrival) -> Forwarded:
     """Return what `action` does with the request that arrived."""
+    bucket = bucket_of(action.sticky, arrival.request, action.clusters) if action.sticky else None
     shares = cluster_shares(action.clusters)
+    if action.sticky and bucket and bucket.number is not None:
+        shares = ((action.clusters[owner_of(action.sticky, bucket.number)], 1.0),)
     return Forwarded(
         destinations=tuple(_destination(plans, route, action, arrival, each, share) for each, share in shares),
         timeout=effective_timeout(action, arrival),
         retry=effective_retry(action, arrival),
         mirrors=tuple(_mirrored(plans, each) for each in action.mirrors if each.percent),
         dynamic=action.dynamic,
+        bucket=bucket,
     )
 
 
@@ -50,12 +55,17 @@ def _destination(
     first, second = (weighted, action) if single else (action, weighted)
     to = _known(plans, weighted, share)
     deadline = told_deadline(action, arrival)
+    on_request, on_response = route.request_headers, route.response_headers
+    if key := makes_cookie(action.sticky, request):
+        headers = edited(request.headers, () if single else (weighted.request_headers,))
+        on_request = request_with_cookie(on_request, key, request, headers)
+        on_response = response_with_cookie(on_response, key, request)
     return msgspec.structs.replace(
         to,
         path=rewritten_path(route.match, action, request.path),
         authority=first.host_rewrite or second.host_rewrite or request.authority,
-        request_edits=request_edits(route.request_headers, weighted, single=single) + ((deadline,) if deadline else ()),
-        response_edits=response_edits(route.response_headers, weighted, single=single),
+        request_edits=request_edits(on_request, weighted, single=single) + ((deadline,) if deadline else ()),
+        response_edits=response_edits(on_response, weighted, single=single),
     )
 
 

@@ -20,7 +20,7 @@ from pidalio.store.change import API, Change, Owner, Write
 from pidalio.store.claims import Live, by_position, located
 from pidalio.store.contributions import Contributions, Rows, feed_contributor, object_contributor
 from pidalio.store.journal import Journal
-from pidalio.store.rows import rows_of
+from pidalio.store.rows import layout_rows, rows_of
 from pidalio.store.standing import Standing
 from pidalio.store.units import Unit, claim, read_unit, unread_kinds
 
@@ -107,7 +107,7 @@ class Catalog:
         It becomes live when its object is claimed and broken or contested, and not before.
         """
         for write in writes:
-            self._standing.remember(write.ref, Live(write.object, write.owner) if write.object else None)
+            self._standing.remember(write.ref, Live(write.object, write.owner, write.layouts) if write.object else None)
 
     def forget(self) -> None:
         """Drop what `remember` gave: to be called once all sources were read."""
@@ -139,7 +139,7 @@ class Catalog:
     def snapshot(self) -> tuple[Write, ...]:
         """Return every live object with its owner, in order: what the history compares with at the start."""
         pairs = ((ref, self._standing.live(ref)) for ref in self._standing.refs())
-        return tuple(Write(ref, live.object, live.owner) for ref, live in pairs if live)
+        return tuple(live.write for _, live in pairs if live)
 
     def place(self, ref: ObjectRef, path: str = "") -> Place | None:
         """Return `file:line` of a field, or of its nearest written ancestor; None when no file holds the object.
@@ -184,7 +184,7 @@ class Catalog:
         verdicts = tuple(self._standing.decide(touched))
         news = [verdict for verdict in verdicts if verdict.is_new_content]
         for verdict in news:
-            rows = self._contribute(verdict.new.object) if verdict.new else {}
+            rows = {**self._contribute(verdict.new.object), **layout_rows(verdict.new)} if verdict.new else {}
             self._contributions.replace(object_contributor(verdict.ref), rows)
         return Change(
             edits=self._contributions.collect(),

@@ -8,6 +8,7 @@ import msgspec
 from pidalio.api.object import Object
 from pidalio.derive import Table
 from pidalio.model import ObjectRef, Report
+from pidalio.store.sticky import Layouts
 
 
 class Owner(msgspec.Struct, frozen=True, order=True):
@@ -25,11 +26,15 @@ API = "api"
 
 
 class Write(msgspec.Struct, frozen=True):
-    """One object as it now stands: `object` None means removed; `owner` is who owns (or owned) it."""
+    """One object as it now stands: `object` None means removed; `owner` is who owns (or owned) it.
+
+    `layouts` are those of its sticky rules.
+    """
 
     ref: ObjectRef
     object: Object[Any] | None
     owner: Owner
+    layouts: Layouts = ()
 
 
 class Change(msgspec.Struct, frozen=True):

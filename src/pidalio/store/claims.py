@@ -13,7 +13,8 @@ import msgspec
 from pidalio.api.object import Object
 from pidalio.api.places import Places
 from pidalio.model import ObjectRef, Place, Report, Severity
-from pidalio.store.change import Owner
+from pidalio.store.change import Owner, Write
+from pidalio.store.sticky import Layouts, layouts_of
 
 _ROOT_FIELDS = ("apiVersion", "kind", "metadata", "spec")
 _BY_NAME = re.compile(r'\b(subsets)\["([^"]+)"\]')
@@ -40,10 +41,16 @@ class Claim(msgspec.Struct, frozen=True):
 
 
 class Live(msgspec.Struct, frozen=True):
-    """The version of an object that the mesh runs, and who owns it."""
+    """The version of an object that the mesh runs, who owns it, and which version owns which users of its rules."""
 
     object: Object[Any]
     owner: Owner
+    layouts: Layouts = ()
+
+    @property
+    def write(self) -> Write:
+        """Return what the history keeps of it."""
+        return Write(self.object.ref, self.object, self.owner, self.layouts)
 
 
 def decide(claims: Sequence[Claim], accepted: Live | None) -> Live | None:
@@ -58,10 +65,10 @@ def decide(claims: Sequence[Claim], accepted: Live | None) -> Live | None:
     first = contents[0]
     agreed = first is not None and all(content == first for content in contents[1:])
     if agreed and first is not None:
-        return Live(first, _owner(claims, first, accepted))
+        return Live(first, _owner(claims, first, accepted), layouts_of(first, accepted.layouts if accepted else ()))
     if accepted is None:
         return None
-    return Live(accepted.object, _owner(claims, accepted.object, accepted))
+    return msgspec.structs.replace(accepted, owner=_owner(claims, accepted.object, accepted))
 
 
 def contest(ref: ObjectRef, claims: Sequence[Claim], live: Live | None) -> tuple[Report, ...]:

@@ -15,6 +15,7 @@ from pidalio.api.workload_entry import WorkloadEntry
 from pidalio.derive import Table
 from pidalio.model import Endpoint, Health, Locality, Port, Protocol, Resolution, Service, Workload, labels_of
 from pidalio.store import tables
+from pidalio.store.claims import Live
 from pidalio.store.hosts import kubernetes_host
 from pidalio.store.protocols import port_protocol, protocol_named
 
@@ -28,6 +29,12 @@ def rows_of(item: Object[Any]) -> Rows:
         return {own: {(item.meta.namespace, item.meta.name): item}}
     make = _MAKERS.get(item.kind)
     return make(item) if make else {}
+
+
+def layout_rows(live: Live) -> Rows:
+    """Return the row of the layouts of an object's sticky rules, if it has any."""
+    meta = live.object.meta
+    return {tables.LAYOUTS: {(meta.namespace, meta.name): live.layouts}} if live.layouts else {}
 
 
 def parse_locality(text: str) -> Locality:

@@ -27,7 +27,7 @@ class Verdict(msgspec.Struct, frozen=True):
         known = self.new or self.old
         if known is None:
             raise ValueError(f"{self.ref} was never live")
-        return Write(self.ref, self.new.object if self.new else None, known.owner)
+        return self.new.write if self.new else Write(self.ref, None, known.owner)
 
     @property
     def is_new_content(self) -> bool:

@@ -23,6 +23,7 @@ from pidalio.api.virtual_service import (
 from pidalio.derive import Index, Table
 from pidalio.model import Endpoint, Service, Workload, is_wildcard
 from pidalio.store.hosts import host_reference
+from pidalio.store.sticky import Layouts
 
 Key: TypeAlias = tuple[str, str]
 """Namespace and name of an object."""
@@ -35,6 +36,8 @@ EndpointsKey: TypeAlias = tuple[str, str, str]
 Pair: TypeAlias = tuple[str, str]
 
 VIRTUAL_SERVICES: Table[Key, Object[VirtualService]] = Table("virtual_services")
+LAYOUTS: Table[Key, Layouts] = Table("layouts")
+"""Of VirtualServices with sticky rules: which version owns which users."""
 DESTINATION_RULES: Table[Key, Object[DestinationRule]] = Table("destination_rules")
 GATEWAYS: Table[Key, Object[Gateway]] = Table("gateways")
 SIDECARS: Table[Key, Object[Sidecar]] = Table("sidecars")

@@ -14,6 +14,7 @@ from tests.traffic.tables import (
     resilience,
     rewriting,
     scoping,
+    sticky,
     surprises,
     tunnels,
     weights,
@@ -33,6 +34,7 @@ ALL: tuple[Case, ...] = (
     *ingresses.CASES,
     *entries.CASES,
     *scoping.CASES,
+    *sticky.CASES,
     *surprises.CASES,
     *tunnels.CASES,
 )

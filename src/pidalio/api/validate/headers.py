@@ -50,8 +50,13 @@ def _check_operations(operations: HeaderOperations, path: str, found: Findings, 
 def _check_name(name: str, path: str, found: Findings) -> None:
     if name.startswith(":"):
         found.error("bad-header", path, f"{name!r} is a pseudo-header: use rewrite or redirect instead")
-    elif not _NAME.match(name):
-        found.error("bad-header", path, f"{name!r} is not a header's name")
+    elif mistake := header_mistake(name):
+        found.error("bad-header", path, mistake)
+
+
+def header_mistake(name: str) -> str:
+    """Return what is wrong with a header's name, or nothing."""
+    return "" if _NAME.match(name) else f"{name!r} is not a header's name"
 
 
 def _check_value(value: str, path: str, found: Findings) -> None:

@@ -12,6 +12,7 @@ from pidalio.api.validate.http_actions import (
     check_retries,
     check_rewrite,
 )
+from pidalio.api.validate.sticky import check_sticky
 from pidalio.api.validate.values import check_dns_label, check_positive, check_range
 from pidalio.api.virtual_service import HTTPRoute
 
@@ -40,6 +41,7 @@ def check_route(rule: HTTPRoute, path: str, found: Findings, *, delegated: bool)
     if rule.cors_policy:
         check_cors(rule.cors_policy, f"{path}.corsPolicy", found)
     _check_mirrors(rule, path, found)
+    check_sticky(rule, path, found)
 
 
 def _check_action(rule: HTTPRoute, path: str, found: Findings, *, delegated: bool) -> None:

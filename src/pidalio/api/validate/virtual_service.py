@@ -8,6 +8,7 @@ from pidalio.api.validate.conditions import check_gateways, check_source, check_
 from pidalio.api.validate.destinations import check_destination, check_weights
 from pidalio.api.validate.exports import check_exports
 from pidalio.api.validate.http_route import check_route
+from pidalio.api.validate.sticky import check_sticky_names
 from pidalio.api.validate.values import check_host
 from pidalio.api.virtual_service import RouteDestination, VirtualService
 from pidalio.model import host_matches, host_subset_of
@@ -30,6 +31,7 @@ def validate(spec: VirtualService, meta: Meta, found: Findings) -> None:
         found.error("no-routes", "", "at least one rule under http, tls or tcp is needed")
     for index, rule in enumerate(spec.http):
         check_route(rule, f"http[{index}]", found, delegated=delegated)
+    check_sticky_names(spec.http, found)
     _check_reachable(spec, found)
     _check_claims(spec, found)
     _check_tls(spec, found)

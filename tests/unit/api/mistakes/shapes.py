@@ -1,6 +1,7 @@
 """Short ways to write specs in the tables of mistakes."""
 
 TO = "route: [{destination: {host: b}}]"
+TWO = "route: [{destination: {host: b, subset: v1}, weight: 9}, {destination: {host: b, subset: v2}, weight: 1}]"
 RULE = f"http: [{{{TO}}}]"
 HTTP = "port: {number: 80, name: http, protocol: HTTP}"
 HTTPS = "port: {number: 443, name: a, protocol: HTTPS}, hosts: ['*']"

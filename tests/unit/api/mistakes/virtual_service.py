@@ -1,7 +1,8 @@
 """What a VirtualService must fulfil (reference §1.1): each row one mistake and where it is told."""
 
-from tests.unit.api.mistakes.shapes import RULE, TO, match, rule
+from tests.unit.api.mistakes.shapes import RULE, TO, TWO, match, rule
 
+NAMED = f"name: n, sticky: {{header: u}}, {TWO}"
 VIRTUAL_SERVICE = {
     "header-key-empty": (match("headers: {'': {exact: a}}"), "error", "bad-match", 'http[0].match[0].headers[""]'),
     "query-key-empty": (match("queryParams: {'': {exact: a}}"), "error", "bad-match", "http[0].match[0].queryParams"),
@@ -166,6 +167,74 @@ VIRTUAL_SERVICE = {
         "http[0].fault",
     ),
     "redirect-and-mirror": (rule("mirror: {host: c}", "redirect: {uri: /}"), "error", "bad-redirect", "http[0].mirror"),
+    "sticky-nothing": (rule("sticky: {}", TWO), "error", "missing-field", "http[0].sticky"),
+    "sticky-not-by-address": (
+        rule("sticky: {sourceAddress: false}", TWO),
+        "error",
+        "missing-field",
+        "http[0].sticky",
+    ),
+    "sticky-by-two": (
+        rule("sticky: {cookie: {}, header: user}", TWO),
+        "error",
+        "oneof-conflict",
+        "http[0].sticky.header",
+    ),
+    "sticky-one-destination": (rule("sticky: {header: user}"), "error", "bad-sticky", "http[0].sticky"),
+    "sticky-redirect": (rule("sticky: {header: u}", "redirect: {uri: /}"), "error", "bad-sticky", "http[0].sticky"),
+    "sticky-answer": (
+        rule("sticky: {header: u}", "directResponse: {status: 200}"),
+        "error",
+        "bad-sticky",
+        "http[0].sticky",
+    ),
+    "sticky-delegate": (rule("sticky: {header: u}", "delegate: {name: d}"), "error", "bad-sticky", "http[0].sticky"),
+    "sticky-same-destination": (
+        rule(
+            "sticky: {header: u}", "route: [{destination: {host: b}, weight: 1}, {destination: {host: b}, weight: 1}]"
+        ),
+        "error",
+        "bad-sticky",
+        "http[0].route[1].destination",
+    ),
+    "sticky-header-name": (rule("sticky: {header: 'a b'}", TWO), "error", "bad-header", "http[0].sticky.header"),
+    "sticky-host": (rule("sticky: {header: Host}", TWO), "error", "bad-header", "http[0].sticky.header"),
+    "sticky-cookie-name": (
+        rule("sticky: {cookie: {name: 'a;b'}}", TWO),
+        "error",
+        "bad-sticky",
+        "http[0].sticky.cookie.name",
+    ),
+    "sticky-cookie-path": (
+        rule("sticky: {cookie: {path: a}}", TWO),
+        "error",
+        "bad-sticky",
+        "http[0].sticky.cookie.path",
+    ),
+    "sticky-cookie-ttl": (
+        rule("sticky: {cookie: {ttl: 1500ms}}", TWO),
+        "error",
+        "bad-duration",
+        "http[0].sticky.cookie.ttl",
+    ),
+    "sticky-cookie-no-ttl": (
+        rule("sticky: {cookie: {ttl: 0s}}", TWO),
+        "error",
+        "bad-duration",
+        "http[0].sticky.cookie.ttl",
+    ),
+    "sticky-cookie-request-id": (
+        rule("sticky: {cookie: {}}, headers: {request: {set: {X-Request-Id: a}}}", TWO),
+        "error",
+        "bad-sticky",
+        "http[0].headers.request",
+    ),
+    "sticky-same-name": (
+        f"hosts: [a]\nhttp: [{{match: [{{port: 1}}], {NAMED}}}, {{{NAMED}}}]",
+        "error",
+        "bad-sticky",
+        "http[1].name",
+    ),
     "response-status": (
         rule("", "directResponse: {status: 99}"),
         "error",

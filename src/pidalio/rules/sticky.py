@@ -1,0 +1,64 @@
+"""Sticky weights of a route: which destination has which buckets, by the layout that stands in the store.
+
+The layout is brought to the weights once more, so that weights which change without their object (an overlay) move as
+few users, and a world without layouts gets those of a first release.
+Source of the rules: design record 0011.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from pidalio.api.virtual_service import Sticky
+from pidalio.derive import Database
+from pidalio.ir import BucketRange, CookieKey, HeaderKey, SourceKey, StickyPlan, WeightedCluster
+from pidalio.rules.delegates import Rule
+from pidalio.rules.matching import RouteContext
+from pidalio.store import tables
+from pidalio.store.buckets import relayout
+from pidalio.store.sticky import layout_for, owners_of, salt_of, weights_of
+
+COOKIE = "pidalio-user"
+"""The cookie that tells users apart unless the rule names another."""
+_MESH = "mesh"
+
+
+def sticky_plan(world: Database, rule: Rule, context: RouteContext) -> StickyPlan | None:
+    """Return how users stay with the versions of `rule`, None where they are drawn request by request.
+
+    A destination's position counts those that have a weight. Sidecars see their own workload as the source of every
+    request, and so do not go by the source's address.
+    """
+    stated = rule.stated
+    key = _key(stated.sticky) if stated.sticky else None
+    if key is None or (isinstance(key, SourceKey) and context.gateway == _MESH):
+        return None
+    namespace, name = rule.owner.namespace, rule.owner.name
+    layouts = tables.LAYOUTS.get(world, (namespace, name)) or ()
+    layout = relayout(layout_for(layouts, stated), weights_of(stated, namespace))
+    owners = zip(owners_of(stated, namespace), stated.route, strict=True)
+    positions = {owner: position for position, owner in enumerate(owner for owner, to in owners if to.weight)}
+    return StickyPlan(
+        key=key,
+        salt=salt_of(namespace, name, stated),
+        ranges=tuple(BucketRange(one.start, one.end, positions[one.owner]) for one in layout),
+        origin=rule.origin("sticky"),
+    )
+
+
+def with_shares(clusters: Sequence[WeightedCluster], sticky: StickyPlan) -> tuple[WeightedCluster, ...]:
+    """Return `clusters` with the number of their buckets as weight."""
+    return tuple(
+        msgspec.structs.replace(
+            one, weight=sum(each.end - each.start for each in sticky.ranges if each.destination == position)
+        )
+        for position, one in enumerate(clusters)
+    )
+
+
+def _key(sticky: Sticky) -> CookieKey | HeaderKey | SourceKey | None:
+    if sticky.cookie:
+        return CookieKey(sticky.cookie.name or COOKIE, sticky.cookie.path or "/", (sticky.cookie.ttl or 0) // 1000)
+    if sticky.header:
+        return HeaderKey(sticky.header.lower())
+    return SourceKey() if sticky.source_address else None
