@@ -5,8 +5,13 @@ field is refused.
 """
 
 _PROBE = "tests/unit/agent/test_probe.py::"
+_HASHING = "tests/unit/rules/test_hashing.py::"
 _WORKLOAD = "tests/unit/agent/test_workload.py::"
 ELSEWHERE: dict[str, str] = {
+    "DestinationRule trafficPolicy.loadBalancer.consistentHash.useSourceIp": f"{_HASHING}test_source_address[host]",
+    "DestinationRule trafficPolicy.portLevelSettings[].loadBalancer.consistentHash.useSourceIp": f"{_HASHING}test_source_address[port]",
+    "DestinationRule subsets[].trafficPolicy.loadBalancer.consistentHash.useSourceIp": f"{_HASHING}test_source_address[subset]",
+    "DestinationRule subsets[].trafficPolicy.portLevelSettings[].loadBalancer.consistentHash.useSourceIp": f"{_HASHING}test_source_address[port-of-subset]",
     "Gateway servers[].port.name": "tests/unit/api/test_validate.py::test_finds[Gateway-port-name-twice]",
     "VirtualService http[].sticky.sourceAddress": "tests/traffic/test_sticky.py::test_a_gateway_goes_by_addresses",
     "LocalWorkload command": f"{_WORKLOAD}test_listening_is_noticed",
@@ -38,21 +43,6 @@ UNPROVEN: frozenset[str] = frozenset(
     """
     VirtualService http[].fault.abort.grpcStatus
     VirtualService http[].corsPolicy.unmatchedPreflights=FORWARD
-    DestinationRule trafficPolicy.loadBalancer.simple=UNSPECIFIED
-    DestinationRule trafficPolicy.loadBalancer.simple=LEAST_CONN
-    DestinationRule trafficPolicy.loadBalancer.simple=LEAST_REQUEST
-    DestinationRule trafficPolicy.portLevelSettings[].loadBalancer.simple=UNSPECIFIED
-    DestinationRule trafficPolicy.portLevelSettings[].loadBalancer.simple=LEAST_CONN
-    DestinationRule trafficPolicy.portLevelSettings[].loadBalancer.simple=RANDOM
-    DestinationRule trafficPolicy.portLevelSettings[].loadBalancer.simple=LEAST_REQUEST
-    DestinationRule subsets[].trafficPolicy.loadBalancer.simple=UNSPECIFIED
-    DestinationRule subsets[].trafficPolicy.loadBalancer.simple=LEAST_CONN
-    DestinationRule subsets[].trafficPolicy.loadBalancer.simple=RANDOM
-    DestinationRule subsets[].trafficPolicy.loadBalancer.simple=LEAST_REQUEST
-    DestinationRule subsets[].trafficPolicy.portLevelSettings[].loadBalancer.simple=UNSPECIFIED
-    DestinationRule subsets[].trafficPolicy.portLevelSettings[].loadBalancer.simple=LEAST_CONN
-    DestinationRule subsets[].trafficPolicy.portLevelSettings[].loadBalancer.simple=ROUND_ROBIN
-    DestinationRule subsets[].trafficPolicy.portLevelSettings[].loadBalancer.simple=LEAST_REQUEST
     Gateway servers[].port.protocol
     ServiceEntry location=MESH_INTERNAL
     ServiceEntry endpoints[].serviceAccount

@@ -10,7 +10,7 @@ import msgspec
 from pidalio.cli.connection import Connection, server_options
 from pidalio.cli.output import output_option, structured
 from pidalio.errors import NotFound, UsageError
-from pidalio.ir import FaultPlan, RetryPlan
+from pidalio.ir import FaultPlan, HashPlan, RetryPlan
 from pidalio.model import Health, Origin
 from pidalio.simulate import Answered, Decision, Destination, Forwarded, Redirected, Request
 from pidalio.simulate.decision import Mirrored, RouteTry, Verdict
@@ -200,6 +200,8 @@ def _forwarded(action: Forwarded, request: Request, route: str, where: Where) ->
     said = f"header {action.timeout.header}" if action.timeout.header else where(action.timeout.origin)
     yield f"timeout       {limit}  [{said}]"
     yield f"retries       {_retries(action.retry)}  [{where(action.retry.origin if action.retry else None)}]"
+    for key in action.hashes:
+        yield f"hash          {_key(key)}  [{where(key.origin)}]"
     for mirror in action.mirrors:
         yield f"mirror        {_mirror(mirror)}  [{where(mirror.plan.origin)}]"
 
@@ -236,6 +238,11 @@ def _retries(plan: RetryPlan | None) -> str:
     conditions = ", ".join((*plan.retry_on, *map(str, plan.status_codes)))
     per_try = f", {plan.per_try_timeout} ms each" if plan.per_try_timeout else ""
     return f"up to {plan.attempts} on {conditions}{per_try}"
+
+
+def _key(plan: HashPlan) -> str:
+    made = "" if plan.ttl is None else ", made for callers without it"
+    return f"{plan.kind.value.lower().replace('_', ' ')} {plan.name}".rstrip() + made
 
 
 def _mirror(mirror: Mirrored) -> str:

@@ -13,7 +13,7 @@ from pidalio.envoy.outlier import outlier_detection
 from pidalio.envoy.pool import circuit_breakers, protocol_options, tcp_keepalive
 from pidalio.envoy.protos import pack
 from pidalio.envoy.values import duration
-from pidalio.ir import ClusterPlan, Discovery, LoadBalancing
+from pidalio.ir import ClusterPlan, Discovery, LoadBalancing, WarmupPlan
 
 STAT_NAME_END = ";"  # ends a cluster's name in statistics, where dots would hide it
 HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -31,7 +31,7 @@ def cluster(plan: ClusterPlan) -> pb.Cluster:
     )
     _set_discovery(message, plan)
     if plan.discovery not in _CHOOSES_ITSELF:
-        message.lb_policy = _lb_policy(plan.load_balancing)
+        _set_balancer(message, plan)
         if plan.healthy_panic_threshold is not None:
             message.common_lb_config.healthy_panic_threshold.value = plan.healthy_panic_threshold
     if plan.outlier is not None:
@@ -48,14 +48,33 @@ def cluster(plan: ClusterPlan) -> pb.Cluster:
 _CHOOSES_ITSELF = frozenset({Discovery.DYNAMIC_FORWARD_PROXY, Discovery.ORIGINAL_DST})
 
 
-def _lb_policy(policy: LoadBalancing) -> int:
-    match policy:
+def _set_balancer(message: pb.Cluster, plan: ClusterPlan) -> None:
+    match plan.load_balancing:
         case LoadBalancing.LEAST_REQUEST:
-            return pb.Cluster.LEAST_REQUEST
+            message.lb_policy = pb.Cluster.LEAST_REQUEST
+            if plan.warmup is not None:
+                message.least_request_lb_config.slow_start_config.CopyFrom(_slow_start(plan.warmup))
         case LoadBalancing.ROUND_ROBIN:
-            return pb.Cluster.ROUND_ROBIN
+            message.lb_policy = pb.Cluster.ROUND_ROBIN
+            if plan.warmup is not None:
+                message.round_robin_lb_config.slow_start_config.CopyFrom(_slow_start(plan.warmup))
         case LoadBalancing.RANDOM:
-            return pb.Cluster.RANDOM
+            message.lb_policy = pb.Cluster.RANDOM
+        case LoadBalancing.RING_HASH:
+            message.lb_policy = pb.Cluster.RING_HASH
+            if plan.table_size:
+                message.ring_hash_lb_config.minimum_ring_size.value = plan.table_size
+        case LoadBalancing.MAGLEV:
+            message.lb_policy = pb.Cluster.MAGLEV
+            if plan.table_size:
+                message.maglev_lb_config.table_size.value = plan.table_size
+
+
+def _slow_start(plan: WarmupPlan) -> pb.Cluster.SlowStartConfig:
+    message = pb.Cluster.SlowStartConfig(slow_start_window=duration(plan.window))
+    message.min_weight_percent.value = plan.min_percent
+    message.aggression.default_value = plan.aggression
+    return message
 
 
 def _set_discovery(message: pb.Cluster, plan: ClusterPlan) -> None:

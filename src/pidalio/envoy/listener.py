@@ -144,6 +144,8 @@ def tcp_proxy(plan: TcpPlan) -> pb.TcpProxy:
         message.idle_timeout.CopyFrom(duration(plan.idle_timeout))
     if plan.max_duration is not None:
         message.max_downstream_connection_duration.CopyFrom(duration(plan.max_duration))
+    if plan.hash_source:
+        message.hash_policy.add().source_ip.SetInParent()
     if plan.access_log:
         message.access_log.append(json_access_log(plan.access_log))
     return message

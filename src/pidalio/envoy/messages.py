@@ -26,6 +26,7 @@ NAMES = {
     "Duration": "google.protobuf.Duration",
     "ListValue": "google.protobuf.ListValue",
     "Struct": "google.protobuf.Struct",
+    "UInt64Value": "google.protobuf.UInt64Value",
     "UInt32Value": "google.protobuf.UInt32Value",
     "Value": "google.protobuf.Value",
     # core
@@ -50,6 +51,7 @@ NAMES = {
     "Node": _CORE + "Node",
     "Pipe": _CORE + "Pipe",
     "RetryPolicy": _CORE + "RetryPolicy",
+    "RuntimeDouble": _CORE + "RuntimeDouble",
     "RuntimeFractionalPercent": _CORE + "RuntimeFractionalPercent",
     "SocketAddress": _CORE + "SocketAddress",
     "SubstitutionFormatString": _CORE + "SubstitutionFormatString",
@@ -58,6 +60,7 @@ NAMES = {
     "TransportSocket": _CORE + "TransportSocket",
     "TypedExtensionConfig": _CORE + "TypedExtensionConfig",
     # types
+    "ConnectionHashPolicy": "envoy.type.v3.HashPolicy",
     "FractionalPercent": "envoy.type.v3.FractionalPercent",
     "Percent": "envoy.type.v3.Percent",
     "ListStringMatcher": _MATCHER + "ListStringMatcher",

@@ -38,6 +38,10 @@ class Struct(Message):
     def __init__(self, *, fields: Mapping[str, Value] | None = ...) -> None: ...
     def update(self, value: Mapping[str, object]) -> None: ...
 
+class UInt64Value(Message):
+    value: int
+    def __init__(self, *, value: int | None = ...) -> None: ...
+
 class UInt32Value(Message):
     value: int
     def __init__(self, *, value: int | None = ...) -> None: ...
@@ -403,12 +407,12 @@ class Http2ProtocolOptions(Message):
     custom_settings_parameters: Messages[Http2ProtocolOptions.SettingsParameter]
     connection_keepalive: KeepaliveSettings
     use_oghttp2_codec: BoolValue
-    max_metadata_size: Message
+    max_metadata_size: UInt64Value
     enable_huffman_encoding: BoolValue
     max_header_field_size_kb: UInt32Value
     disallow_obs_text: BoolValue
-    stream_reset_burst: Message
-    stream_reset_rate: Message
+    stream_reset_burst: UInt64Value
+    stream_reset_rate: UInt64Value
     def __init__(
         self,
         *,
@@ -427,12 +431,12 @@ class Http2ProtocolOptions(Message):
         custom_settings_parameters: Iterable[Http2ProtocolOptions.SettingsParameter] | None = ...,
         connection_keepalive: KeepaliveSettings | None = ...,
         use_oghttp2_codec: BoolValue | None = ...,
-        max_metadata_size: Message | None = ...,
+        max_metadata_size: UInt64Value | None = ...,
         enable_huffman_encoding: BoolValue | None = ...,
         max_header_field_size_kb: UInt32Value | None = ...,
         disallow_obs_text: BoolValue | None = ...,
-        stream_reset_burst: Message | None = ...,
-        stream_reset_rate: Message | None = ...,
+        stream_reset_burst: UInt64Value | None = ...,
+        stream_reset_rate: UInt64Value | None = ...,
     ) -> None: ...
 
 class HttpProtocolOptions(Message):
@@ -550,6 +554,11 @@ class RetryPolicy(Message):
         host_selection_retry_max_attempts: int | None = ...,
     ) -> None: ...
 
+class RuntimeDouble(Message):
+    default_value: float
+    runtime_key: str
+    def __init__(self, *, default_value: float | None = ..., runtime_key: str | None = ...) -> None: ...
+
 class RuntimeFractionalPercent(Message):
     default_value: FractionalPercent
     runtime_key: str
@@ -622,6 +631,23 @@ class TypedExtensionConfig(Message):
     name: str
     typed_config: Any
     def __init__(self, *, name: str | None = ..., typed_config: Any | None = ...) -> None: ...
+
+class ConnectionHashPolicy(Message):
+    class SourceIp(Message):
+        def __init__(self) -> None: ...
+
+    class FilterState(Message):
+        key: str
+        def __init__(self, *, key: str | None = ...) -> None: ...
+
+    source_ip: ConnectionHashPolicy.SourceIp
+    filter_state: ConnectionHashPolicy.FilterState
+    def __init__(
+        self,
+        *,
+        source_ip: ConnectionHashPolicy.SourceIp | None = ...,
+        filter_state: ConnectionHashPolicy.FilterState | None = ...,
+    ) -> None: ...
 
 class FractionalPercent(Message):
     DenominatorType: ClassVar[EnumTypeWrapper]
@@ -1341,7 +1367,7 @@ class TcpProxy(Message):
     access_log: Messages[AccessLog]
     max_connect_attempts: UInt32Value
     backoff_options: BackoffStrategy
-    hash_policy: Messages[Message]
+    hash_policy: Messages[ConnectionHashPolicy]
     tunneling_config: TcpProxy.TunnelingConfig
     max_downstream_connection_duration: Duration
     max_downstream_connection_duration_jitter_percentage: Percent
@@ -1365,7 +1391,7 @@ class TcpProxy(Message):
         access_log: Iterable[AccessLog] | None = ...,
         max_connect_attempts: UInt32Value | None = ...,
         backoff_options: BackoffStrategy | None = ...,
-        hash_policy: Iterable[Message] | None = ...,
+        hash_policy: Iterable[ConnectionHashPolicy] | None = ...,
         tunneling_config: TcpProxy.TunnelingConfig | None = ...,
         max_downstream_connection_duration: Duration | None = ...,
         max_downstream_connection_duration_jitter_percentage: Percent | None = ...,
@@ -1695,7 +1721,7 @@ class Route(Message):
     response_headers_to_remove: Scalars[str]
     tracing: Message
     stat_prefix: str
-    request_body_buffer_limit: Message
+    request_body_buffer_limit: UInt64Value
     route_specifiers: Messages[TypedExtensionConfig]
     def __init__(
         self,
@@ -1716,7 +1742,7 @@ class Route(Message):
         response_headers_to_remove: Iterable[str] | None = ...,
         tracing: Message | None = ...,
         stat_prefix: str | None = ...,
-        request_body_buffer_limit: Message | None = ...,
+        request_body_buffer_limit: UInt64Value | None = ...,
         route_specifiers: Iterable[TypedExtensionConfig] | None = ...,
     ) -> None: ...
 
@@ -2022,7 +2048,7 @@ class VirtualHost(Message):
     retry_policy_typed_config: Any
     hedge_policy: Message
     include_is_timeout_retry_header: bool
-    request_body_buffer_limit: Message
+    request_body_buffer_limit: UInt64Value
     request_mirror_policies: Messages[RouteAction.RequestMirrorPolicy]
     metadata: Metadata
     route_specifiers: Messages[TypedExtensionConfig]
@@ -2047,7 +2073,7 @@ class VirtualHost(Message):
         retry_policy_typed_config: Any | None = ...,
         hedge_policy: Message | None = ...,
         include_is_timeout_retry_header: bool | None = ...,
-        request_body_buffer_limit: Message | None = ...,
+        request_body_buffer_limit: UInt64Value | None = ...,
         request_mirror_policies: Iterable[RouteAction.RequestMirrorPolicy] | None = ...,
         metadata: Metadata | None = ...,
         route_specifiers: Iterable[TypedExtensionConfig] | None = ...,
@@ -2214,13 +2240,13 @@ class Cluster(Message):
 
     class SlowStartConfig(Message):
         slow_start_window: Duration
-        aggression: Message
+        aggression: RuntimeDouble
         min_weight_percent: Percent
         def __init__(
             self,
             *,
             slow_start_window: Duration | None = ...,
-            aggression: Message | None = ...,
+            aggression: RuntimeDouble | None = ...,
             min_weight_percent: Percent | None = ...,
         ) -> None: ...
 
@@ -2230,13 +2256,13 @@ class Cluster(Message):
 
     class LeastRequestLbConfig(Message):
         choice_count: UInt32Value
-        active_request_bias: Message
+        active_request_bias: RuntimeDouble
         slow_start_config: Cluster.SlowStartConfig
         def __init__(
             self,
             *,
             choice_count: UInt32Value | None = ...,
-            active_request_bias: Message | None = ...,
+            active_request_bias: RuntimeDouble | None = ...,
             slow_start_config: Cluster.SlowStartConfig | None = ...,
         ) -> None: ...
 
@@ -2244,20 +2270,20 @@ class Cluster(Message):
         HashFunction: ClassVar[EnumTypeWrapper]
         XX_HASH: ClassVar[int]
         MURMUR_HASH_2: ClassVar[int]
-        minimum_ring_size: Message
+        minimum_ring_size: UInt64Value
         hash_function: int
-        maximum_ring_size: Message
+        maximum_ring_size: UInt64Value
         def __init__(
             self,
             *,
-            minimum_ring_size: Message | None = ...,
+            minimum_ring_size: UInt64Value | None = ...,
             hash_function: int | None = ...,
-            maximum_ring_size: Message | None = ...,
+            maximum_ring_size: UInt64Value | None = ...,
         ) -> None: ...
 
     class MaglevLbConfig(Message):
-        table_size: Message
-        def __init__(self, *, table_size: Message | None = ...) -> None: ...
+        table_size: UInt64Value
+        def __init__(self, *, table_size: UInt64Value | None = ...) -> None: ...
 
     class OriginalDstLbConfig(Message):
         use_http_header: bool
@@ -2276,13 +2302,13 @@ class Cluster(Message):
     class CommonLbConfig(Message):
         class ZoneAwareLbConfig(Message):
             routing_enabled: Percent
-            min_cluster_size: Message
+            min_cluster_size: UInt64Value
             fail_traffic_on_panic: bool
             def __init__(
                 self,
                 *,
                 routing_enabled: Percent | None = ...,
-                min_cluster_size: Message | None = ...,
+                min_cluster_size: UInt64Value | None = ...,
                 fail_traffic_on_panic: bool | None = ...,
             ) -> None: ...
 
@@ -2458,7 +2484,7 @@ class CaresDnsResolverConfig(Message):
     filter_unroutable_families: bool
     dns_resolver_options: Message
     udp_max_queries: UInt32Value
-    query_timeout_seconds: Message
+    query_timeout_seconds: UInt64Value
     query_tries: UInt32Value
     rotate_nameservers: bool
     edns0_max_payload_size: UInt32Value
@@ -2473,7 +2499,7 @@ class CaresDnsResolverConfig(Message):
         filter_unroutable_families: bool | None = ...,
         dns_resolver_options: Message | None = ...,
         udp_max_queries: UInt32Value | None = ...,
-        query_timeout_seconds: Message | None = ...,
+        query_timeout_seconds: UInt64Value | None = ...,
         query_tries: UInt32Value | None = ...,
         rotate_nameservers: bool | None = ...,
         edns0_max_payload_size: UInt32Value | None = ...,
@@ -3110,7 +3136,7 @@ class Bootstrap(Message):
     overload_manager: OverloadManager
     enable_dispatcher_stats: bool
     header_prefix: str
-    stats_server_version_override: Message
+    stats_server_version_override: UInt64Value
     typed_dns_resolver_config: TypedExtensionConfig
     bootstrap_extensions: Messages[TypedExtensionConfig]
     fatal_actions: Messages[Message]
@@ -3150,7 +3176,7 @@ class Bootstrap(Message):
         overload_manager: OverloadManager | None = ...,
         enable_dispatcher_stats: bool | None = ...,
         header_prefix: str | None = ...,
-        stats_server_version_override: Message | None = ...,
+        stats_server_version_override: UInt64Value | None = ...,
         typed_dns_resolver_config: TypedExtensionConfig | None = ...,
         bootstrap_extensions: Iterable[TypedExtensionConfig] | None = ...,
         fatal_actions: Iterable[Message] | None = ...,

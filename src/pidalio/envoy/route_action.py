@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import msgspec
 
 from pidalio.envoy import messages as pb
+from pidalio.envoy.hashing import hash_policy
 from pidalio.envoy.protos import pack
 from pidalio.envoy.values import duration, fraction, headers_to_add
 from pidalio.ir import (
@@ -51,6 +52,8 @@ def forward_action(plan: ForwardPlan, *, connect: bool, retry: bool = True) -> p
         action.regex_rewrite.substitution = plan.regex_rewrite.substitution
     if plan.retry is not None and retry:
         action.retry_policy.CopyFrom(retry_policy(plan.retry))
+    if plan.hashes:
+        action.hash_policy.extend(map(hash_policy, plan.hashes))
     if plan.mirrors:
         action.request_mirror_policies.extend(map(_mirror, plan.mirrors))
     if connect:

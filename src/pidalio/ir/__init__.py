@@ -35,11 +35,14 @@ from pidalio.ir.match import (
 )
 from pidalio.ir.policy import (
     ConnectionPoolPlan,
+    HashKind,
+    HashPlan,
     KeepalivePlan,
     OutlierPlan,
     PingPlan,
     RetryBudgetPlan,
     UpstreamProtocol,
+    WarmupPlan,
 )
 from pidalio.ir.proxy import ProxyPlans
 from pidalio.ir.route import (
@@ -80,6 +83,8 @@ __all__ = [
     "FaultPlan",
     "FilterChainPlan",
     "ForwardPlan",
+    "HashKind",
+    "HashPlan",
     "HeaderEdits",
     "HeaderKey",
     "HeaderMatch",
@@ -110,6 +115,7 @@ __all__ = [
     "TcpPlan",
     "UpstreamProtocol",
     "VirtualHostPlan",
+    "WarmupPlan",
     "WeightedCluster",
     "one_chain",
 ]

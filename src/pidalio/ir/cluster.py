@@ -4,7 +4,7 @@ import enum
 
 import msgspec
 
-from pidalio.ir.policy import ConnectionPoolPlan, OutlierPlan, RetryBudgetPlan, UpstreamProtocol
+from pidalio.ir.policy import ConnectionPoolPlan, OutlierPlan, RetryBudgetPlan, UpstreamProtocol, WarmupPlan
 from pidalio.model import Health, Labels, Locality, ObjectRef, Origin
 
 
@@ -25,6 +25,8 @@ class LoadBalancing(enum.Enum):
     LEAST_REQUEST = "LEAST_REQUEST"
     ROUND_ROBIN = "ROUND_ROBIN"
     RANDOM = "RANDOM"
+    RING_HASH = "RING_HASH"
+    MAGLEV = "MAGLEV"
 
 
 class EndpointPlan(msgspec.Struct, frozen=True, gc=False):
@@ -59,7 +61,8 @@ class ClusterPlan(msgspec.Struct, frozen=True, gc=False):
 
     Times in milliseconds; `assignment` is set for STATIC and DNS clusters, whose endpoints travel with them.
     `host`, `service_name`, `namespace`, `subset`, `port` say which destination it stands for ("" and 0: none).
-    `lb_origin` is the rule that chose the load balancer, None for the default; `service` declares its endpoints.
+    `lb_origin` is the rule that chose the load balancer, None for the default; `table_size` is the least size of a hash
+    ring, or that of a Maglev table (0: Envoy's own); `service` declares its endpoints.
     """
 
     name: str
@@ -68,6 +71,8 @@ class ClusterPlan(msgspec.Struct, frozen=True, gc=False):
     connect_timeout_origin: Origin | None = None
     load_balancing: LoadBalancing = LoadBalancing.LEAST_REQUEST
     lb_origin: Origin | None = None
+    table_size: int = 0
+    warmup: WarmupPlan | None = None
     protocol: UpstreamProtocol = UpstreamProtocol.HTTP1
     pool: ConnectionPoolPlan = ConnectionPoolPlan()
     retry_budget: RetryBudgetPlan | None = None

@@ -36,13 +36,17 @@ class HttpPlan(msgspec.Struct, frozen=True, gc=False):
 
 
 class TcpPlan(msgspec.Struct, frozen=True, gc=False):
-    """Treat connections as bytes; times in milliseconds, None for Envoy's own (idle: an hour; duration: no end)."""
+    """Treat connections as bytes; times in milliseconds, None for Envoy's own (idle: an hour; duration: no end).
+
+    With `hash_source` the caller's address is the key by which hashing clusters choose an instance.
+    """
 
     stat_prefix: str
     clusters: tuple[WeightedCluster, ...]
     access_log: str = ""
     idle_timeout: int | None = None
     max_duration: int | None = None
+    hash_source: bool = False
 
 
 class ChainMatch(msgspec.Struct, frozen=True, gc=False):

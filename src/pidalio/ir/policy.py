@@ -27,6 +27,38 @@ class OutlierPlan(msgspec.Struct, frozen=True, gc=False):
     origin: Origin | None = None
 
 
+class HashKind(enum.Enum):
+    """What of a request is hashed."""
+
+    HEADER = "HEADER"
+    COOKIE = "COOKIE"
+    QUERY = "QUERY"
+    SOURCE_IP = "SOURCE_IP"
+
+
+class HashPlan(msgspec.Struct, frozen=True, gc=False):
+    """Requests of one key go to one instance, where the cluster's load balancer hashes.
+
+    `name` is of a header, cookie or query parameter; a cookie with `ttl` (milliseconds, 0: of the session) is made for
+    callers that bring none, with `path` and `attributes`.
+    """
+
+    kind: HashKind
+    name: str = ""
+    path: str = ""
+    ttl: int | None = None
+    attributes: tuple[tuple[str, str], ...] = ()
+    origin: Origin | None = None
+
+
+class WarmupPlan(msgspec.Struct, frozen=True, gc=False):
+    """A new instance's share grows over `window` (milliseconds) from `min_percent` of its own to all of it."""
+
+    window: int
+    min_percent: float = 10.0
+    aggression: float = 1.0
+
+
 class UpstreamProtocol(enum.Enum):
     """The version of HTTP that instances are spoken to in; DOWNSTREAM is what the caller spoke to the proxy."""
 

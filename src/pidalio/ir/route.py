@@ -3,6 +3,7 @@
 import msgspec
 
 from pidalio.ir.match import MatchPlan, StringPattern
+from pidalio.ir.policy import HashPlan
 from pidalio.ir.sticky import StickyPlan
 from pidalio.model import Origin
 
@@ -71,6 +72,7 @@ class ForwardPlan(msgspec.Struct, frozen=True, gc=False):
     `timeout` in milliseconds, 0 for none; at most one of `prefix_rewrite` and `regex_rewrite`.
     `dynamic` resolves the request's own host by DNS (only with a DYNAMIC_FORWARD_PROXY cluster).
     With `sticky` it is not drawn but decided by the user's bucket; the weights are then numbers of buckets.
+    `hashes` make the key by which hashing clusters choose an instance, all of them together.
     """
 
     clusters: tuple[WeightedCluster, ...]
@@ -83,6 +85,7 @@ class ForwardPlan(msgspec.Struct, frozen=True, gc=False):
     mirrors: tuple[MirrorPlan, ...] = ()
     dynamic: bool = False
     sticky: StickyPlan | None = None
+    hashes: tuple[HashPlan, ...] = ()
 
 
 class RedirectPlan(msgspec.Struct, frozen=True, gc=False):

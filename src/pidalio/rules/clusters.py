@@ -9,19 +9,18 @@ from collections.abc import Iterator
 
 import msgspec
 
-from pidalio.api.traffic_policy import SimpleLB
 from pidalio.derive import Database, derived
 from pidalio.ir import (
     AssignmentPlan,
     ClusterPlan,
     Discovery,
     EndpointPlan,
-    LoadBalancing,
     LocalityPlan,
     UpstreamProtocol,
 )
 from pidalio.model import Endpoint, Health, Labels, Locality, Mode, Protocol, Resolution, selects
 from pidalio.rules import destination_rules, mesh, names, services
+from pidalio.rules.balancing import balanced
 from pidalio.rules.outliers import min_health, outlier_plan
 from pidalio.rules.policies import Stated, policy
 from pidalio.rules.pools import limited, retry_budget_plan, upgraded, upstream_protocol
@@ -34,10 +33,6 @@ _DISCOVERY = {
     Resolution.DNS_ROUND_ROBIN: Discovery.LOGICAL_DNS,
     Resolution.NONE: Discovery.DYNAMIC_FORWARD_PROXY,
     Resolution.DYNAMIC_DNS: Discovery.DYNAMIC_FORWARD_PROXY,
-}
-_BALANCING = {
-    SimpleLB.ROUND_ROBIN: LoadBalancing.ROUND_ROBIN,
-    SimpleLB.RANDOM: LoadBalancing.RANDOM,
 }
 
 
@@ -130,12 +125,9 @@ def cluster(world: Database, key: ClusterKey) -> ClusterPlan | None:
         assignment = endpoints_of(world, key)
         if not assignment.localities:
             return None
-    simple = holds.load_balancer.value.simple if holds.load_balancer else None
     plan = ClusterPlan(
         name=key.name,
         discovery=discovery,
-        load_balancing=_BALANCING.get(simple, LoadBalancing.LEAST_REQUEST) if simple else LoadBalancing.LEAST_REQUEST,
-        lb_origin=holds.load_balancer.origin if holds.load_balancer and simple else None,
         protocol=upstream_protocol(port.protocol, key.mode),
         retry_budget=retry_budget_plan(holds.retry_budget),
         outlier=outlier_plan(holds.outlier_detection),
@@ -150,6 +142,7 @@ def cluster(world: Database, key: ClusterKey) -> ClusterPlan | None:
         origin=chosen.origin if chosen else holds.origin,
     )
     limits = holds.connection_pool
+    plan = balanced(plan, holds.load_balancer)
     return upgraded(world, limited(world, plan, limits), port, limits)
 
 

@@ -19,6 +19,7 @@ from pidalio.rules.visibility import is_exported
 from pidalio.store import tables
 from pidalio.store.hosts import host_reference, wildcards_of
 from pidalio.store.tables import Key
+from pidalio.store.traits import Trait
 
 Row: TypeAlias = Object[DestinationRule]
 
@@ -80,6 +81,18 @@ def has_private(world: Database, identity: ServiceId) -> bool:
         for rows in _matching(world, place, identity[0])
         for row in rows
     )
+
+
+@derived
+def has_trait(world: Database, trait: Trait, host: str) -> bool:
+    """Tell whether any rule that covers `host`, for whichever client, has a trait."""
+    return any(tables.DR_BY_TRAIT.keys(world, (trait, name)) for name in (host, *wildcards_of(host)))
+
+
+@derived
+def is_anywhere(world: Database, trait: Trait) -> bool:
+    """Tell whether any rule at all has a trait."""
+    return bool(tables.DR_BY_TRAIT.keys(world, (trait, "")))
 
 
 def _matching(world: Database, namespace: str, host: str) -> Iterator[list[Row]]:

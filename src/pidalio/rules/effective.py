@@ -54,7 +54,8 @@ def _is_within(pattern: str, outer: str) -> bool:
 
 
 _POLICY = """
-    {0} {0}.loadBalancer {0}.loadBalancer.simple
+    {0} {0}.loadBalancer {0}.loadBalancer.simple {0}.loadBalancer.consistentHash.*
+    {0}.loadBalancer.warmup.* {0}.loadBalancer.warmupDurationSecs
     {0}.connectionPool.* {0}.outlierDetection.*
 """
 _POLICIES = [

@@ -16,6 +16,7 @@ from pidalio.ir import Direction, HttpPlan, ListenerPlan, RoutePlan, RouteTableP
 from pidalio.model import Labels, ObjectRef, Origin, Proxy, host_matches, host_subset_of
 from pidalio.rules import ingress, mesh, names, services
 from pidalio.rules.gateway_ports import GatewayPort, gateway
+from pidalio.rules.hashing import hash_view
 from pidalio.rules.ingress import Age
 from pidalio.rules.matching import RouteContext
 from pidalio.rules.routes import routes_of
@@ -45,6 +46,7 @@ class GatewayHostKey(msgspec.Struct, frozen=True, gc=False):
     namespace: str = ""
     labels: Labels = ()
     view: str = ""
+    hash_view: str = ""
     origin: Origin | None = None
 
     @property
@@ -124,7 +126,7 @@ def gateway_host_keys(world: Database, scope: Scope, port: GatewayPort) -> tuple
             if row.meta.name == ingress.GATEWAY_NAME:
                 _collect_ingresses(world, row, found)
     view = scope.namespace if services.has_own_view(world, scope.namespace) else ""
-    return tuple(_key(scope, port, host, found[host], view) for host in sorted(found))
+    return tuple(_key(world, scope, port, host, found[host], view) for host in sorted(found))
 
 
 class _Found(msgspec.Struct):
@@ -135,7 +137,7 @@ class _Found(msgspec.Struct):
     redirect: Origin | None = None
 
 
-def _key(scope: Scope, port: GatewayPort, host: str, found: _Found, view: str) -> GatewayHostKey:
+def _key(world: Database, scope: Scope, port: GatewayPort, host: str, found: _Found, view: str) -> GatewayHostKey:
     chosen = dict.fromkeys(rule for _, rule in sorted(found.rules, key=lambda pair: (pair[0], pair[1].gateway)))
     return GatewayHostKey(
         host=host,
@@ -146,6 +148,7 @@ def _key(scope: Scope, port: GatewayPort, host: str, found: _Found, view: str) -
         namespace=scope.namespace if found.by_source else "",
         labels=scope.labels if found.by_source else (),
         view=view,
+        hash_view=hash_view(world, scope.namespace, view, [one.key for one in chosen if not one.ingress]),
         origin=found.redirect,
     )
 
@@ -207,7 +210,7 @@ def gateway_host(world: Database, key: GatewayHostKey) -> VirtualHostPlan:
     """Return the plan of one virtual host of a gateway; routes that match everything come last."""
     routes: list[RoutePlan] = []
     for rule in key.rules:
-        context = RouteContext(rule.gateway, key.port, key.namespace, key.labels, key.view)
+        context = RouteContext(rule.gateway, key.port, key.namespace, key.labels, key.view, key.hash_view)
         routes += ingress.routes(world, key.host, key.view) if rule.ingress else routes_of(world, rule.key, context)
     ordered = sorted(routes, key=lambda route: route.match.matches_everything)
     return VirtualHostPlan(

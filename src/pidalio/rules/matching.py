@@ -24,7 +24,8 @@ class RouteContext(msgspec.Struct, frozen=True, gc=False):
 
     `gateway` is `mesh` or the reference of the gateway they hang on; `port` is the listener's;
     `namespace` and `labels` are the caller's as far as some rule asks for them;
-    `view` is the namespace from which destinations are resolved.
+    `view` is the namespace from which destinations are resolved, `hash_view` the one whose DestinationRules say what
+    is hashed.
     """
 
     gateway: str
@@ -32,6 +33,7 @@ class RouteContext(msgspec.Struct, frozen=True, gc=False):
     namespace: str = ""
     labels: Labels = ()
     view: str = ""
+    hash_view: str = ""
 
 
 def applies(match: HTTPMatchRequest, owner: str, context: RouteContext) -> bool:

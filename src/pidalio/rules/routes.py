@@ -14,6 +14,7 @@ from pidalio.derive import Database, derived
 from pidalio.ir import (
     DirectResponsePlan,
     ForwardPlan,
+    HashPlan,
     HeaderEdits,
     MatchPlan,
     MirrorPlan,
@@ -27,8 +28,10 @@ from pidalio.rules import names, services
 from pidalio.rules.delegates import Entry, Rule, rules_of
 from pidalio.rules.edits import joined, request_edits, response_edits
 from pidalio.rules.faults import cors_plan, fault_plan
+from pidalio.rules.hashing import distinct, hash_plan
 from pidalio.rules.matching import RouteContext, applies, match_plan
 from pidalio.rules.retries import retry_plan
+from pidalio.rules.services import ServiceId
 from pidalio.rules.sticky import sticky_plan, with_shares
 from pidalio.store import tables
 from pidalio.store.hosts import host_reference
@@ -124,8 +127,16 @@ def _forward(world: Database, rule: Rule, context: RouteContext) -> tuple[Forwar
         host_rewrite=(rewrite.authority if rewrite else "") or host_rewrite,
         mirrors=tuple(_mirrors(world, rule, context)),
         sticky=sticky,
+        hashes=distinct(_hashes(world, rule, context)),
     )
-    return forward, added_request, added_response
+    return (_staying(forward) if single else forward), added_request, added_response
+
+
+def _staying(forward: ForwardPlan) -> ForwardPlan:
+    """Return the action with retries that stay with the instance of the hash: the key must not lose its instance."""
+    if not forward.hashes or forward.retry is None:
+        return forward
+    return msgspec.structs.replace(forward, retry=msgspec.structs.replace(forward.retry, avoid_previous_hosts=False))
 
 
 def _destination(
@@ -149,13 +160,24 @@ def destination_cluster(world: Database, namespace: str, stated: Destination, co
     that does not exist, which Envoy answers with 503 NC.
     """
     host = host_reference(stated.host, namespace)
+    return names.outbound_cluster(host, _port(world, host, stated, context), stated.subset)
+
+
+def _port(world: Database, host: str, stated: Destination, context: RouteContext) -> int:
     if stated.port and stated.port.number:
-        port = stated.port.number
-    else:
+        return stated.port.number
+    identity = services.resolve(world, host, context.view)
+    known = services.ports(world, identity) if identity else ()
+    return known[0].number if len(known) == 1 else context.port
+
+
+def _hashes(world: Database, rule: Rule, context: RouteContext) -> Iterator[HashPlan | None]:
+    """Yield what each destination hashes, as the callers see its rules."""
+    for one in rule.route.route:
+        stated = one.destination or Destination()
+        host = host_reference(stated.host, rule.owner.namespace)
         identity = services.resolve(world, host, context.view)
-        known = services.ports(world, identity) if identity else ()
-        port = known[0].number if len(known) == 1 else context.port
-    return names.outbound_cluster(host, port, stated.subset)
+        yield hash_plan(world, context.hash_view, identity, _port(world, host, stated, context), stated.subset)
 
 
 def _mirrors(world: Database, rule: Rule, context: RouteContext) -> Iterator[MirrorPlan]:
@@ -196,11 +218,12 @@ def _redirect(stated: HTTPRedirect, context: RouteContext) -> RedirectPlan | Dir
     )
 
 
-def default_route(world: Database, host: str, port: int) -> RoutePlan:
-    """Return the route of a service that no rule governs."""
-    cluster = names.outbound_cluster(host, port)
-    return RoutePlan(
-        match=MatchPlan(),
-        action=ForwardPlan((WeightedCluster(cluster, 1),), retry=retry_plan(world, None, None)),
-        name="default",
+def default_route(world: Database, identity: ServiceId, port: int, view: str) -> RoutePlan:
+    """Return the route of a service that no rule governs; `view` is the namespace whose hash holds."""
+    cluster = names.outbound_cluster(identity[0], port)
+    forward = ForwardPlan(
+        clusters=(WeightedCluster(cluster, 1),),
+        retry=retry_plan(world, None, None),
+        hashes=distinct((hash_plan(world, view, identity, port, ""),)),
     )
+    return RoutePlan(match=MatchPlan(), action=_staying(forward), name="default")

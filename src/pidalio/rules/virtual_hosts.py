@@ -29,6 +29,7 @@ from pidalio.ir import (
 from pidalio.model import Labels, ObjectRef, Origin, Protocol, is_wildcard
 from pidalio.rules import names, services
 from pidalio.rules.domains import Claims, HostPort, contested, denied_names, domains, is_near, names_of
+from pidalio.rules.hashing import hash_view
 from pidalio.rules.matching import RouteContext
 from pidalio.rules.routes import default_route, routes_of
 from pidalio.rules.tcp_routes import TcpRoute, own_route, tcp_routes, tls_routes
@@ -100,7 +101,7 @@ def scope_hosts(world: Database, scope: Scope) -> Iterator["ServiceHosts"]:
     view = _view(world, scope)
     for identity in services.visible_services(world, scope):
         near = is_near(identity[0], scope.namespace)
-        requests = _caller(scope, governing(world, scope, identity[0]), view)
+        requests = _hashing(world, scope, _caller(scope, governing(world, scope, identity[0]), view), identity[0])
         tunnels = _caller(scope, governing_tcp(world, scope, identity[0]), view, tcp=True)
         yield service_hosts(world, identity, near, requests, tunnels)
 
@@ -120,10 +121,11 @@ class Caller(msgspec.Struct, frozen=True, gc=False):
     namespace: str = ""
     labels: Labels = ()
     view: str = ""
+    hash_view: str = ""
 
     def context(self, port: int) -> RouteContext:
         """Return for whom the rule's routes are compiled at `port`."""
-        return RouteContext("mesh", port, self.namespace, self.labels, self.view)
+        return RouteContext("mesh", port, self.namespace, self.labels, self.view, self.hash_view)
 
 
 def _caller(scope: Scope, rule: Head | None, view: str, *, tcp: bool = False) -> Caller:
@@ -132,6 +134,12 @@ def _caller(scope: Scope, rule: Head | None, view: str, *, tcp: bool = False) ->
     if rule.tcp_by_source if tcp else rule.by_source:
         return Caller(rule.key, scope.namespace, scope.labels, view)
     return Caller(rule.key, view=view)
+
+
+def _hashing(world: Database, scope: Scope, caller: Caller, host: str) -> Caller:
+    """Return the caller with the namespace whose rules say what is hashed, where that makes a difference."""
+    seen = hash_view(world, scope.namespace, caller.view, (caller.rule,) if caller.rule else (), host)
+    return msgspec.structs.replace(caller, hash_view=seen) if seen else caller
 
 
 class ServiceHosts(msgspec.Struct, frozen=True, gc=False):
@@ -185,7 +193,7 @@ def _rule_only(world: Database, scope: Scope, known: Mapping[str, str]) -> Itera
             (one for one in _naming(world, host) if is_visible(world, one, scope.namespace, scope.egress)), None
         )
         if rule:
-            yield VirtualHostKey(host, 80, None, _caller(scope, rule, view))
+            yield VirtualHostKey(host, 80, None, _hashing(world, scope, _caller(scope, rule, view), host))
 
 
 def _naming(world: Database, host: str) -> Iterator[Head]:
@@ -207,7 +215,7 @@ def virtual_host(world: Database, key: VirtualHostKey) -> VirtualHostPlan:
         routes = routes_of(world, rule, key.requests.context(key.port))
         origin = Origin(ObjectRef("VirtualService", *rule)) if routes else None
     if key.requests and not routes and key.owner is not None:
-        routes = (default_route(world, key.host, key.port),)
+        routes = (default_route(world, (key.host, key.owner), key.port, key.requests.hash_view),)
     if key.tunnels:
         routes = (*routes, *_tunnels(world, key, key.tunnels, known))
     if not routes:

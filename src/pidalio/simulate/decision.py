@@ -5,7 +5,7 @@ Shares are probabilities from 0 to 1, times milliseconds. Origins name rules; th
 
 import msgspec
 
-from pidalio.ir import FaultPlan, HeaderEdits, MirrorPlan, RetryPlan
+from pidalio.ir import FaultPlan, HashPlan, HeaderEdits, MirrorPlan, RetryPlan
 from pidalio.ir.cluster import Discovery, LoadBalancing
 from pidalio.model import Origin
 from pidalio.simulate.domain import DomainRule
@@ -79,6 +79,7 @@ class Forwarded(msgspec.Struct, frozen=True, tag="forward"):
 
     `dynamic` says that its own host is resolved by DNS at that time.
     `bucket` says, of a sticky route, why it is these.
+    `hashes` make the key by which hashing clusters choose one instance: their shares are those of many keys.
     """
 
     destinations: tuple[Destination, ...]
@@ -87,6 +88,7 @@ class Forwarded(msgspec.Struct, frozen=True, tag="forward"):
     mirrors: tuple[Mirrored, ...] = ()
     dynamic: bool = False
     bucket: Bucket | None = None
+    hashes: tuple[HashPlan, ...] = ()
 
 
 class Redirected(msgspec.Struct, frozen=True, tag="redirect"):

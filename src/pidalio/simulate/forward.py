@@ -30,6 +30,7 @@ def forwarded(plans: ProxyPlans, route: RoutePlan, action: ForwardPlan, arrival:
         mirrors=tuple(_mirrored(plans, each) for each in action.mirrors if each.percent),
         dynamic=action.dynamic,
         bucket=bucket,
+        hashes=action.hashes,
     )
 
 

@@ -24,6 +24,7 @@ from pidalio.derive import Index, Table
 from pidalio.model import Endpoint, Service, Workload, is_wildcard
 from pidalio.store.hosts import host_reference
 from pidalio.store.sticky import Layouts
+from pidalio.store.traits import Trait, traits_of
 
 Key: TypeAlias = tuple[str, str]
 """Namespace and name of an object."""
@@ -108,6 +109,13 @@ def _ingress_hosts(_: Key, row: Object[Ingress]) -> Iterable[str]:
     return {one.host.lower() or "*" for one in row.spec.rules} | ({"*"} if row.spec.default_backend else set())
 
 
+def _rule_traits(key: Key, row: Object[DestinationRule]) -> Iterable[tuple[Trait, str]]:
+    """Yield the traits of a rule with its host, and with "" for any."""
+    for trait in traits_of(row.spec):
+        yield trait, host_reference(row.spec.host, key[0])
+        yield trait, ""
+
+
 def _selector_pair(_: ServiceKey, row: Service) -> Iterable[tuple[str, str, str]]:
     if row.selector:
         yield (row.namespace, *row.selector[0])
@@ -143,6 +151,8 @@ DR_BY_NAMESPACE: Index[str, Key, Object[DestinationRule]] = DESTINATION_RULES.in
 DR_BY_EXPORT: Index[str, Key, Object[DestinationRule]] = DESTINATION_RULES.index(
     "by_export", lambda key, row: exported(row.spec.export_to, key[0])
 )
+
+DR_BY_TRAIT: Index[tuple[Trait, str], Key, Object[DestinationRule]] = DESTINATION_RULES.index("by_trait", _rule_traits)
 
 GATEWAYS_BY_PAIR: Index[Pair, Key, Object[Gateway]] = GATEWAYS.index(
     "by_pair", lambda _, row: (row.spec.selector[0] if row.spec.selector else ("", ""),)

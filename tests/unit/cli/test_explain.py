@@ -27,7 +27,7 @@ spec:
   trafficPolicy: {loadBalancer: {simple: RANDOM}}
   subsets:
   - {name: v2, labels: {version: v2}}
-  - {name: v1, labels: {version: v1}}
+  - {name: v1, labels: {version: v1}, trafficPolicy: {loadBalancer: {consistentHash: {httpHeaderName: x-user}}}}
 ---
 apiVersion: networking.istio.io/v1
 kind: VirtualService
@@ -102,7 +102,8 @@ def step(text: str, name: str) -> str:
         ("cluster", "mesh.yaml:36"),
         ("sent as", "mesh.yaml:29"),
         ("subset", "mesh.yaml:19"),
-        ("balancing", "mesh.yaml:16"),
+        ("balancing", "mesh.yaml:19"),
+        ("hash", "mesh.yaml:19"),
         ("connect", "default"),
         ("endpoint", "mesh.yaml:1"),
         ("timeout", "mesh.yaml:29"),

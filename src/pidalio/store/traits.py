@@ -1,0 +1,41 @@
+"""What of a DestinationRule reaches beyond its host's clusters: what an index tells before anybody looks.
+
+Most meshes have none of these, and then routes need not know the rules that their callers see, nor clusters how
+requests reach a proxy or where it runs.
+"""
+
+import enum
+from collections.abc import Iterable, Iterator
+
+from pidalio.api.destination_rule import DestinationRule
+from pidalio.api.traffic_policy import LoadBalancerSettings, PortTrafficPolicy, SimpleLB, TrafficPolicy
+
+
+class Trait(enum.Enum):
+    """Routes hash requests; callers' own addresses are kept; instances are preferred by where they run."""
+
+    HASHED = "hashed"
+    PASSTHROUGH = "passthrough"
+    LOCAL = "local"
+
+
+def traits_of(rule: DestinationRule) -> frozenset[Trait]:
+    """Return the traits of a rule."""
+    return frozenset(trait for policy in _policies(rule) for trait in _traits(policy))
+
+
+def _policies(rule: DestinationRule) -> Iterator[TrafficPolicy | PortTrafficPolicy]:
+    for stated in (rule.traffic_policy, *(one.traffic_policy for one in rule.subsets)):
+        if stated is not None:
+            yield stated
+            yield from stated.port_level_settings
+
+
+def _traits(policy: TrafficPolicy | PortTrafficPolicy) -> Iterable[Trait]:
+    balancer = policy.load_balancer or LoadBalancerSettings()
+    if balancer.consistent_hash:
+        yield Trait.HASHED
+    if balancer.simple is SimpleLB.PASSTHROUGH:
+        yield Trait.PASSTHROUGH
+    if balancer.locality_lb_setting or balancer.zone_aware_lb_setting or policy.outlier_detection:
+        yield Trait.LOCAL
