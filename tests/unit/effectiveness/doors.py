@@ -70,7 +70,7 @@ def match(written: str) -> MatchPlan:
         else:
             name, _, value = word.lstrip("!-").rpartition("=")
             headers.append(HeaderMatch(name, text(value), word[0] in "!-", word[0] == "-"))
-    return MatchPlan(where, tuple(headers), tuple(query), connect)
+    return MatchPlan(where, tuple(headers), tuple(query), connect=connect)
 
 
 def host(*routes: str, domains: tuple[str, ...] = ("a.test",), name: str = "own") -> VirtualHostPlan:
