@@ -42,8 +42,8 @@ def check_entry(entry: WorkloadEntry, path: str, found: Findings) -> None:
             found.error(
                 "bad-endpoints", f"{path}.ports" if path else "ports", "a UNIX socket has no ports: remove them"
             )
-    elif not is_address(address) and host_mistake(address, wildcard=False, short=False):
-        found.error("bad-address", here, f"{address!r} is neither an IP, a full DNS name nor unix:///path")
+    elif not is_address(address) and host_mistake(address, wildcard=False):
+        found.error("bad-address", here, f"{address!r} is neither an IP, a DNS name nor unix:///path")
     _check_rest(entry, path, found)
 
 
