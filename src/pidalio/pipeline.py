@@ -239,14 +239,15 @@ def resource_of(world: Database, key: ResourceKey) -> Resource | None:
         case AssignmentPlan():
             return wire.load_assignment_resource(plan)
         case VirtualHostPlan():
-            return wire.virtual_host_resource(_table_of(key), plan)
+            return wire.virtual_host_resource(table_of(key), plan)
         case RouteTablePlan():
             return wire.route_resource(plan)
         case ListenerPlan():
             return wire.listener_resource(plan)
 
 
-def _table_of(key: ResourceKey) -> str:
+def table_of(key: object) -> str:
+    """Return the name of the route table that a virtual host belongs to, by its key."""
     return key.table if isinstance(key, GatewayHostKey | Placeholder) else names.HTTP_PROXY
 
 
@@ -301,7 +302,7 @@ def plans_for(world: Database, proxy: Proxy) -> ProxyPlans:
                 case RouteTablePlan() as plan:
                     route_tables[plan.name] = plan
                 case VirtualHostPlan() as plan:
-                    hosts.setdefault(_table_of(key), []).append(plan)
+                    hosts.setdefault(table_of(key), []).append(plan)
                 case ClusterPlan() as plan:
                     found.append(plan)
                 case AssignmentPlan() as plan:

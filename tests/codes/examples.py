@@ -68,7 +68,72 @@ _HTTP = "unit/http/test_failures.py::test_there_and_back"
 _SIDECAR = "unit/agent/test_sidecar.py::"
 _TYPED = "unit/api/test_yaml_reader.py::test_a_broken_text_is_one_report_with_its_line"
 
+_GATEWAY = """\
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {{name: {}}}
+spec:
+  selector: {{app: edge}}
+  servers: [{{port: {{number: 80, name: main, protocol: {}}}, hosts: ['*']}}]
+"""
+_SIDECARS = "apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {{name: {}}}\nspec: {{egress: [{{hosts: ['*/*']}}]}}\n"
+_RANDOM = "trafficPolicy: {loadBalancer: {simple: RANDOM}}"
+_V1 = "subsets: [{name: v1, labels: {version: v1}}]"
+
+
+def _rules(*entries: str) -> Example:
+    """Return a service and a VirtualService with these HTTP rules."""
+    listed = "".join(f"\n  - {one}" for one in entries)
+    text = _VIRTUAL.format("name: reviews", "").replace(
+        "spec: {}", f"spec:\n  hosts: [reviews.example.com]\n  http:{listed}"
+    )
+    return _mesh(_SERVICE, text)
+
+
+def _policies(*rests: str) -> Example:
+    """Return a service and several DestinationRules for it."""
+    rules = [_policy("reviews.example.com", f", {rest}").removeprefix(f"{_SERVICE}---\n") for rest in rests]
+    return _mesh(
+        _SERVICE, *(one.replace("name: reviews}", f"name: {name}}}", 1) for one, name in zip(rules, "ab", strict=False))
+    )
+
+
+EFFECTIVENESS: dict[str, Example] = {
+    "ineffective": _rules("{match: [{uri: {prefix: /}}], " + _TO[1:], "{match: [{uri: {exact: /x}}], " + _TO[1:]),
+    "undecided": _rules(
+        "{match: [{uri: {regex: '/v[0-9]+'}}], " + _TO[1:], "{match: [{uri: {regex: '/v[0-9]{1,9}'}}], " + _TO[1:]
+    ),
+    "redundant": _rules("{match: [{uri: {exact: /x}}], " + _TO[1:], _TO),
+    "zero-weight": _rules(
+        "{route: [{destination: {host: reviews.example.com}, weight: 1},\n"
+        "            {destination: {host: other.example.com}, weight: 0}]}"
+    ),
+    "unused-subset": _policies(_V1),
+    "conflict-host": _mesh(
+        _SERVICE,
+        *(_VIRTUAL.format(f"name: {name}", f"hosts: [reviews.example.com], http: [{_TO}]") for name in "ab"),
+    ),
+    "conflict-traffic-policy": _policies(_RANDOM, _RANDOM),
+    "conflict-subset": _policies(_V1, _V1),
+    "conflict-destination-rule": _mesh(
+        _SERVICE,
+        _policy("reviews.example.com", f", {_RANDOM}").removeprefix(f"{_SERVICE}---\n"),
+        _policy("'*.example.com'", f", {_RANDOM}")
+        .removeprefix(f"{_SERVICE}---\n")
+        .replace("name: reviews", "name: all"),
+    ),
+    "conflict-sidecar": _mesh(_SIDECARS.format("a"), _SIDECARS.format("b")),
+    "conflict-port": _mesh(_GATEWAY.format("a", "HTTP"), _GATEWAY.format("b", "TCP")),
+    "conflict-service": _mesh(_SERVICE, _SERVICE.replace("name: reviews}", "name: again}", 1)),
+    "conflict-address": _mesh(
+        _SERVICE + "  addresses: [240.0.0.1]\n",
+        (_SERVICE + "  addresses: [240.0.0.1]\n")
+        .replace("name: reviews}", "name: shop}", 1)
+        .replace("reviews.", "shop."),
+    ),
+}
 ELSEWHERE: dict[str, dict[str, Example]] = {
+    "effectiveness": EFFECTIVENESS,
     "rules": {
         "not-yet-effective": _mesh(
             """

@@ -18,16 +18,16 @@ Examples:
 @click.option("-f", "--file", "paths", multiple=True, required=True, metavar="PATH", help="File, folder, or - (stdin).")
 @namespace_option()
 @output_option("text")
-@click.option("--strict", is_flag=True, help="Warnings fail too.")
+@click.option("--strict", is_flag=True, help="Warnings fail too: what has no effect, and what loses to another rule.")
 def validate(paths: tuple[str, ...], namespace: str, *, strict: bool, form: str) -> None:
-    """Check files: syntax, fields, references, and what has no effect.
+    """Check files: syntax, fields, references, what has no effect, and which rules compete.
 
     Exit status 1 when there is an error (with --strict, also for a warning).
     """
     from pidalio.server.offline import OfflineMesh
 
     mesh = OfflineMesh.from_paths(paths, namespace)
-    reports = mesh.reports()
+    reports = (*mesh.reports(), *mesh.survey().reports(mesh.catalog.place))
     if form != "text":
         structured(reports, form)
     else:

@@ -14,11 +14,11 @@ from pidalio.effectiveness.door import HeaderDomain
 from pidalio.effectiveness.language import ANYTHING, Literal
 from pidalio.effectiveness.pattern import Pattern, path_pattern, string_pattern
 from pidalio.effectiveness.strings import Alphabet, Found, find, is_listed
-from pidalio.ir import HeaderMatch, MatchKind, PathMatch, QueryMatch
+from pidalio.ir import ClaimMatch, HeaderMatch, MatchKind, PathMatch, QueryMatch
 from pidalio.simulate.matching import values_match
 from pidalio.simulate.path import PathRefused, normalized
 
-Condition: TypeAlias = PathMatch | HeaderMatch | QueryMatch
+Condition: TypeAlias = PathMatch | HeaderMatch | QueryMatch | ClaimMatch
 
 _PLAIN = string.ascii_lowercase + string.digits + string.ascii_uppercase
 _BLANKS = " \t"
@@ -100,6 +100,12 @@ def query_state(name: str, required: Sequence[QueryMatch], excluded: Sequence[Qu
         return State(None)
     wanted, unwanted = ([string_pattern(each.pattern) for each in several] for several in (required, excluded))
     return _one(find(wanted, unwanted, _QUERIES))
+
+
+def claim_state(required: Sequence[ClaimMatch], excluded: Sequence[ClaimMatch]) -> State:
+    """Return the state of a claim: there is none, for nothing verifies tokens."""
+    serves = all(each.invert for each in required) and not any(each.invert for each in excluded)
+    return State(() if serves else None)
 
 
 def method_state(required: Sequence[HeaderMatch], excluded: Sequence[HeaderMatch]) -> State:

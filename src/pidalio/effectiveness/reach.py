@@ -148,6 +148,8 @@ def _in_words(parts: list[Part]) -> str:
         kind, own = part
         if kind == "path":
             return "its path (Envoy resolves `.` and `..`, and knows only ASCII, before it compares)"
+        if kind == "claim":
+            return f"its condition on claim {own}, for nothing verifies tokens"
         return {"header": f"its conditions on header {own}", "query": f"its condition on query parameter {own}"}[kind]
 
     return " or ".join(name(part) for part in parts)

@@ -17,6 +17,7 @@ from pidalio.effectiveness.fields import (
     Condition,
     State,
     authority_state,
+    claim_state,
     header_state,
     method_state,
     path_state,
@@ -25,7 +26,7 @@ from pidalio.effectiveness.fields import (
     written_path,
 )
 from pidalio.effectiveness.strings import Alphabet
-from pidalio.ir import HeaderMatch, MatchPlan, PathMatch
+from pidalio.ir import ClaimMatch, HeaderMatch, MatchPlan, PathMatch
 from pidalio.simulate.matching import header_matches, meets, path_matches, query_matches
 from pidalio.simulate.request import Request
 
@@ -35,7 +36,7 @@ _FEWEST_STEPS = 20
 """How long is searched for one route, all routes of a virtual host together, and one more after that."""
 
 Part: TypeAlias = tuple[str, str]
-"""What a condition asks about: `path`, `header` or `query`, and a name."""
+"""What a condition asks about: `path`, `header`, `query` or `claim`, and a name."""
 _PATH: Part = ("path", "")
 _METHOD: Part = ("header", ":method")
 _AUTHORITY: Part = ("header", ":authority")
@@ -77,7 +78,7 @@ class Answer(msgspec.Struct, frozen=True):
 def conditions(match: MatchPlan) -> tuple[Condition, ...]:
     """Return everything that a route asks of a request, the path first."""
     path: tuple[Condition, ...] = () if match.connect else (match.path,)
-    return (*path, *match.headers, *match.query)
+    return (*path, *match.headers, *match.query, *match.claims)
 
 
 def part_of(condition: Condition) -> Part:
@@ -87,6 +88,8 @@ def part_of(condition: Condition) -> Part:
     if isinstance(condition, HeaderMatch):
         name = condition.name.lower()
         return "header", ":authority" if name == "host" else name
+    if isinstance(condition, ClaimMatch):
+        return "claim", ".".join(condition.claim)
     return "query", condition.name
 
 
@@ -199,6 +202,8 @@ class Search:
             return path_state(*sides)
         if kind == "query":
             return query_state(name, *sides) if not self._connect else State(() if not required else None)
+        if kind == "claim":
+            return claim_state(*sides)
         if part == _AUTHORITY:
             authorities = self._space.authorities
             return authority_state(self._space.domains, authorities, *sides, ignore_port=self._space.door.ignore_port)
@@ -237,4 +242,6 @@ def _holds(condition: Condition, seen: Request) -> bool:
         return path_matches(condition, seen.bare_path)
     if isinstance(condition, HeaderMatch):
         return header_matches(condition, seen)
+    if isinstance(condition, ClaimMatch):
+        return condition.invert
     return query_matches(condition, seen)

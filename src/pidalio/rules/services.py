@@ -25,7 +25,7 @@ ServiceId: TypeAlias = tuple[str, str]
 @derived
 def service(world: Database, identity: ServiceId) -> Service | None:
     """Return the service `(hostname, namespace)`; ports of several declarations are united, the oldest first."""
-    rows = _declarations(world, identity)
+    rows = declarations(world, identity)
     if not rows:
         return None
     first = rows[0]
@@ -37,7 +37,8 @@ def service(world: Database, identity: ServiceId) -> Service | None:
     return msgspec.structs.replace(first, ports=tuple(united[number] for number in sorted(united)))
 
 
-def _declarations(world: Database, identity: ServiceId) -> list[Service]:
+def declarations(world: Database, identity: ServiceId) -> list[Service]:
+    """Return every declaration of a service, the one whose settings hold first."""
     keys = tables.SERVICES_BY_HOST.keys(world, identity[0])
     rows = [row for key in keys if key[1] == identity[1] and (row := tables.SERVICES.get(world, key))]
     return sorted(rows, key=_precedence) if len(rows) > 1 else rows

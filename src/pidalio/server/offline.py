@@ -13,6 +13,7 @@ import msgspec
 from pidalio.api.load import Loaded, load
 from pidalio.api.object import Object
 from pidalio.derive import Database
+from pidalio.effectiveness import Survey, implied_proxies, survey
 from pidalio.errors import NotFound, UsageError
 from pidalio.model import Interception, Labels, Proxy, Report, Workload, labels_of
 from pidalio.platforms.files.paths import read_paths
@@ -50,9 +51,13 @@ class OfflineMesh:
         return cls({unit: load(content, unit, default_namespace) for unit, content in read.units}, read.reports)
 
     def reports(self) -> tuple[Report, ...]:
-        """Return everything there is to tell, in order of place."""
+        """Return everything there is to tell about the objects by themselves, in order of place."""
         found = [report for item in self.catalog.objects() for report in reports_for(self.world, item)]
         return tuple(dict.fromkeys(self.catalog.locate((*self._reading, *self.catalog.reports(), *found))))
+
+    def survey(self) -> Survey:
+        """Return what every object does and does not do, for the proxies that the objects imply."""
+        return survey(self.world, implied_proxies(self.world), self.catalog.objects())
 
     def objects(self, kind: str | None = None) -> tuple[Object[Any], ...]:
         """Return the objects, by kind."""

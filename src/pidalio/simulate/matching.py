@@ -33,8 +33,10 @@ def meets(plan: MatchPlan, request: Request) -> bool:
         return False
     if not plan.connect and not path_matches(plan.path, request.bare_path):
         return False
-    return all(header_matches(each, request) for each in plan.headers) and all(
-        query_matches(each, request) for each in plan.query
+    return (
+        all(header_matches(each, request) for each in plan.headers)
+        and all(query_matches(each, request) for each in plan.query)
+        and all(each.invert for each in plan.claims)
     )
 
 

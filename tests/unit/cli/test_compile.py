@@ -127,6 +127,31 @@ def test_validate_tells_every_mistake_what_has_no_effect_yet_and_what_is_not_rea
 
 
 def test_validate_of_good_files_says_so(tmp_path):
+    (tmp_path / "mesh.yaml").write_text(
+        MESH.replace("nobody", "reviews").replace("sourceLabels: {tier: inner}", "uri: {exact: /x}")
+    )
+    done = pidalio("validate", "-f", "mesh.yaml", "--strict")
+    assert (done.exit_code, done.output) == (0, "3 objects, 0 errors, 0 warnings\n")
+
+
+def test_validate_says_what_has_no_effect_and_strict_refuses_it(tmp_path):
     (tmp_path / "mesh.yaml").write_text(MESH.replace("nobody", "reviews"))
     done = pidalio("validate", "-f", "mesh.yaml")
-    assert (done.exit_code, done.output) == (0, "3 objects, 0 errors, 0 warnings\n")
+    line = "mesh.yaml:17: ineffective: VirtualService default/reviews: spec.http[0].match[0]: no caller has labels tier=inner"
+    assert (done.exit_code, done.output) == (0, f"warning: {line}\n3 objects, 0 errors, 1 warnings\n")
+    assert pidalio("validate", "-f", "mesh.yaml", "--strict").exit_code == 1
+
+
+def test_validate_says_which_rule_wins(tmp_path):
+    later = (
+        MESH[MESH.index("apiVersion: networking") :]
+        .replace("name: reviews", "name: younger")
+        .replace("nobody", "reviews")
+    )
+    (tmp_path / "mesh.yaml").write_text(MESH.replace("nobody", "reviews") + "---\n" + later)
+    done = pidalio("validate", "-f", "mesh.yaml", "--strict")
+    assert done.exit_code == 1
+    assert "conflict-host: VirtualService default/younger: spec.hosts[0]: sidecars take host" in done.output
+    assert (
+        "from VirtualService default/reviews (mesh.yaml:11), which is as old, and its name comes first" in done.output
+    )

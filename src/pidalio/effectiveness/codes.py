@@ -1,0 +1,58 @@
+"""Every code that a finding can carry, with one sentence each; codes are stable, messages may change."""
+
+from pidalio.model import Code
+
+CODES: dict[str, Code] = {
+    "ineffective": Code(
+        "A rule, or a part of it, does nothing: it reaches no proxy, or no request can select it.",
+        "Remove it, put it before what shadows it, or mend what the message names.",
+    ),
+    "undecided": Code(
+        "Whether some request selects a route could not be told, because of a regex.",
+        "Nothing need be done; a literal (`exact`, `prefix`) in place of the regex can be told.",
+    ),
+    "redundant": Code(
+        "Without this route every request that selects it would get the same from a later one.",
+        "Remove it, or leave it where it says something to readers.",
+    ),
+    "zero-weight": Code(
+        "A destination has weight 0 beside others, so that it gets no request.",
+        "Nothing, if it is meant; else give it a weight.",
+    ),
+    "unused-subset": Code(
+        "No route leads to this subset.",
+        "Nothing, if a later rule will use it; else remove it.",
+    ),
+    "conflict-host": Code(
+        "Several VirtualServices are for one host; for sidecars the oldest has it alone.",
+        "Merge the rules, or let one delegate to the others.",
+    ),
+    "conflict-traffic-policy": Code(
+        "Several DestinationRules state a policy for one host; that of the oldest holds.",
+        "State the policy in one of them.",
+    ),
+    "conflict-subset": Code(
+        "A subset is defined twice for one host; the first definition holds.",
+        "Remove one of the definitions, or give it another name.",
+    ),
+    "conflict-destination-rule": Code(
+        "Of several DestinationRules for one host only those of one namespace hold.",
+        "Merge them, or move the rule to the namespace that is looked into first.",
+    ),
+    "conflict-sidecar": Code(
+        "Several Sidecars are for the same workloads; the oldest holds.",
+        "Keep one without selector in a namespace, and selectors that pick different workloads.",
+    ),
+    "conflict-port": Code(
+        "Servers of several Gateways cannot share one port; the oldest has it.",
+        "Give one of the servers another port, or the same protocol.",
+    ),
+    "conflict-service": Code(
+        "Several objects declare one service; the settings of one hold.",
+        "Keep one of the declarations.",
+    ),
+    "conflict-address": Code(
+        "Several services have one address; it stands for the oldest.",
+        "Give each service an address of its own.",
+    ),
+}

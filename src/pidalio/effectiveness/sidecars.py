@@ -1,0 +1,56 @@
+"""Which Sidecar holds for which workloads, and which holds for none."""
+
+from collections.abc import Iterator
+
+from pidalio.api.object import Object
+from pidalio.api.sidecar import Sidecar
+from pidalio.derive import Database
+from pidalio.effectiveness.facts import Alike, Facts
+from pidalio.effectiveness.finding import Finding
+from pidalio.model import ObjectRef, Origin, labels_of, selects
+from pidalio.rules import mesh
+from pidalio.rules.visibility import sidecar_for
+from pidalio.store import tables
+from pidalio.store.tables import Key
+
+
+def sidecar_findings(world: Database, facts: Facts, row: Object[Sidecar]) -> Iterator[Finding]:
+    """Yield what there is to say of a Sidecar that holds for no workload, or not for all that it asks for."""
+    key = (row.meta.namespace, row.meta.name)
+    selector = labels_of(row.spec.workload_selector.labels) if row.spec.workload_selector else ()
+    is_root = row.meta.namespace == mesh.root_namespace(world) and not selector
+    winners: dict[Key, None] = {}
+    for at, alike in enumerate(facts.alike):
+        if alike.is_gateway or not _asked_for(alike, row, is_root=is_root):
+            continue
+        if selector and not selects(selector, alike.proxy.labels):
+            continue
+        chosen = sidecar_for(world, alike.proxy.namespace, alike.proxy.labels)
+        if chosen == key:
+            facts.reached[row.ref].add(at)
+        elif chosen is not None:
+            winners[chosen] = None
+    rivals = [one for one in winners if one[0] == key[0] and bool(_selector(world, one)) == bool(selector)]
+    if rivals:
+        other = Origin(ObjectRef("Sidecar", *rivals[0]))
+        yield Finding("conflict-sidecar", row.ref, "", ("for its workloads ", other, " holds, which comes first"))
+    if row.ref in facts.reached:
+        return
+    if winners:
+        other = Origin(ObjectRef("Sidecar", *next(iter(winners))))
+        yield Finding("ineffective", row.ref, "", ("all workloads that it could be for have another: ", other))
+        return
+    if selector:
+        words = (f"its selector picks no workload of namespace {key[0]}",)
+        yield Finding("ineffective", row.ref, "workloadSelector", words)
+    else:
+        yield Finding("ineffective", row.ref, "", (f"no workload of namespace {key[0]} has a sidecar",))
+
+
+def _asked_for(alike: Alike, row: Object[Sidecar], *, is_root: bool) -> bool:
+    return is_root or alike.proxy.namespace == row.meta.namespace
+
+
+def _selector(world: Database, key: Key) -> object:
+    row = tables.SIDECARS.get(world, key)
+    return row.spec.workload_selector.labels if row and row.spec.workload_selector else ()

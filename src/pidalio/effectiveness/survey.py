@@ -1,0 +1,133 @@
+"""What every object does and does not do, for the proxies that there are: the front door of `effectiveness`.
+
+Nothing is kept from one survey to the next but the verdicts on equal virtual hosts; a survey costs as much as there is
+to look at, and is made when somebody asks.
+"""
+
+from collections import defaultdict
+from collections.abc import Generator, Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from pidalio.api.destination_rule import DestinationRule
+from pidalio.api.gateway import Gateway
+from pidalio.api.object import Object
+from pidalio.api.sidecar import Sidecar
+from pidalio.api.virtual_service import VirtualService
+from pidalio.derive import Database
+from pidalio.effectiveness.destination_rules import Lookups, destination_rule_findings
+from pidalio.effectiveness.facts import Facts, gather, group_alike
+from pidalio.effectiveness.finding import Finding, PlaceOf, told
+from pidalio.effectiveness.gateways import gateway_findings
+from pidalio.effectiveness.routes import route_findings
+from pidalio.effectiveness.services import Declared, service_findings, workload_entry_findings
+from pidalio.effectiveness.sidecars import sidecar_findings
+from pidalio.effectiveness.virtual_services import virtual_service_findings
+from pidalio.model import ObjectRef, Proxy, Report
+
+_JUDGED = frozenset(
+    {"VirtualService", "DestinationRule", "Gateway", "ServiceEntry", "Service", "Sidecar", "WorkloadEntry", "Ingress"}
+)
+
+
+class ObjectStatus(msgspec.Struct, frozen=True):
+    """What becomes of one object.
+
+    `compiled` says that the compiler reads it; `effective_on` counts the proxies for which it takes part in what they
+    hold, of `proxies` that were looked at, None for kinds that concern no proxy. `findings` say what of it does nothing
+    or competes.
+    """
+
+    compiled: bool
+    effective_on: int | None
+    proxies: int
+    findings: tuple[Finding, ...] = ()
+
+
+class Survey(msgspec.Struct, frozen=True):
+    """The findings about all objects, and on how many proxies each is effective."""
+
+    by_object: dict[ObjectRef, ObjectStatus]
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield every finding, object by object."""
+        for status in self.by_object.values():
+            yield from status.findings
+
+    def reports(self, place: PlaceOf) -> tuple[Report, ...]:
+        """Return every finding as a report."""
+        return tuple(told(finding, place) for finding in self.findings())
+
+    def status(self, ref: ObjectRef) -> ObjectStatus | None:
+        """Return the status of an object, None for one that was not there."""
+        return self.by_object.get(ref)
+
+
+def survey(world: Database, proxies: Iterable[Proxy], objects: Iterable[Object[Any]]) -> Survey:
+    """Return what all `objects`, which are live in `world`, do for `proxies`."""
+    steps = survey_steps(world, proxies, objects)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as ended:
+            found: Survey = ended.value
+            return found
+
+
+def survey_steps(
+    world: Database, proxies: Iterable[Proxy], objects: Iterable[Object[Any]]
+) -> Generator[None, None, Survey]:
+    """Make a survey a little at a time; its result is that of the generator."""
+    facts = Facts(group_alike(world, proxies))
+    yield
+    yield from gather(world, facts)
+    lookups, declared = Lookups(world, facts), Declared(world, facts)
+    yield
+    statuses: dict[ObjectRef, ObjectStatus] = {}
+    for item in objects:
+        findings = tuple(dict.fromkeys(_findings(world, facts, lookups, declared, item)))
+        judged = item.kind in _JUDGED
+        statuses[item.ref] = ObjectStatus(
+            compiled=judged or item.kind in _READ,
+            effective_on=facts.count(item.ref) if judged else None,
+            proxies=facts.total,
+            findings=findings,
+        )
+        if len(statuses) % _TOGETHER == 0:
+            yield
+    return Survey(statuses)
+
+
+_READ = frozenset({"MeshConfig", "Endpoints", "EndpointSlice", "Pod", "Deployment", "LocalWorkload", "Namespace"})
+"""Kinds that the compiler reads and that concern all proxies, or none by itself."""
+_TOGETHER = 64
+
+
+def _findings(
+    world: Database, facts: Facts, lookups: Lookups, declared: Declared, item: Object[Any]
+) -> Iterator[Finding]:
+    match item.spec:
+        case VirtualService():
+            yield from virtual_service_findings(world, facts, item)
+        case DestinationRule():
+            yield from destination_rule_findings(world, facts, lookups, item)
+        case Gateway():
+            yield from gateway_findings(world, facts, item)
+        case Sidecar():
+            yield from sidecar_findings(world, facts, item)
+        case _ if item.kind in ("Service", "ServiceEntry"):
+            yield from service_findings(world, declared, item.ref)
+        case _ if item.kind == "WorkloadEntry":
+            yield from workload_entry_findings(world, facts, declared, item.ref)
+        case _ if item.kind == "Ingress":
+            yield from _ingress_findings(facts, item.ref)
+
+
+def _ingress_findings(facts: Facts, ref: ObjectRef) -> Iterator[Finding]:
+    grouped: dict[str, list[Any]] = defaultdict(list)
+    for origin, seen in facts.routes.items():
+        if origin.object == ref:
+            grouped[origin.path] += seen
+    for path, seen in grouped.items():
+        yield from route_findings(ref, path, seen)

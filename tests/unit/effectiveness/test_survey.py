@@ -1,0 +1,348 @@
+"""What objects do not do, and why: small meshes, each with what is to be told of it."""
+
+import pytest
+from tests.unit.rules.world import document, entry, mesh, rule, service, to
+
+from pidalio.effectiveness import ObjectStatus, Survey
+from pidalio.model import ObjectRef
+
+MATCH = "[{{match: [{0}], route: [{{destination: {{host: a}}}}]}}, {{route: [{{destination: {{host: b}}}}]}}]"
+EDGE = document(
+    "Gateway",
+    "edge",
+    "{selector: {app: edge}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*.test']}]}",
+)
+SERVICES = (service("a"), service("b"))
+
+
+def told(*documents: str) -> list[str]:
+    """Return `code object path: message` of every finding, but for subsets that nobody uses."""
+    found = mesh(*documents)
+    lines = [each for each in found.survey().reports(found.catalog.place) if each.code != "unused-subset"]
+    return [f"{one.code} {one.object} {one.path}: {one.message}" for one in lines]
+
+
+def surveyed(*documents: str) -> Survey:
+    return mesh(*documents).survey()
+
+
+def status(found: Survey, kind: str, name: str, namespace: str = "default") -> ObjectStatus:
+    one = found.status(ObjectRef(kind, namespace, name))
+    assert one is not None
+    return one
+
+
+@pytest.mark.parametrize(
+    ("documents", "expected"),
+    [
+        pytest.param([rule("a", "a")], [], id="nothing to tell"),
+        pytest.param(
+            [rule("a", "a", MATCH.format("{uri: {prefix: /x}}, {uri: {exact: /x/y}}"))],
+            ["spec.http[0].match[1]: shadowed by VirtualService default/a http[0].match[0] (mesh.yaml:"],
+            id="shadowed by the entry before",
+        ),
+        pytest.param(
+            [rule("a", "a", "[{route: [{destination: {host: a}}]}, {route: [{destination: {host: b}}]}]")],
+            ["spec.http[1]: shadowed by VirtualService default/a http[0] (mesh.yaml:"],
+            id="after a catch-all",
+        ),
+        pytest.param(
+            [rule("a", "a", MATCH.format("{headers: {x: {exact: a}}, withoutHeaders: {x: {}}}"))],
+            ["spec.http[0].match[0]: no request meets its conditions on header x"],
+            id="against itself",
+        ),
+        pytest.param(
+            [rule("a", "a", MATCH.format("{port: 9999, uri: {exact: /x}}"))],
+            ["spec.http[0].match[0]: no listener has port 9999 for its hosts: they are reached on 80"],
+            id="a port that nobody has",
+        ),
+        pytest.param(
+            [rule("a", "a", MATCH.format("{gateways: [edge], uri: {exact: /x}}")), EDGE],
+            ["spec.http[0].match[0]: the rule is in effect at mesh, and none of them is among the gateways"],
+            id="a gateway that it does not hang on",
+        ),
+        pytest.param(
+            [rule("a", "a", rest="exportTo: [nowhere]")],
+            [": it reaches no proxy: exportTo nowhere reaches no namespace that has a sidecar"],
+            id="exported to nobody",
+        ),
+        pytest.param(
+            [
+                rule("a", "a", created="2020-01-01T00:00:00Z"),
+                rule("z", "a", "[{route: [{destination: {host: b}}]}]", created="2021-01-01T00:00:00Z"),
+            ],
+            [
+                (
+                    "conflict-host VirtualService default/z spec.hosts[0]: sidecars take host a.default.svc.cluster.local"
+                    " from VirtualService default/a (mesh.yaml:"
+                ),
+                "it reaches no proxy: for host a.default.svc.cluster.local it is overridden by VirtualService default/a",
+            ],
+            id="the older rule has the host",
+        ),
+        pytest.param(
+            [rule("a", "a", "[{match: [{uri: {exact: /x}}], route: &r [{destination: {host: a}}]}, {route: *r}]")],
+            [
+                "redundant VirtualService default/a spec.http[0].match[0]: without it its requests would get just the same"
+            ],
+            id="the same as the next",
+        ),
+        pytest.param(
+            [
+                rule(
+                    "a",
+                    "a",
+                    "[{route: [{destination: {host: a}, weight: 100}, {destination: {host: b}, weight: 0}]}]",
+                )
+            ],
+            ["zero-weight VirtualService default/a spec.http[0].route[1]: weight 0"],
+            id="weight 0 among several",
+        ),
+        pytest.param(
+            [rule("a", "a", MATCH.format("{uri: {regex: '/v[0-9]+'}}, {uri: {regex: '/v[0-9]{1,9}'}}"))],
+            ["undecided VirtualService default/a spec.http[0].match[1]: a regex"],
+            id="a regex that nobody can tell",
+        ),
+    ],
+)
+def test_virtual_services(documents, expected):
+    found = told(*SERVICES, *documents)
+    assert len(found) == len(expected), found
+    for line, part in zip(found, expected, strict=True):
+        assert part in line
+
+
+@pytest.mark.parametrize(
+    ("documents", "expected"),
+    [
+        pytest.param([EDGE, rule("x", "x.test", to("a"), rest="gateways: [edge]")], [], id="good"),
+        pytest.param(
+            [EDGE, rule("x", "x.example", to("a"), rest="gateways: [edge]")],
+            [": it reaches no proxy: no server has any of its hosts (x.example) for namespace default at Gateway"],
+            id="no server has its host",
+        ),
+        pytest.param(
+            [EDGE, rule("x", "x.test", to("a"), rest="gateways: [edge], exportTo: [other]")],
+            [": it reaches no proxy: exportTo other does not reach the proxies of Gateway default/edge"],
+            id="not exported to the gateway",
+        ),
+        pytest.param(
+            [EDGE, rule("x", "x.test", to("a"), rest="gateways: [nowhere]")],
+            [": it reaches no proxy: there is no Gateway default/nowhere"],
+            id="no such gateway",
+        ),
+        pytest.param(
+            [
+                EDGE,
+                EDGE.replace("name: edge,", "name: later, creationTimestamp: '2024-01-01T00:00:00Z',").replace(
+                    "protocol: HTTP", "protocol: TCP"
+                ),
+            ],
+            [
+                "conflict-port Gateway default/later spec.servers[0]: its port belongs to Gateway default/edge servers[0]",
+                "ineffective Gateway default/later spec.servers[0]: its port belongs to Gateway default/edge servers[0]",
+            ],
+            id="two cannot share a port",
+        ),
+        pytest.param(
+            [
+                EDGE.replace("hosts: [", "tls: {httpsRedirect: true}, hosts: ["),
+                rule("x", "x.test", to("a"), rest="gateways: [edge]"),
+            ],
+            ["spec.http[0]: every request is redirected to https before a route is looked for"],
+            id="only redirects",
+        ),
+    ],
+)
+def test_gateways(documents, expected):
+    found = told(*SERVICES, *documents)
+    assert len(found) == len(expected), found
+    for line, part in zip(found, expected, strict=True):
+        assert part in line
+
+
+SUBSETS = "subsets: [{name: v1, labels: {version: v1}}]"
+POLICY = "trafficPolicy: {loadBalancer: {simple: RANDOM}}"
+
+
+@pytest.mark.parametrize(
+    ("documents", "expected"),
+    [
+        pytest.param([document("DestinationRule", "a", f"{{host: a, {POLICY}, {SUBSETS}}}")], [], id="good"),
+        pytest.param(
+            [
+                document("DestinationRule", "a", f"{{host: a, {POLICY}}}"),
+                document("DestinationRule", "b", f"{{host: a, {POLICY}, {SUBSETS}}}"),
+            ],
+            ["conflict-traffic-policy DestinationRule default/b spec.trafficPolicy: the policy of DestinationRule"],
+            id="two policies",
+        ),
+        pytest.param(
+            [
+                document("DestinationRule", "a", f"{{host: a, {SUBSETS}}}"),
+                document("DestinationRule", "b", f"{{host: a, {SUBSETS}}}"),
+            ],
+            [
+                "conflict-subset DestinationRule default/b spec.subsets[0]: subset v1 is that of DestinationRule default/a"
+            ],
+            id="a subset defined twice",
+        ),
+        pytest.param(
+            [
+                document("DestinationRule", "a", f"{{host: '*.default.svc.cluster.local', {POLICY}}}"),
+                document("DestinationRule", "b", f"{{host: a, {POLICY}}}"),
+                document("DestinationRule", "c", f"{{host: b, {POLICY}}}"),
+            ],
+            [
+                "conflict-destination-rule DestinationRule default/a spec.host: every client takes DestinationRule",
+                "ineffective DestinationRule default/a spec.host: for *.default.svc.cluster.local it is overridden by",
+            ],
+            id="wider than all others",
+        ),
+        pytest.param(
+            [document("DestinationRule", "a", f"{{host: a.default.svc.cluster.local, {POLICY}}}", "elsewhere")],
+            [],
+            id="for clients of its own namespace",
+        ),
+        pytest.param(
+            [
+                document(
+                    "DestinationRule",
+                    "a",
+                    f"{{host: a.default.svc.cluster.local, {POLICY}, exportTo: [nowhere]}}",
+                    "istio-system",
+                )
+            ],
+            ["ineffective DestinationRule istio-system/a spec.host: no client of a.default.svc.cluster.local looks"],
+            id="exported to nobody",
+        ),
+    ],
+)
+def test_destination_rules(documents, expected):
+    found = told(*SERVICES, *documents)
+    assert len(found) == len(expected), found
+    for line, part in zip(found, expected, strict=True):
+        assert part in line
+
+
+POD = "status: {podIP: 10.1.1.1}\n"
+
+
+def pod(name: str, namespace: str = "default", **labels: str) -> str:
+    text = ", ".join(f"{key}: {value}" for key, value in labels.items())
+    return document("Pod", name, POD, namespace, more=f"labels: {{{text}}}")
+
+
+@pytest.mark.parametrize(
+    ("documents", "expected"),
+    [
+        pytest.param([document("Sidecar", "s", "{egress: [{hosts: ['./*']}]}")], [], id="good"),
+        pytest.param(
+            [
+                document("Sidecar", "s", "{egress: [{hosts: ['./*']}]}"),
+                document("Sidecar", "t", "{egress: [{hosts: ['*/*']}]}"),
+            ],
+            [
+                "conflict-sidecar Sidecar default/t : for its workloads Sidecar default/s",
+                "ineffective Sidecar default/t : all workloads that it could be for have another: Sidecar default/s",
+            ],
+            id="two without selector",
+        ),
+        pytest.param(
+            [
+                (
+                    "apiVersion: pidalio.dev/v1\nkind: LocalWorkload\nmetadata: {name: a-v1}\n"
+                    "spec: {labels: {app: a}, command: [sleep, '9'], ports: [{name: http, port: 80}]}\n"
+                ),
+                document("Sidecar", "s", "{workloadSelector: {labels: {app: nobody}}, egress: [{hosts: ['./*']}]}"),
+            ],
+            [
+                "ineffective Sidecar default/s spec.workloadSelector: its selector picks no workload of namespace default"
+            ],
+            id="a selector that picks nobody",
+        ),
+        pytest.param(
+            [entry("e", "e.test", "default", "exportTo: [nowhere]")],
+            ["ineffective ServiceEntry default/e spec.hosts[0]: no proxy sees e.test: its exportTo is nowhere"],
+            id="a service that nobody sees",
+        ),
+        pytest.param(
+            [entry("e", "e.test"), entry("f", "e.test")],
+            ["conflict-service ServiceEntry default/f spec.hosts[0]: e.test is declared by ServiceEntry default/e"],
+            id="a service declared twice",
+        ),
+        pytest.param(
+            [entry("e", "e.test", rest="addresses: [240.0.0.1]"), entry("f", "f.test", rest="addresses: [240.0.0.1]")],
+            ["conflict-address ServiceEntry default/f spec.hosts[0]: address 240.0.0.1 stands for e.test"],
+            id="one address twice",
+        ),
+        pytest.param(
+            [document("WorkloadEntry", "w", "{address: 10.1.1.1, labels: {app: nobody}}")],
+            ["ineffective WorkloadEntry default/w spec.labels: no service of namespace default selects its labels"],
+            id="an instance of nothing",
+        ),
+        pytest.param(
+            [
+                document("WorkloadEntry", "w", "{address: 10.1.1.1, labels: {app: e}}"),
+                entry("e", "e.test", rest="workloadSelector: {labels: {app: e}}"),
+            ],
+            [],
+            id="an instance of a service",
+        ),
+    ],
+)
+def test_others(documents, expected):
+    found = told(*SERVICES, *documents)
+    assert len(found) == len(expected), found
+    for line, part in zip(found, expected, strict=True):
+        assert part in line
+
+
+def test_status_counts_proxies():
+    found = surveyed(
+        *SERVICES,
+        EDGE,
+        rule("x", "x.test", to("a"), rest="gateways: [edge]"),
+        rule("a", "a", MATCH.format("{sourceNamespace: other, uri: {exact: /x}}"), rest="exportTo: ['.', other]"),
+        pod("p1", "default", app="x"),
+        pod("p2", "default", app="x"),
+        pod("p3", "other", app="y"),
+        pod("p4", "third", app="y"),
+    )
+    assert status(found, "VirtualService", "x").effective_on == 2  # the gateway, in its own namespace and in the root's
+    one = status(found, "VirtualService", "a")
+    assert one.compiled
+    assert one.effective_on == one.proxies - 3  # not the gateways, nor the caller of the third namespace
+    assert status(found, "Service", "a").effective_on == one.proxies
+    assert status(found, "Pod", "p1").effective_on is None
+
+
+LEADS = "route: [{destination: {host: a}}]"
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        pytest.param(f"tcp: [{{match: [{{port: 9000}}], {LEADS}}}]", [], id="good"),
+        pytest.param(
+            f"tcp: [{{match: [{{port: 9001}}], {LEADS}}}, {{{LEADS}}}]",
+            ["ineffective VirtualService default/t spec.tcp[0]: its port, gateways or source hold for no caller"],
+            id="a port that nobody has",
+        ),
+        pytest.param(
+            f"tcp: [{{{LEADS}}}, {{{LEADS}}}]",
+            ["ineffective VirtualService default/t spec.tcp[1]: shadowed by VirtualService default/t tcp[0]"],
+            id="after one that takes all",
+        ),
+        pytest.param(
+            f"tls: [{{match: [{{sniHosts: [t.default.svc.cluster.local]}}], {LEADS}}}], tcp: [{{{LEADS}}}]",
+            ["ineffective VirtualService default/t spec.tls[0]: its hosts have no port that takes such connections"],
+            id="tls rules for a port without",
+        ),
+    ],
+)
+def test_rules_for_connections(spec, expected):
+    found = told(*SERVICES, service("t", ports="9000/tcp"), document("VirtualService", "t", f"{{hosts: [t], {spec}}}"))
+    assert len(found) == len(expected), found
+    for line, part in zip(found, expected, strict=True):
+        assert part in line
