@@ -342,7 +342,11 @@ LEADS = "route: [{destination: {host: a}}]"
     ],
 )
 def test_rules_for_connections(spec, expected):
-    found = told(*SERVICES, service("t", ports="9000/tcp"), document("VirtualService", "t", f"{{hosts: [t], {spec}}}"))
+    found = told(
+        *SERVICES,
+        service("t", ports="9000/tcp"),
+        document("VirtualService", "t", f"{{hosts: [t.default.svc.cluster.local], {spec}}}"),
+    )
     assert len(found) == len(expected), found
     for line, part in zip(found, expected, strict=True):
         assert part in line
