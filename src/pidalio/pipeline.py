@@ -31,6 +31,7 @@ from pidalio.rules.clusters import Assignment, ClusterKey
 from pidalio.rules.gateway_ports import GatewayPort
 from pidalio.rules.gateways import GatewayHostKey
 from pidalio.rules.inbound import InboundPort
+from pidalio.rules.listener_settings import settled
 from pidalio.rules.virtual_hosts import VirtualHostKey
 from pidalio.rules.visibility import OutboundPolicy, Scope, outbound_policy, scope_of
 
@@ -214,11 +215,12 @@ def plan_of(world: Database, key: ResourceKey) -> Plan | None:
         case GatewayPort():
             return gateways.gateway_table(key)
         case OutboundListener(proxy, allows_any):
-            return outbound_listener(proxy, allows_any=allows_any)
+            return settled(world, proxy, outbound_listener(proxy, allows_any=allows_any))
         case GatewayListener(proxy, port):
-            return gateways.gateway_listener(world, proxy, port)
+            opened = gateways.gateway_listener(world, proxy, port)
+            return settled(world, proxy, opened) if opened else None
         case InboundListener(proxy, own):
-            return inbound_listeners.inbound_listener(world, proxy, own)
+            return settled(world, proxy, inbound_listeners.inbound_listener(world, proxy, own))
         case InboundCluster(proxy, own):
             return inbound_listeners.inbound_cluster(world, proxy, own)
         case Placeholder():

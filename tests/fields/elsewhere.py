@@ -7,7 +7,17 @@ field is refused.
 _PROBE = "tests/unit/agent/test_probe.py::"
 _HASHING = "tests/unit/rules/test_hashing.py::"
 _WORKLOAD = "tests/unit/agent/test_workload.py::"
-ELSEWHERE: dict[str, str] = {
+_SETTINGS = "tests/unit/rules/test_listener_settings.py::"
+_CLIENT_CERT = {
+    f"MeshConfig defaultConfig.{field}={value}": f"{_SETTINGS}test_what_becomes_of_callers_certificates[{direction}-{value}]"
+    for field, direction in (
+        ("gatewayTopology.forwardClientCertDetails", "gateway-"),
+        ("proxyHeaders.forwardedClientCert", "inbound-"),
+    )
+    for value in ("SANITIZE", "FORWARD_ONLY", "APPEND_FORWARD", "SANITIZE_SET")
+}
+ELSEWHERE: dict[str, str] = _CLIENT_CERT | {
+    "MeshConfig defaultConfig.proxyHeaders.server.disabled": f"{_SETTINGS}test_headers_and_limits[no server]",
     "DestinationRule trafficPolicy.loadBalancer.consistentHash.useSourceIp": f"{_HASHING}test_source_address[host]",
     "DestinationRule trafficPolicy.portLevelSettings[].loadBalancer.consistentHash.useSourceIp": f"{_HASHING}test_source_address[port]",
     "DestinationRule subsets[].trafficPolicy.loadBalancer.consistentHash.useSourceIp": f"{_HASHING}test_source_address[subset]",

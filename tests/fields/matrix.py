@@ -44,8 +44,9 @@ def statuses() -> Iterator[Row]:
     for kind in KINDS:
         for pattern, item in patterns(kind):
             field = f"{kind} {pattern}"
-            waits = any(True for _ in not_yet_effective(item))
-            yield Row(REFUSES if field in REFUSED else WAITS if waits else WORKS, kind, pattern, "")
+            codes = {one.code for one in not_yet_effective(item)}
+            refuses = field in REFUSED or codes == {"refused-field"}
+            yield Row(REFUSES if refuses else WAITS if codes else WORKS, kind, pattern, "")
 
 
 def proved_by(row: Row, name: str) -> bool:

@@ -58,7 +58,7 @@ class Call:
 class Case:
     """One world of YAML, with `$PORT` for the echo server's port, seen from one proxy.
 
-    A sidecar is called as an HTTP proxy; a gateway on the port of each call's URL.
+    A sidecar is called as an HTTP proxy; a gateway, and a sidecar with `inbound`, on the port of each call's URL.
     """
 
     id: str
@@ -67,6 +67,7 @@ class Case:
     calls: tuple[Call, ...]
     proxy: str = SIDECAR
     labels: tuple[tuple[str, str], ...] = ()
+    inbound: bool = False
 
 
 def get(url: str, **expected: object) -> Call:

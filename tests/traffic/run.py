@@ -41,7 +41,8 @@ def mesh_of(case: Case, port: int) -> OfflineMesh:
 
 def plans_of(case: Case, mesh: OfflineMesh) -> ProxyPlans:
     """Return what the proxy of `case` runs on in `mesh`."""
-    return plans_for(mesh.world, mesh.proxy(case.proxy, case.labels or None))
+    outbound = "" if case.inbound else "127.0.0.1:15001"
+    return plans_for(mesh.world, mesh.proxy(case.proxy, case.labels or None, outbound))
 
 
 def foretold(plans: ProxyPlans, call: Call, port: int) -> list[str]:

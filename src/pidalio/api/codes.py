@@ -224,6 +224,10 @@ CODES: dict[str, Code] = {
         "Consistent hashing has none, or more than one, kind of key, or an impossible table.",
         "Name one key; the size of a Maglev table is a prime.",
     ),
+    "bad-log-format": Code(
+        "The format of access logs does not fit their encoding.",
+        "With `accessLogEncoding: JSON` write a JSON object of names and commands, else a line of text.",
+    ),
     "bad-locality": Code(
         "Locality settings contradict each other, or a locality is malformed.",
         "Follow the message; localities are `region/zone/subzone`.",

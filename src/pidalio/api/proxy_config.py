@@ -24,12 +24,115 @@ class ForwardClientCertDetails(enum.Enum):
     ALWAYS_FORWARD_ONLY = "ALWAYS_FORWARD_ONLY"
 
 
+class MetadataExchangeMode(enum.Enum):
+    """When Istio's headers about the peer are sent."""
+
+    UNDEFINED = "UNDEFINED"
+    IN_MESH = "IN_MESH"
+
+
+class ConnectionProfile(enum.Enum):
+    """Which defaults connection settings have."""
+
+    SIDECAR = "SIDECAR"
+    EDGE = "EDGE"
+
+
+class HeadersWithUnderscores(enum.Enum):
+    """What becomes of requests that have a header name with an underscore."""
+
+    ALLOW = "ALLOW"
+    REJECT_REQUEST = "REJECT_REQUEST"
+    DROP_HEADER = "DROP_HEADER"
+
+
+class EscapedSlashesAction(enum.Enum):
+    """What becomes of `%2F` and `%5C` in paths."""
+
+    KEEP_UNCHANGED = "KEEP_UNCHANGED"
+    REJECT_REQUEST = "REJECT_REQUEST"
+    UNESCAPE_AND_REDIRECT = "UNESCAPE_AND_REDIRECT"
+    UNESCAPE_AND_FORWARD = "UNESCAPE_AND_FORWARD"
+
+
+class ProxyProtocolConfiguration(Message, frozen=True):
+    """The PROXY protocol before every connection; a header is required."""
+
+
 class Topology(Message, frozen=True):
     """What stands before a gateway."""
 
     num_trusted_proxies: int = 0
     forward_client_cert_details: ForwardClientCertDetails = ForwardClientCertDetails.UNDEFINED
-    proxy_protocol: JsonText | None = None
+    proxy_protocol: ProxyProtocolConfiguration | None = None
+
+
+class ClientCertDetails(Message, frozen=True):
+    """What is told of the caller's certificate."""
+
+    subject: bool | None = None
+    cert: bool | None = None
+    chain: bool | None = None
+    dns: bool | None = None
+    uri: bool | None = None
+
+
+class DisabledHeader(Message, frozen=True):
+    """A header that is there unless `disabled`."""
+
+    disabled: bool | None = None
+
+
+class EnabledHeader(Message, frozen=True):
+    """A header that is absent unless `enabled`."""
+
+    enabled: bool | None = None
+
+
+class ServerHeader(Message, frozen=True):
+    """The response header `server`: `value` in place of `istio-envoy`; `disabled` passes the application's own."""
+
+    disabled: bool | None = None
+    value: str = ""
+
+
+class MetadataExchangeHeaders(Message, frozen=True):
+    """Istio's headers about the peer."""
+
+    mode: MetadataExchangeMode = MetadataExchangeMode.UNDEFINED
+
+
+class ProxyHeaders(Message, frozen=True):
+    """Which headers proxies add; None means Istio's default."""
+
+    forwarded_client_cert: ForwardClientCertDetails = ForwardClientCertDetails.UNDEFINED
+    set_current_client_cert_details: ClientCertDetails | None = None
+    request_id: DisabledHeader | None = None
+    server: ServerHeader | None = None
+    attempt_count: DisabledHeader | None = None
+    envoy_debug_headers: DisabledHeader | None = None
+    metadata_exchange_headers: MetadataExchangeHeaders | None = None
+    preserve_http1_header_case: bool | None = None
+    x_forwarded_host: EnabledHeader | None = None
+    x_forwarded_port: EnabledHeader | None = None
+
+
+class ConnectionSettings(Message, frozen=True):
+    """How callers' connections are treated; None means what the profile says."""
+
+    profile: ConnectionProfile = ConnectionProfile.SIDECAR
+    listener_per_connection_buffer_limit_bytes: int | None = None
+    cluster_per_connection_buffer_limit_bytes: int | None = None
+    http_idle_timeout: Milliseconds | None = None
+    http_request_timeout: Milliseconds | None = None
+    http_stream_idle_timeout: Milliseconds | None = None
+    http_request_headers_timeout: Milliseconds | None = None
+    http_max_concurrent_streams: int | None = None
+    http2_initial_stream_window_size: int | None = None
+    http2_initial_connection_window_size: int | None = None
+    http_headers_with_underscores_action: HeadersWithUnderscores | None = None
+    http_merge_slashes: bool | None = None
+    http_path_with_escaped_slashes_action: EscapedSlashesAction | None = None
 
 
 class ProxyStatsMatcher(Message, frozen=True):
@@ -62,8 +165,8 @@ class ProxyConfig(Message, frozen=True):
     file_flush_interval: Milliseconds | None = None
     file_flush_min_size_kb: int | None = None
     gateway_topology: Topology | None = None
-    proxy_headers: JsonText | None = None
-    connection_settings: JsonText | None = None
+    proxy_headers: ProxyHeaders | None = None
+    connection_settings: ConnectionSettings | None = None
     statsd_udp_address: str = ""
     proxy_bootstrap_template_path: str = ""
     tracing: JsonText | None = None

@@ -9,10 +9,20 @@ import re
 
 import msgspec
 
-from pidalio.ir import Direction, HttpPlan, ListenerPlan, RouteTablePlan, VirtualHostPlan, one_chain
-from pidalio.simulate.incoming import GENERATED, Arrival, arrive
+from pidalio.ir import (
+    Direction,
+    HttpPlan,
+    ListenerPlan,
+    ListenerSettings,
+    RouteTablePlan,
+    VirtualHostPlan,
+    one_chain,
+)
+from pidalio.simulate.incoming import Arrival, arrive
+from pidalio.simulate.incoming_headers import GENERATED
 from pidalio.simulate.request import Request, joined_values
 
+_DEFAULTS = ListenerSettings()
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
 _FRAMING = {"content-length": "0", "transfer-encoding": "chunked"}
 """Headers whose value the bytes of the request decide, each with one that it may have."""
@@ -29,17 +39,24 @@ class Door(msgspec.Struct, frozen=True, gc=False):
 
     direction: Direction
     http: HttpPlan
+    settings: ListenerSettings = ListenerSettings()
     ignore_port: bool = False
     rivals: tuple[str, ...] = ()
 
     def arrived(self, request: Request) -> Request | None:
         """Return the request as routes see it, None for one that is refused before."""
-        listener = ListenerPlan("", "127.0.0.1", 1, self.direction, one_chain(self.http))
+        listener = ListenerPlan("", "127.0.0.1", 1, self.direction, one_chain(self.http), settings=self.settings)
         arrival = arrive(listener, self.http, request)
         return arrival.request if isinstance(arrival, Arrival) else None
 
 
-def door(direction: Direction, http: HttpPlan, host: VirtualHostPlan, table: RouteTablePlan) -> Door:
+def door(
+    direction: Direction,
+    http: HttpPlan,
+    host: VirtualHostPlan,
+    table: RouteTablePlan,
+    settings: ListenerSettings = _DEFAULTS,
+) -> Door:
     """Return the door of a virtual host: equal for all listeners that show it the same requests.
 
     Of the other virtual hosts of `table` only the domains that can take requests from it are kept.
@@ -48,7 +65,8 @@ def door(direction: Direction, http: HttpPlan, host: VirtualHostPlan, table: Rou
     wild = [one.lower() for one in host.domains if "*" in one]
     others = (domain for other in table.virtual_hosts if wild and other.name != host.name for domain in other.domains)
     near = {one.lower() for one in others if any(_overlaps(one.lower(), wide) for wide in wild)}
-    return Door(direction, plain, table.ignore_port, tuple(sorted(near)))
+    shared = msgspec.structs.replace(settings, access_log=None, buffer_limit=None)
+    return Door(direction, plain, shared, table.ignore_port, tuple(sorted(near)))
 
 
 def _overlaps(one: str, wide: str) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import PurePath
 
 from pidalio.envoy import messages as pb
 from pidalio.envoy.protos import pack
+from pidalio.ir import AccessLogPlan
 
 FIELDS = {
     "start_time": "%START_TIME%",
@@ -39,7 +41,20 @@ def json_access_log(path: str) -> pb.AccessLog:
     """Return a log that appends one JSON object a request to the file at `path`, which is named after the proxy."""
     named = {"proxy": PurePath(path).stem, **FIELDS}
     fields = {name: pb.Value(string_value=command) for name, command in named.items()}
-    log_format = pb.SubstitutionFormatString(json_format=pb.Struct(fields=fields), omit_empty_values=True)
+    return _file(path, pb.SubstitutionFormatString(json_format=pb.Struct(fields=fields), omit_empty_values=True))
+
+
+def access_log(plan: AccessLogPlan) -> pb.AccessLog:
+    """Return the log that users ask for."""
+    log_format = pb.SubstitutionFormatString()
+    if plan.fields:
+        log_format.json_format.update(json.loads(plan.fields))
+    else:
+        log_format.text_format_source.inline_string = plan.text
+    return _file(plan.path, log_format)
+
+
+def _file(path: str, log_format: pb.SubstitutionFormatString) -> pb.AccessLog:
     return pb.AccessLog(
         name="envoy.access_loggers.file",
         typed_config=pack(pb.FileAccessLog(path=path, log_format=log_format)),

@@ -9,17 +9,25 @@ from __future__ import annotations
 from google.protobuf.message import Message
 
 from pidalio.envoy import messages as pb
-from pidalio.envoy.access_log import json_access_log
-from pidalio.envoy.filters.http import chain
+from pidalio.envoy.access_log import access_log, json_access_log
+from pidalio.envoy.http_connection_manager import http_connection_manager
 from pidalio.envoy.metadata import write_origin
 from pidalio.envoy.protos import pack
-from pidalio.envoy.route import route_configuration
-from pidalio.envoy.values import address, ads, cidr, duration
-from pidalio.ir import ChainMatch, Direction, FilterChainPlan, HttpPlan, Inspector, ListenerPlan, TcpPlan
+from pidalio.envoy.values import address, cidr, duration
+from pidalio.ir import (
+    ChainMatch,
+    Direction,
+    FilterChainPlan,
+    HttpPlan,
+    Inspector,
+    ListenerPlan,
+    ListenerSettings,
+    TcpPlan,
+)
 
 _HTTP = "envoy.filters.network.http_connection_manager"
 _TCP = "envoy.filters.network.tcp_proxy"
-_LOOPBACK = ("127.0.0.0/8", "::1/128")
+_DEFAULTS = ListenerSettings()
 
 
 def listener(plan: ListenerPlan) -> pb.Listener:
@@ -27,13 +35,13 @@ def listener(plan: ListenerPlan) -> pb.Listener:
     message = pb.Listener(
         name=plan.name,
         address=address(plan.address, plan.port),
-        filter_chains=[_chain(each, plan.direction) for each in plan.chains],
+        filter_chains=[_chain(each, plan) for each in plan.chains],
         listener_filters=[_inspector(each) for each in plan.inspectors],
         traffic_direction=_traffic_direction(plan.direction),
         enable_reuse_port=pb.BoolValue(value=False),
     )
     if plan.default is not None:
-        message.default_filter_chain.CopyFrom(_chain(plan.default, plan.direction))
+        message.default_filter_chain.CopyFrom(_chain(plan.default, plan))
     if not plan.bind:
         message.bind_to_port.value = False
     if plan.hands_off:
@@ -41,12 +49,14 @@ def listener(plan: ListenerPlan) -> pb.Listener:
     if plan.inspectors:
         message.listener_filters_timeout.CopyFrom(duration(plan.inspection_timeout))
         message.continue_on_listener_filters_timeout = True
+    if plan.settings.buffer_limit is not None:
+        message.per_connection_buffer_limit_bytes.value = plan.settings.buffer_limit
     write_origin(message.metadata, plan.origin)
     return message
 
 
-def _chain(plan: FilterChainPlan, direction: Direction) -> pb.FilterChain:
-    message = pb.FilterChain(name=plan.name, filters=[_network_filter(plan.filter, direction)])
+def _chain(plan: FilterChainPlan, listener: ListenerPlan) -> pb.FilterChain:
+    message = pb.FilterChain(name=plan.name, filters=[_network_filter(plan.filter, listener)])
     if plan.match != ChainMatch():
         message.filter_chain_match.CopyFrom(_chain_match(plan.match))
     write_origin(message.metadata, plan.origin)
@@ -84,54 +94,14 @@ def _traffic_direction(direction: Direction) -> int:
     return pb.TrafficDirection.INBOUND if direction is Direction.INBOUND else pb.TrafficDirection.OUTBOUND
 
 
-def _network_filter(plan: HttpPlan | TcpPlan, direction: Direction) -> pb.Filter:
+def _network_filter(plan: HttpPlan | TcpPlan, listener: ListenerPlan) -> pb.Filter:
     if isinstance(plan, HttpPlan):
-        return pb.Filter(name=_HTTP, typed_config=pack(http_connection_manager(plan, direction)))
-    return pb.Filter(name=_TCP, typed_config=pack(tcp_proxy(plan)))
+        manager = http_connection_manager(plan, listener.direction, listener.settings)
+        return pb.Filter(name=_HTTP, typed_config=pack(manager))
+    return pb.Filter(name=_TCP, typed_config=pack(tcp_proxy(plan, listener.settings)))
 
 
-def http_connection_manager(plan: HttpPlan, direction: Direction) -> pb.HttpConnectionManager:
-    """Return the manager with Istio's settings: normalised paths, WebSocket, no idle timeout of streams."""
-    manager = pb.HttpConnectionManager(
-        stat_prefix=plan.stat_prefix,
-        http_filters=chain(plan),
-        normalize_path=pb.BoolValue(value=True),
-        stream_idle_timeout=pb.Duration(),
-        use_remote_address=pb.BoolValue(value=plan.use_remote_address),
-        upgrade_configs=[pb.HttpConnectionManager.UpgradeConfig(upgrade_type="websocket")],
-    )
-    _set_routes(manager, plan)
-    if plan.server_name:
-        manager.server_name = plan.server_name
-    else:
-        manager.server_header_transformation = pb.HttpConnectionManager.PASS_THROUGH
-    if plan.explicit_proxy:
-        manager.upgrade_configs.add(upgrade_type="CONNECT")
-        manager.http_protocol_options.allow_absolute_url.value = True
-        manager.http2_protocol_options.allow_connect = True
-    if plan.use_remote_address and direction is Direction.OUTBOUND:
-        _trust_local_callers(manager)
-    if plan.access_log:
-        manager.access_log.append(json_access_log(plan.access_log))
-    return manager
-
-
-def _set_routes(manager: pb.HttpConnectionManager, plan: HttpPlan) -> None:
-    if isinstance(plan.table, str):
-        manager.rds.route_config_name = plan.table
-        manager.rds.config_source.CopyFrom(ads())
-    else:
-        manager.route_config.CopyFrom(route_configuration(plan.table))
-
-
-def _trust_local_callers(manager: pb.HttpConnectionManager) -> None:
-    """Let the workload's own `x-envoy-*` headers count, and leave its request's other headers as they are."""
-    manager.skip_xff_append = True
-    manager.preserve_external_request_id = True
-    manager.internal_address_config.cidr_ranges.extend(cidr(each) for each in _LOOPBACK)
-
-
-def tcp_proxy(plan: TcpPlan) -> pb.TcpProxy:
+def tcp_proxy(plan: TcpPlan, settings: ListenerSettings = _DEFAULTS) -> pb.TcpProxy:
     """Return the proxy of connections; destinations of weight 0 take none, unless there is only one."""
     message = pb.TcpProxy(stat_prefix=plan.stat_prefix)
     if len(plan.clusters) == 1:
@@ -148,4 +118,6 @@ def tcp_proxy(plan: TcpPlan) -> pb.TcpProxy:
         message.hash_policy.add().source_ip.SetInParent()
     if plan.access_log:
         message.access_log.append(json_access_log(plan.access_log))
+    if settings.access_log is not None:
+        message.access_log.append(access_log(settings.access_log))
     return message

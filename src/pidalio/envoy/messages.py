@@ -110,6 +110,9 @@ NAMES = {
     "Vhds": _ROUTE + "Vhds",
     "VirtualHost": _ROUTE + "VirtualHost",
     "WeightedCluster": _ROUTE + "WeightedCluster",
+    "PreserveCaseFormatterConfig": (
+        "envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig"
+    ),
     "PreviousHostsPredicate": "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate",
     "PreviousPrioritiesConfig": "envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig",
     # clusters

@@ -2119,6 +2119,16 @@ class WeightedCluster(Message):
         use_hash_policy: BoolValue | None = ...,
     ) -> None: ...
 
+class PreserveCaseFormatterConfig(Message):
+    FormatterTypeOnEnvoyHeaders: ClassVar[EnumTypeWrapper]
+    DEFAULT: ClassVar[int]
+    PROPER_CASE: ClassVar[int]
+    forward_reason_phrase: bool
+    formatter_type_on_envoy_headers: int
+    def __init__(
+        self, *, forward_reason_phrase: bool | None = ..., formatter_type_on_envoy_headers: int | None = ...
+    ) -> None: ...
+
 class PreviousHostsPredicate(Message):
     def __init__(self) -> None: ...
 

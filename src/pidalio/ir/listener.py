@@ -4,6 +4,7 @@ import enum
 
 import msgspec
 
+from pidalio.ir.http import ListenerSettings
 from pidalio.ir.route import RouteTablePlan, WeightedCluster
 from pidalio.model import Origin
 
@@ -102,6 +103,7 @@ class ListenerPlan(msgspec.Struct, frozen=True, gc=False):
     inspectors: tuple[Inspector, ...] = ()
     inspection_timeout: int = 0
     requested_port: int = 0
+    settings: ListenerSettings = ListenerSettings()
     origin: Origin | None = None
 
     @property

@@ -15,6 +15,7 @@ from pidalio.derive import Database, derived
 from pidalio.model import Report, Severity
 from pidalio.rules.gateway_ports import has_tls
 from pidalio.rules.references import references
+from pidalio.rules.refused import REASONS
 from pidalio.store import tables
 from pidalio.store.tables import Key
 
@@ -107,8 +108,15 @@ _EFFECTIVE: dict[str, _Honoured] = {
         ingressClass ingressSelector ingressControllerMode
         defaultServiceExportTo defaultVirtualServiceExportTo defaultDestinationRuleExportTo defaultHttpRetryPolicy.*
         defaultTrafficPolicy.* tcpKeepalive.* h2UpgradePolicy
+        pathNormalization.* accessLogFile accessLogFormat accessLogEncoding
+        defaultConfig defaultConfig.gatewayTopology.* defaultConfig.proxyHeaders.* defaultConfig.connectionSettings.*
         """,
-        but="defaultTrafficPolicy.outlierDetection.outlierDetectionHttpErrorCodes",
+        but="""
+        defaultTrafficPolicy.outlierDetection.outlierDetectionHttpErrorCodes
+        defaultConfig.proxyHeaders.attemptCount defaultConfig.proxyHeaders.attemptCount.disabled
+        defaultConfig.proxyHeaders.xForwardedHost defaultConfig.proxyHeaders.xForwardedHost.enabled
+        defaultConfig.connectionSettings.clusterPerConnectionBufferLimitBytes
+        """,
         values=(("outboundTrafficPolicy.mode", "ALLOW_ANY_DYNAMIC_DNS"),),
     ),
     "LocalWorkload": _honoured(
@@ -134,6 +142,12 @@ def not_yet_effective(item: Object[Any]) -> Iterator[Report]:
     told = ""
     for path, pattern, value in set_fields(item.spec):
         if told and path.startswith((f"{told}.", f"{told}[")):
+            continue
+        if reason := REASONS.get(item.kind, {}).get(pattern):
+            told = path
+            yield Report(
+                Severity.WARNING, "refused-field", f"this field has no effect: {reason}", item.ref, f"spec.{path}"
+            )
             continue
         if not honoured.covers(pattern) or (pattern, str(getattr(value, "value", value))) in honoured.values:
             told = path

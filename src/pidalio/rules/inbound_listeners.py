@@ -49,6 +49,7 @@ def inbound_listener(world: Database, proxy: Proxy, port: InboundPort) -> Listen
         name=name,
         address=proxy.address,
         port=port.number,
+        requested_port=port.number,
         direction=Direction.INBOUND,
         chains=_chains(proxy, port, f"inbound_{name}"),
         inspectors=(Inspector.HTTP,) if sniffs else (),

@@ -53,8 +53,15 @@ def decide(
     trace = msgspec.structs.replace(trace, table=table.name)
     arrival = arrive(door, chain.filter, request)
     if isinstance(arrival, Refusal):
-        return _ended(trace, local_answer(arrival.status, arrival.flag, arrival.details, arrival.why, grpc=False))
+        return _refused(trace, arrival)
     return _routed(plans, table, arrival, msgspec.structs.replace(trace, request=arrival.request))
+
+
+def _refused(trace: Decision, refusal: Refusal) -> Decision:
+    verdict = local_answer(refusal.status, refusal.flag, refusal.details, refusal.why, grpc=refusal.grpc)
+    if refusal.location:
+        trace = msgspec.structs.replace(trace, action=Redirected(refusal.status, refusal.location))
+    return _ended(trace, verdict)
 
 
 def _listener(plans: ProxyPlans, listener: ListenerPlan | str) -> ListenerPlan:

@@ -1,40 +1,29 @@
 """What Envoy's connection manager makes of a request before any route is compared.
 
-Owns the refusals that no route can prevent, and the headers that Envoy takes away or adds by itself: callers outside
-cannot send hop-by-hop headers or Envoy's own switches past it. All observed on Envoy 1.40.
+Owns the refusals that no route can prevent; what becomes of headers is in `incoming_headers`. All observed on Envoy
+1.40.
 Invariant: `Arrival.request` is the request as the conditions of routes see it.
 """
 
-import ipaddress
-
 import msgspec
 
-from pidalio.ir import Direction, HttpPlan, ListenerPlan
-from pidalio.simulate.path import PathRefused, normalized
-from pidalio.simulate.request import FROM_INSIDE_ONLY, Request
-
-GENERATED = "<generated>"
-"""Stands for a value that Envoy makes up: `x-request-id`, and its own address for a loopback caller's."""
+from pidalio.ir import Direction, HttpPlan, HttpSettings, ListenerPlan, Underscores
+from pidalio.simulate.incoming_headers import arriving_headers, is_loopback
+from pidalio.simulate.path import CleanPath, PathRefused, cleaned
+from pidalio.simulate.request import Request
 
 _CONNECTION_SCHEME = "http"
-_HOP_BY_HOP = frozenset({"connection", "keep-alive", "proxy-connection", "upgrade"})
-_KEPT_TE = frozenset({"", "trailers"})
-_FROM_INSIDE_ONLY_AT_THE_EDGE = frozenset(
-    {
-        "x-envoy-decorator-operation",
-        "x-envoy-downstream-service-cluster",
-        "x-envoy-downstream-service-node",
-    },
-)
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """An answer that Envoy gives before routing."""
+    """An answer that Envoy gives before routing; `grpc` says that it is given in gRPC's way."""
 
     status: int
     details: str
     why: str
     flag: str = "-"
+    location: str = ""
+    grpc: bool = False
 
 
 class Arrival(msgspec.Struct, frozen=True):
@@ -49,19 +38,22 @@ def arrive(listener: ListenerPlan, http: HttpPlan, request: Request) -> Arrival 
 
     The scheme is the URL's where callers send whole URLs, to an explicit proxy, and else `x-forwarded-proto`.
     """
+    settings = listener.settings.http
+    if settings.underscores is Underscores.REJECT and any("_" in name for name, _ in request.headers):
+        return Refusal(400, "http1.unexpected_underscore", "a header's name holds an underscore", "DPE")
     path = ""
     if not request.connect:
-        refusal = _refused_path(request)
-        if refusal is not None:
-            return refusal
-        path = normalized(request.path)
+        clean = _clean_path(request, settings)
+        if isinstance(clean, Refusal):
+            return clean
+        path = clean.path
     internal = _is_internal(listener, http, request)
-    headers = _headers(listener, http, request, internal=internal)
+    headers = arriving_headers(listener, http, request, internal=internal)
     scheme = request.scheme if http.explicit_proxy else _scheme_of(headers)
     return Arrival(msgspec.structs.replace(request, path=path, headers=headers, scheme=scheme), internal)
 
 
-def _refused_path(request: Request) -> Refusal | None:
+def _clean_path(request: Request, settings: HttpSettings) -> CleanPath | Refusal:
     path = request.path
     if any(ord(character) < 0x20 or ord(character) == 0x7F for character in path):
         return Refusal(400, "http1.invalid_characters", f"path {path!r} holds a control character", "DPE")
@@ -70,10 +62,16 @@ def _refused_path(request: Request) -> Refusal | None:
     try:
         if not path.startswith("/"):
             return Refusal(404, "absolute_path_rejected", f"path {path!r} does not begin with /")
-        normalized(path)
+        clean = cleaned(path, settings.path)
     except PathRefused:
-        return Refusal(400, "path_normalization_failed", f"path {path!r} holds # or %00")
-    return None
+        why = f"path {path!r} holds #, %00 or an escaped slash"
+        return Refusal(400, "path_normalization_failed", why, grpc=request.is_grpc)
+    if not clean.redirects:
+        return clean
+    why = f"path {path!r} holds an escaped slash"
+    if request.is_grpc:
+        return Refusal(400, "path_normalization_failed", why, grpc=True)
+    return Refusal(307, "path_normalization_failed", why, location=clean.path)
 
 
 def _is_internal(listener: ListenerPlan, http: HttpPlan, request: Request) -> bool:
@@ -82,48 +80,7 @@ def _is_internal(listener: ListenerPlan, http: HttpPlan, request: Request) -> bo
         return False
     if request.header("x-forwarded-for") is not None:
         return False
-    return _is_loopback(request.peer)
-
-
-def _is_loopback(address: str) -> bool:
-    return ipaddress.ip_address(address).is_loopback
-
-
-def _headers(
-    listener: ListenerPlan,
-    http: HttpPlan,
-    request: Request,
-    *,
-    internal: bool,
-) -> tuple[tuple[str, str], ...]:
-    removed = _removed(listener, http, internal=internal)
-    headers = [
-        (name.lower(), value)
-        for name, value in request.headers
-        if name.lower() not in removed and (name.lower() != "te" or value in _KEPT_TE)
-    ]
-    if http.use_remote_address and listener.direction is not Direction.OUTBOUND:
-        headers.append(("x-forwarded-for", GENERATED if _is_loopback(request.peer) else request.peer))
-    if http.use_remote_address and not internal:
-        headers.append(("x-envoy-external-address", request.peer))
-    if internal:
-        headers.append(("x-envoy-internal", "true"))
-    names = {name for name, _ in headers}
-    for name, value in (("x-forwarded-proto", _CONNECTION_SCHEME), ("x-request-id", GENERATED)):
-        if name not in names:
-            headers.append((name, value))
-    return tuple(headers)
-
-
-def _removed(listener: ListenerPlan, http: HttpPlan, *, internal: bool) -> frozenset[str]:
-    """Return the names of headers that no condition ever sees as the caller wrote them."""
-    names = _HOP_BY_HOP | ({"x-envoy-internal"} if internal else FROM_INSIDE_ONLY)
-    if not http.use_remote_address:
-        return names
-    names |= {"x-forwarded-proto"}
-    if not internal:
-        names |= _FROM_INSIDE_ONLY_AT_THE_EDGE
-    return names if listener.direction is Direction.OUTBOUND else names | {"x-request-id"}
+    return is_loopback(request.peer)
 
 
 def _scheme_of(headers: tuple[tuple[str, str], ...]) -> str:

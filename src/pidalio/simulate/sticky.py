@@ -11,7 +11,7 @@ import msgspec
 
 from pidalio.ir import BUCKETS, CookieKey, HeaderEdits, HeaderKey, SourceKey, StickyPlan, WeightedCluster
 from pidalio.model import Origin
-from pidalio.simulate.incoming import GENERATED
+from pidalio.simulate.incoming_headers import GENERATED
 from pidalio.simulate.request import Request
 from pidalio.simulate.xxhash import rotated, xxh64
 

@@ -14,6 +14,7 @@ from tests.traffic.tables import (
     resilience,
     rewriting,
     scoping,
+    settings,
     sticky,
     surprises,
     tunnels,
@@ -35,6 +36,7 @@ ALL: tuple[Case, ...] = (
     *entries.CASES,
     *scoping.CASES,
     *sticky.CASES,
+    *settings.CASES,
     *surprises.CASES,
     *tunnels.CASES,
 )

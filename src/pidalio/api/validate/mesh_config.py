@@ -2,12 +2,15 @@
 
 import re
 
+import msgspec
+
 from pidalio.api.findings import Findings
-from pidalio.api.mesh_config import MeshConfig
+from pidalio.api.mesh_config import AccessLogEncoding, MeshConfig
 from pidalio.api.object import Meta
 from pidalio.api.validate.exports import check_exports
 from pidalio.api.validate.http_actions import check_retries
 from pidalio.api.validate.locality import check_locality, check_zone_aware
+from pidalio.api.validate.proxy_config import check_proxy_config
 from pidalio.api.validate.traffic_policy import check_outlier, check_pool
 from pidalio.api.validate.values import check_dns_label, check_optional_port, check_positive
 
@@ -56,6 +59,20 @@ def validate(spec: MeshConfig, _meta: Meta, found: Findings) -> None:
         check_pool(policy.connection_pool, "defaultTrafficPolicy.connectionPool", found)
     if policy and policy.outlier_detection:
         check_outlier(policy.outlier_detection, "defaultTrafficPolicy.outlierDetection", found)
+    if spec.default_config:
+        check_proxy_config(spec.default_config, "defaultConfig", found)
+    if spec.access_log_encoding is AccessLogEncoding.JSON and spec.access_log_format:
+        _check_fields(spec.access_log_format, "accessLogFormat", found)
+
+
+def _check_fields(text: str, path: str, found: Findings) -> None:
+    try:
+        fields = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        fields = None
+    if not isinstance(fields, dict):
+        example = '{"at": "%START_TIME%"}'
+        found.error("bad-log-format", path, f"with the encoding JSON this is a JSON object, as in {example}")
 
 
 def _check_stat_name(text: str, path: str, found: Findings) -> None:

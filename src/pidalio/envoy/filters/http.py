@@ -7,13 +7,13 @@ from pidalio.envoy.filters.cors import cors_filter
 from pidalio.envoy.filters.fault import fault_filter
 from pidalio.envoy.filters.forward_proxy import forward_proxy_filter
 from pidalio.envoy.filters.router import router_filter
-from pidalio.ir import HttpPlan
+from pidalio.ir import HttpPlan, HttpSettings
 
 
-def chain(plan: HttpPlan) -> list[pb.HttpFilter]:
+def chain(plan: HttpPlan, settings: HttpSettings) -> list[pb.HttpFilter]:
     """Return the filters of one HTTP connection manager, in the order in which requests pass them."""
     filters = [fault_filter(), cors_filter()]
     if plan.forward_proxy:
         filters.append(forward_proxy_filter())
-    filters.append(router_filter())
+    filters.append(router_filter(debug_headers=settings.debug_headers))
     return filters

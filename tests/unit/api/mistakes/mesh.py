@@ -1,6 +1,44 @@
 """What the mesh's settings and our own kinds must fulfil (reference §1.8, §1.9): each row one mistake and where it is told."""
 
 MESH_CONFIG = {
+    "log-format": ("accessLogEncoding: JSON\naccessLogFormat: '[x'", "error", "bad-log-format", "accessLogFormat"),
+    "log-list": ("accessLogEncoding: JSON\naccessLogFormat: '[]'", "error", "bad-log-format", "accessLogFormat"),
+    "trusted-proxies": (
+        "defaultConfig: {gatewayTopology: {numTrustedProxies: -1}}",
+        "error",
+        "out-of-range",
+        "defaultConfig.gatewayTopology.numTrustedProxies",
+    ),
+    "listener-buffer": (
+        "defaultConfig: {connectionSettings: {listenerPerConnectionBufferLimitBytes: -1}}",
+        "error",
+        "out-of-range",
+        "defaultConfig.connectionSettings.listenerPerConnectionBufferLimitBytes",
+    ),
+    "cluster-buffer": (
+        "defaultConfig: {connectionSettings: {clusterPerConnectionBufferLimitBytes: -1}}",
+        "error",
+        "out-of-range",
+        "defaultConfig.connectionSettings.clusterPerConnectionBufferLimitBytes",
+    ),
+    "streams": (
+        "defaultConfig: {connectionSettings: {httpMaxConcurrentStreams: 0}}",
+        "error",
+        "out-of-range",
+        "defaultConfig.connectionSettings.httpMaxConcurrentStreams",
+    ),
+    "stream-window": (
+        "defaultConfig: {connectionSettings: {http2InitialStreamWindowSize: 65534}}",
+        "error",
+        "out-of-range",
+        "defaultConfig.connectionSettings.http2InitialStreamWindowSize",
+    ),
+    "connection-window": (
+        "defaultConfig: {connectionSettings: {http2InitialConnectionWindowSize: 65534}}",
+        "error",
+        "out-of-range",
+        "defaultConfig.connectionSettings.http2InitialConnectionWindowSize",
+    ),
     "inbound-retries": (
         "defaultInboundHttpRetryPolicy: {attempts: -1}",
         "error",

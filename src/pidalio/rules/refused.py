@@ -1,0 +1,36 @@
+"""Fields of Istio's that have no meaning here and never will: each is told by name, with the reason."""
+
+_NO_TELEMETRY = "Pidalio collects no telemetry through Envoy: its access log and metrics are its own"
+_NOT_OURS = "Pidalio starts its proxies itself"
+REASONS: dict[str, dict[str, str]] = {
+    "MeshConfig": {
+        "hboneIdleTimeout": "there is no ambient mode",
+        "serviceScopeConfigs": "there is no ambient mode",
+        "defaultInboundHttpRetryPolicy": "no release of Istio has it; requests that come in are never repeated",
+        "enablePrometheusMerge": "the metrics of applications are not passed on",
+        "enableTracing": _NO_TELEMETRY,
+        "enableEnvoyAccessLogService": _NO_TELEMETRY,
+        "disableEnvoyListenerLog": "listeners write no log of their own",
+        "extensionProviders": _NO_TELEMETRY,
+        "defaultProviders": _NO_TELEMETRY,
+        "configSources": "where objects come from is said when Pidalio is started",
+        "defaultConfig.configPath": _NOT_OURS,
+        "defaultConfig.binaryPath": f"{_NOT_OURS}; --envoy names another program",
+        "defaultConfig.serviceCluster": "a proxy is named after its workload",
+        "defaultConfig.discoveryAddress": "an agent is told its control plane when it is started",
+        "defaultConfig.proxyAdminPort": "Envoy's admin interface is a UNIX socket, never a port",
+        "defaultConfig.statusPort": "agents open no port for their status",
+        "defaultConfig.statNameLength": "Envoy has no such limit any more",
+        "defaultConfig.proxyHeaders.metadataExchangeHeaders": "proxies do not tell each other about themselves",
+        "defaultConfig.statsdUdpAddress": _NO_TELEMETRY,
+        "defaultConfig.proxyBootstrapTemplatePath": _NOT_OURS,
+        "defaultConfig.tracing": _NO_TELEMETRY,
+        "defaultConfig.envoyAccessLogService": _NO_TELEMETRY,
+        "defaultConfig.envoyMetricsService": _NO_TELEMETRY,
+        "defaultConfig.extraStatTags": _NO_TELEMETRY,
+        "defaultConfig.image": f"{_NOT_OURS}, and not in containers",
+        "defaultConfig.controlPlaneAuthPolicy": "how an agent proves itself is said when it is started",
+        "defaultConfig.availabilityZone": "an instance's locality says where it is",
+    },
+}
+"""Fields that are refused for good, by kind and pattern, each with the reason."""
