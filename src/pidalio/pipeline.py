@@ -6,6 +6,7 @@ All three are outputs of the incremental engine (design record 0001): a change o
 resources to look at again, and proxies of equal scope share every byte.
 """
 
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
 import msgspec
@@ -25,7 +26,7 @@ from pidalio.ir import (
     VirtualHostPlan,
     one_chain,
 )
-from pidalio.model import Mode, Proxy, ProxyType
+from pidalio.model import Delivery, Mode, Proxy, ProxyType
 from pidalio.rules import clusters, gateway_ports, gateways, inbound, inbound_listeners, names, virtual_hosts
 from pidalio.rules.clusters import Assignment, ClusterKey
 from pidalio.rules.gateway_ports import GatewayPort
@@ -55,18 +56,6 @@ class GatewayHosts(msgspec.Struct, frozen=True, tag=True, gc=False):
 
     scope: Scope
     port: GatewayPort
-
-
-class Tables(msgspec.Struct, frozen=True, tag=True, gc=False):
-    """The route tables of gateway ports."""
-
-    ports: tuple[GatewayPort, ...]
-
-
-class SidecarTables(msgspec.Struct, frozen=True, tag=True, gc=False):
-    """The one route table of sidecars that treat unknown hosts alike."""
-
-    policy: OutboundPolicy
 
 
 class Own(msgspec.Struct, frozen=True, tag=True, gc=False):
@@ -109,6 +98,21 @@ class SidecarTable(msgspec.Struct, frozen=True, gc=False):
 
     policy: OutboundPolicy
 
+    @property
+    def table(self) -> str:
+        """Return the name of the route table."""
+        return names.HTTP_PROXY
+
+
+Shell: TypeAlias = SidecarTable | GatewayPort
+"""What a route table is beside its virtual hosts."""
+
+
+class Tables(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Route tables without the virtual hosts that travel by themselves."""
+
+    tables: tuple[Shell, ...]
+
 
 class Placeholder(msgspec.Struct, frozen=True, gc=False):
     """The virtual host that every table which travels in parts must hold."""
@@ -120,7 +124,20 @@ class Passthrough(msgspec.Struct, frozen=True, gc=False):
     """The cluster for unknown hosts."""
 
 
-Group: TypeAlias = Outbound | SidecarHosts | GatewayHosts | Tables | SidecarTables | Own
+class WholeTable(msgspec.Struct, frozen=True, gc=False):
+    """A route table with all its virtual hosts inside, for proxies that do not take them one by one."""
+
+    shell: Shell
+    hosts: SidecarHosts | GatewayHosts
+
+
+class WholeTables(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Route tables with all their virtual hosts inside."""
+
+    tables: tuple[WholeTable, ...]
+
+
+Group: TypeAlias = Outbound | SidecarHosts | GatewayHosts | Tables | WholeTables | Own
 ResourceKey: TypeAlias = (
     ClusterKey
     | Assignment
@@ -134,6 +151,7 @@ ResourceKey: TypeAlias = (
     | InboundCluster
     | Placeholder
     | Passthrough
+    | WholeTable
 )
 Plan: TypeAlias = ListenerPlan | RouteTablePlan | VirtualHostPlan | ClusterPlan | AssignmentPlan
 Members: TypeAlias = tuple[tuple[str, ResourceKey], ...]
@@ -149,11 +167,20 @@ def groups_of(world: Database, proxy: Proxy) -> tuple[Group, ...]:
         Own(proxy),
     )
     if proxy.type is ProxyType.ROUTER:
-        http = tuple(port for port in _gateway_ports(world, proxy) if port.http)
-        return (*shared, Tables(http), *(GatewayHosts(scope, port) for port in http)) if http else shared
+        http = (port for port in _gateway_ports(world, proxy) if port.http)
+        return (*shared, *_tables(proxy, {port: GatewayHosts(scope, port) for port in http}))
     if proxy.outbound:
-        shared += (SidecarTables(outbound_policy(world, proxy)), SidecarHosts(scope))
+        shared += _tables(proxy, {SidecarTable(outbound_policy(world, proxy)): SidecarHosts(scope)})
     return (*shared, Own(proxy, clusters=True))
+
+
+def _tables(proxy: Proxy, found: Mapping[Shell, SidecarHosts | GatewayHosts]) -> tuple[Group, ...]:
+    """Return route tables with the virtual hosts of each, as the proxy takes them."""
+    if not found:
+        return ()
+    if proxy.delivery is Delivery.TABLES:
+        return (WholeTables(tuple(WholeTable(shell, hosts) for shell, hosts in found.items())),)
+    return (Tables(tuple(found)), *found.values())
 
 
 @derived(output=True)
@@ -170,10 +197,10 @@ def members(world: Database, group: Group) -> Members:
         case GatewayHosts(scope, port):
             hosts = gateways.gateway_host_keys(world, scope, port)
             return (_placeholder(port.table), *((f"{port.table}/{key.name}", key) for key in hosts))
-        case Tables(ports):
-            return tuple((port.table, port) for port in ports)
-        case SidecarTables(policy):
-            return ((names.HTTP_PROXY, SidecarTable(policy)),)
+        case Tables(tables):
+            return tuple((shell.table, shell) for shell in tables)
+        case WholeTables(tables):
+            return tuple((whole.shell.table, whole) for whole in tables)
         case Own(proxy, True):
             opened = inbound.inbound_ports(world, proxy)
             return tuple((names.inbound_cluster(port.number), InboundCluster(proxy, port)) for port in opened)
@@ -227,11 +254,17 @@ def plan_of(world: Database, key: ResourceKey) -> Plan | None:
             return PLACEHOLDER
         case Passthrough():
             return clusters.passthrough_cluster(world)
+        case WholeTable(shell, hosts):
+            return _put_together(plan_of(world, shell), [plan_of(world, host) for host in _real(members(world, hosts))])
 
 
 @derived(output=True)
 def resource_of(world: Database, key: ResourceKey) -> Resource | None:
     """Return the bytes of a resource, None when what it stands for is gone."""
+    if isinstance(key, WholeTable):
+        shell = plan_of(world, key.shell)
+        parts = [resource_of(world, host) for host in _real(members(world, key.hosts))]
+        return wire.whole_table_resource(shell, filter(None, parts)) if isinstance(shell, RouteTablePlan) else None
     plan = plan_of(world, key)
     match plan:
         case None:
@@ -248,6 +281,18 @@ def resource_of(world: Database, key: ResourceKey) -> Resource | None:
             return wire.listener_resource(plan)
 
 
+def _real(found: Members) -> Iterator[ResourceKey]:
+    """Leave out the placeholder: a whole table needs none."""
+    return (key for _, key in found if not isinstance(key, Placeholder))
+
+
+def _put_together(shell: Plan | None, hosts: Iterable[Plan | None]) -> Plan | None:
+    if not isinstance(shell, RouteTablePlan):
+        return None
+    found = (host for host in hosts if isinstance(host, VirtualHostPlan))
+    return msgspec.structs.replace(shell, virtual_hosts=(*found, *shell.virtual_hosts), delta=False)
+
+
 def table_of(key: object) -> str:
     """Return the name of the route table that a virtual host belongs to, by its key."""
     return key.table if isinstance(key, GatewayHostKey | Placeholder) else names.HTTP_PROXY
@@ -260,7 +305,7 @@ def type_of(group: Group) -> str:
             return wire.LOAD_ASSIGNMENT
         case SidecarHosts() | GatewayHosts():
             return wire.VIRTUAL_HOST
-        case Tables() | SidecarTables():
+        case Tables() | WholeTables():
             return wire.ROUTE_CONFIGURATION
         case Own(_, False):
             return wire.LISTENER

@@ -5,9 +5,22 @@ Objects are made of YAML and read like a user's files; each draw is one document
 
 from typing import Any
 
+import msgspec
 from hypothesis import strategies as st
 
-from pidalio.model import Endpoint, Health, ObjectRef, Port, Protocol, Proxy, ProxyType, Service, Workload, labels_of
+from pidalio.model import (
+    Delivery,
+    Endpoint,
+    Health,
+    ObjectRef,
+    Port,
+    Protocol,
+    Proxy,
+    ProxyType,
+    Service,
+    Workload,
+    labels_of,
+)
 
 SPACES = ("a", "b", "istio-system")
 HOSTS = (
@@ -400,6 +413,11 @@ def sidecar(where: str, **labels: str) -> Proxy:
 
 def router(where: str, **labels: str) -> Proxy:
     return _proxy(ProxyType.ROUTER, where, labels or {"istio": "ingress"}, "")
+
+
+def whole(proxy: Proxy) -> Proxy:
+    """Return the proxy as one that takes whole route tables."""
+    return msgspec.structs.replace(proxy, delivery=Delivery.TABLES)
 
 
 def _proxy(kind: ProxyType, where: str, labels: dict[str, str], outbound: str) -> Proxy:

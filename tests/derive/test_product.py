@@ -75,7 +75,13 @@ def _take(product: Product, step: str, what: Any) -> None:
                 stream.drain()
 
 
-PROXIES = (h.sidecar("a", app="web"), h.sidecar("c"), h.router("a"))
+PROXIES = (
+    h.sidecar("a", app="web"),
+    h.sidecar("c"),
+    h.router("a"),
+    h.whole(h.sidecar("a", app="web")),
+    h.whole(h.router("a")),
+)
 
 
 @given(steps=_steps)

@@ -3,12 +3,19 @@
 from typing import Any
 
 import pytest
-from tests.derive.histories import router, sidecar
+from tests.derive.histories import router, sidecar, whole
 from tests.derive.product import Product, Stream
 
-from pidalio.envoy.resource import CLUSTER, LOAD_ASSIGNMENT, VIRTUAL_HOST
+from pidalio.envoy.resource import (
+    CLUSTER,
+    LOAD_ASSIGNMENT,
+    ROUTE_CONFIGURATION,
+    VIRTUAL_HOST,
+    Resource,
+    content_of,
+)
 from pidalio.model import Endpoint, ObjectRef, labels_of
-from pidalio.pipeline import InboundCluster
+from pidalio.pipeline import InboundCluster, WholeTable
 from pidalio.rules.clusters import Assignment
 from pidalio.rules.virtual_hosts import VirtualHostKey
 from pidalio.store import tables
@@ -127,6 +134,32 @@ def test_a_weight_compiles_its_virtual_hosts_and_nothing_else(mesh):
     expected = {(VIRTUAL_HOST, f"http_proxy/{name(4)}:80")}
     assert mesh.sent() == {"ns1": expected, "far": expected, "alike": expected, "small": expected}
     mesh.check()
+
+
+def test_whole_tables_are_joined_from_the_virtual_hosts_that_others_hold(mesh):
+    one, two = mesh.open(whole(sidecar("far"))), mesh.open(whole(sidecar("alike")))
+    changes = mesh.change("s4.yaml", "weight: 90", "weight: 80")
+    assert ran(changes) == {"head", "destination_hosts", "routes_of", "resource_of"}
+    hosts, tables_made = made(changes)[:-1], made(changes)[-1]
+    assert all(isinstance(key, VirtualHostKey) and key.host == name(4) for key in hosts)
+    assert isinstance(tables_made, WholeTable)
+    assert set(one.sent) == set(two.sent) == {(ROUTE_CONFIGURATION, "http_proxy")}
+    (version, body), (_, other) = (
+        one.holds[ROUTE_CONFIGURATION, "http_proxy"],
+        two.holds[ROUTE_CONFIGURATION, "http_proxy"],
+    )
+    assert body is other
+    inside = content_of(Resource(ROUTE_CONFIGURATION, "http_proxy", version, body)).virtual_hosts
+    separate = [content_of(Resource(kind, *key)) for (kind, *key) in parts(mesh.far)]
+    assert inside[0].name == "allow_any"
+    assert sorted(inside[1:], key=lambda each: each.name) == sorted(separate, key=lambda each: each.name)
+    mesh.check()
+
+
+def parts(stream: Stream) -> list[tuple[str, str, str, bytes]]:
+    """Return the virtual hosts that a stream holds, but for the placeholder."""
+    found = ((kind, key, *what) for (kind, key), what in stream.holds.items())
+    return [each for each in found if each[0] == VIRTUAL_HOST and not each[1].endswith("/~")]
 
 
 def test_a_weight_that_some_scope_does_not_see_is_not_sent_there(mesh):

@@ -239,9 +239,7 @@ async def test_a_first_request_without_node_is_refused(mesh):
 
 async def test_other_methods_are_not_served(mesh):
     async with aio.insecure_channel(mesh.address) as channel:
-        call = channel.stream_stream(
-            "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources"
-        )()
+        call = channel.stream_stream("/envoy.service.discovery.v3.AggregatedDiscoveryService/FetchResources")()
         assert (await call.code()).name == "UNIMPLEMENTED"
 
 

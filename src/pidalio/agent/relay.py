@@ -23,8 +23,9 @@ from pidalio.envoy import messages as pb
 from pidalio.errors import UsageError
 from pidalio.settings import TlsPaths
 from pidalio.xds.ads import Ads
-from pidalio.xds.server import METHOD, SERVICE, AdsServer
-from pidalio.xds.wire import parse
+from pidalio.xds.delta import METHOD
+from pidalio.xds.server import SERVICE, AdsServer
+from pidalio.xds.wire import parse_delta
 
 _log = logging.getLogger(__name__)
 _EOF: Final[Any] = vars(aio)["EOF"]  # missing in the type stubs
@@ -168,7 +169,7 @@ class XdsRelay:
 async def _requests(context: Any, call: Any, recording: Recording | None) -> str:
     while (data := await context.read()) is not _EOF:
         if recording is not None:
-            recording.heard(parse(data))
+            recording.heard(parse_delta(data))
         with contextlib.suppress(asyncio.InvalidStateError):  # the call has ended: `_responses` tells why
             await call.write(data)
     return "Envoy closed the stream"

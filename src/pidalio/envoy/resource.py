@@ -43,13 +43,25 @@ _VERSION_BYTES = 8
 
 
 class Resource(msgspec.Struct, frozen=True, gc=False):
-    """One xDS resource: `origins` are the parts of objects that it was made from, each once, most specific first."""
+    """One xDS resource: `origins` are the parts of objects that it was made from, each once, most specific first.
+
+    `parts` are the virtual hosts that a whole route table was put together from.
+    """
 
     type_url: str
     name: str
     version: str
     body: bytes
     origins: tuple[Origin, ...] = ()
+    parts: tuple[Resource, ...] = ()
+
+    def blame(self, former: Resource | None) -> tuple[Origin, ...]:
+        """Return what to blame when a proxy that accepted `former` refuses this: the origins of what is new in it."""
+        if former is None or not former.parts:
+            return self.origins
+        same = {(each.name, each.version) for each in former.parts}
+        new = [origin for each in self.parts if (each.name, each.version) not in same for origin in each.origins]
+        return tuple(dict.fromkeys(new)) or self.origins
 
 
 def listener_resource(plan: ListenerPlan) -> Resource:
@@ -68,6 +80,19 @@ def _chain_origins(plan: FilterChainPlan) -> list[Origin | None]:
 def route_resource(plan: RouteTablePlan) -> Resource:
     """Return the route configuration with the virtual hosts that are inline."""
     return resource(ROUTE_CONFIGURATION, plan.name, route_configuration(plan), _table_origins(plan))
+
+
+def whole_table_resource(shell: RouteTablePlan, hosts: Iterable[Resource]) -> Resource:
+    """Return the route configuration with `hosts` put inside, byte for byte, beside those that are inline anyway.
+
+    Messages are joined by joining their bytes; in a RouteConfiguration virtual hosts are the field 2.
+    """
+    parts = tuple(hosts)
+    plan = msgspec.structs.replace(shell, delta=False)
+    content = encode(route_configuration(plan)) + b"".join(_field(0x12, _content_bytes(each)) for each in parts)
+    origins = [*(origin for each in parts for origin in each.origins), *_table_origins(plan)]
+    made = _resource(ROUTE_CONFIGURATION, plan.name, content, origins)
+    return msgspec.structs.replace(made, parts=parts)
 
 
 def virtual_host_resource(table: str, plan: VirtualHostPlan) -> Resource:
@@ -96,7 +121,11 @@ def load_assignment_resource(plan: AssignmentPlan) -> Resource:
 
 def resource(kind: str, name: str, content: Message, origins: Iterable[Origin | None]) -> Resource:
     """Return `content` ready to be sent; `kind` is its type URL."""
-    wrapped = _field(0x0A, kind.encode()) + _field(0x12, encode(content))
+    return _resource(kind, name, encode(content), origins)
+
+
+def _resource(kind: str, name: str, content: bytes, origins: Iterable[Origin | None]) -> Resource:
+    wrapped = _field(0x0A, kind.encode()) + _field(0x12, content)
     version = hashlib.blake2b(wrapped, digest_size=_VERSION_BYTES).hexdigest()
     # Fields of envoy.service.discovery.v3.Resource: version 1, resource 2, name 3.
     entry = _field(0x0A, version.encode()) + _field(0x12, wrapped) + _field(0x1A, name.encode())
@@ -105,9 +134,42 @@ def resource(kind: str, name: str, content: Message, origins: Iterable[Origin | 
     return Resource(kind, name, version, body, tuple(dict.fromkeys(each for each in origins if each is not None)))
 
 
-def any_bytes(sent: Resource) -> bytes:
-    """Return the serialised `Any` inside `sent`, as state-of-the-world responses carry it."""
-    return encode(_entry(sent).resource)
+def state_entry(sent: Resource) -> bytes:
+    """Return the `Any` inside `sent` as an entry of the field `DiscoveryResponse.resources`: the same bytes.
+
+    Both the entry of that field and the field of `Resource` that holds the `Any` have number 2.
+    """
+    begin, _, end = _any_in(sent.body)
+    return sent.body[begin:end]
+
+
+def _content_bytes(sent: Resource) -> bytes:
+    """Return the serialised message inside `sent`."""
+    _, start, end = _any_in(sent.body)
+    size, url = _sized(sent.body, start + 1)
+    _, content = _sized(sent.body, url + size + 1)
+    return sent.body[content:end]
+
+
+def _any_in(body: bytes) -> tuple[int, int, int]:
+    """Return where the field that holds the `Any` begins, where its content begins, and where both end."""
+    _, start = _sized(body, 1)
+    size, version = _sized(body, start + 1)
+    begin = version + size
+    size, content = _sized(body, begin + 1)
+    return begin, content, content + size
+
+
+def _sized(data: bytes, at: int) -> tuple[int, int]:
+    """Read the length that is written at `at`; return it, and where what it measures begins."""
+    size = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        size |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            return size, at
 
 
 def content_of(sent: Resource) -> Message:

@@ -6,7 +6,7 @@ Adapters produce these values, rules read them; nothing here knows files, networ
 
 from pidalio.model.hostname import host_matches, host_sort_key, host_subset_of, is_wildcard
 from pidalio.model.labels import Labels, labels_of, selects
-from pidalio.model.proxy import Interception, Mode, Proxy, ProxyType
+from pidalio.model.proxy import Delivery, Interception, Mode, Proxy, ProxyType
 from pidalio.model.report import Code, ObjectRef, Origin, Place, Report, Severity, printable
 from pidalio.model.service import (
     Endpoint,
@@ -21,6 +21,7 @@ from pidalio.model.service import (
 
 __all__ = [
     "Code",
+    "Delivery",
     "Endpoint",
     "Health",
     "Interception",

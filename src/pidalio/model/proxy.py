@@ -32,6 +32,13 @@ class Interception(enum.Enum):
     TPROXY = "TPROXY"
 
 
+class Delivery(enum.Enum):
+    """How a proxy takes its routes: virtual host by virtual host, or as whole tables (state-of-the-world xDS)."""
+
+    PARTS = "parts"
+    TABLES = "tables"
+
+
 class Proxy(msgspec.Struct, frozen=True, gc=False):
     """One Envoy.
 
@@ -43,6 +50,7 @@ class Proxy(msgspec.Struct, frozen=True, gc=False):
     `gateway_ports` maps a Gateway's port to the one that is bound instead (below 1024 without root).
     `access_log` is the file that its listeners write to, empty for none.
     `interception` says whether the system redirects its workload's connections to it.
+    `delivery` says how it takes its routes.
     """
 
     type: ProxyType
@@ -59,6 +67,7 @@ class Proxy(msgspec.Struct, frozen=True, gc=False):
     gateway_ports: tuple[tuple[int, int], ...] = ()
     access_log: str = ""
     interception: Interception = Interception.NONE
+    delivery: Delivery = Delivery.PARTS
 
     @property
     def mode(self) -> Mode:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from pidalio.errors import Refused, UsageError
-from pidalio.model import Interception, Locality, Proxy, labels_of
+from pidalio.model import Delivery, Interception, Locality, Proxy, labels_of
 from pidalio.xds.node import Node
 
 _OWN = "PIDALIO"
@@ -49,6 +49,7 @@ def proxy_of(node: Node) -> Proxy:
         gateway_ports=_ports(own.gateway_ports),
         access_log=own.access_log,
         interception=interception,
+        delivery=Delivery.PARTS if node.takes_parts else Delivery.TABLES,
     )
 
 

@@ -1,4 +1,4 @@
-"""The server half of delta ADS without its sockets: which streams there are, who gets which change, who is live.
+"""The server half of ADS without its sockets: which streams there are, who gets which change, who is live.
 
 A change names its target and the names that may differ; only streams of that target are woken.
 Invariant: nothing here waits for a proxy, so none can delay another; a stream's transport is told by `wake` alone.
@@ -12,15 +12,17 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from pidalio.errors import Refused
+from pidalio.xds.delta import Delta
 from pidalio.xds.former import Former
 from pidalio.xds.node import Node, Peer
 from pidalio.xds.session import Limits, Session
-from pidalio.xds.status import Events, Rejection, State, StreamStatus, Unobserved, Verdict
+from pidalio.xds.status import Events, State, StreamStatus, Unobserved, Verdict
 from pidalio.xds.stream import Stream
 from pidalio.xds.target import Target
+from pidalio.xds.variant import Memory, Variant
 
 Resolve = Callable[[Node, Peer], Target]
-_MOST_REMEMBERED: Final = 1_000  # proxies that are away and refused something
+_MOST_REMEMBERED: Final = 1_000  # proxies that are away and of which something is to be known
 _WORST: Final = (State.LIVE, State.LAGGING, State.REJECTED)
 
 
@@ -60,19 +62,19 @@ class Ads:
         self._wake: dict[Stream, Callable[[], None]] = {}
         self._by_target: dict[int, dict[Stream, None]] = {}
         self._identities: Counter[str] = Counter()
-        self._refused: dict[str, tuple[Rejection, ...]] = {}
+        self._memories: dict[str, Memory] = {}
         self._waiters: list[_Waiter] = []
 
     # Streams come and go
 
-    def open(self, node: Node, peer: Peer, wake: Callable[[], None]) -> Stream:
+    def open(self, node: Node, peer: Peer, wake: Callable[[], None], variant: Variant | None = None) -> Stream:
         """Admit a stream; `wake` is called when it may have something to send. Raise `Refused` to turn it away."""
         identity = peer.identity or node.id
         if self._identities[identity] >= self.limits.streams_per_identity:
             raise Refused(f"{identity} has {self.limits.streams_per_identity} streams already")
         target = self._resolve(node, peer)
-        refused = self._refused.pop(node.id, ())
-        stream = Stream(next(self._numbers), node, peer, target, self, self._epoch(), refused)
+        memory = self._memories.pop(node.id, Memory())
+        stream = Stream(next(self._numbers), node, peer, target, self, self._epoch(), variant or Delta(), memory)
         self._identities[identity] += 1
         self._wake[stream] = wake
         self._by_target.setdefault(id(target), {})[stream] = None
@@ -82,12 +84,12 @@ class Ads:
         return stream
 
     def close(self, stream: Stream, reason: str) -> None:
-        """Forget a stream that ended, but for what its proxy refused: it is not sent that again when it comes back."""
+        """Forget a stream that ended, but for what its proxy need not be sent again when it comes back."""
         del self._wake[stream]
-        if stream.rejections:
-            self._refused[stream.node.id] = stream.rejections
-            if len(self._refused) > _MOST_REMEMBERED:
-                del self._refused[next(iter(self._refused))]
+        if memory := stream.remember():
+            self._memories[stream.node.id] = memory
+            if len(self._memories) > _MOST_REMEMBERED:
+                del self._memories[next(iter(self._memories))]
         mates = self._by_target[id(stream.target)]
         del mates[stream]
         if not mates:

@@ -35,11 +35,13 @@ class Batch(msgspec.Struct):
 def collect(session: Session, asked: Subscription) -> Batch:
     """Look at what is due: the first part of a refused response by itself, else all names, or a chunk of them.
 
-    Listeners, tables and virtual hosts are never parted: what moves from one to another moves in one response.
+    What says all at once is not parted. Listeners, tables and virtual hosts never are either: what moves from one to
+    another moves in one response.
     """
     batch = Batch()
     again = bool(asked.retry)
-    chunk = None if again else session.around.limits.chunk_of(asked.type_url)
+    parted = not again and not session.variant.is_whole(asked.type_url)
+    chunk = session.around.limits.chunk_of(asked.type_url) if parted else None
     for name in asked.retry[0] if again else asked.due:
         if chunk is not None and len(batch.resources) >= chunk:
             break

@@ -13,12 +13,18 @@ from pidalio.model import Locality
 
 
 class Node(msgspec.Struct, frozen=True):
-    """The node of the first request; `metadata` is plain JSON data (numbers are floats, as in `Struct`)."""
+    """The node of the first request; `metadata` is plain JSON data (numbers are floats, as in `Struct`).
+
+    `user_agent` is the name of the client (`envoy`, `gRPC C-core linux`); `takes_parts` says that the stream is delta,
+    so that route tables may travel by virtual hosts.
+    """
 
     id: str
     cluster: str = ""
     metadata: Mapping[str, Any] = {}
     locality: Locality = Locality()
+    user_agent: str = ""
+    takes_parts: bool = True
 
 
 class Peer(msgspec.Struct, frozen=True):
@@ -36,7 +42,7 @@ class Peer(msgspec.Struct, frozen=True):
         return self.identities[0] if self.identities else ""
 
 
-def node_of(message: Any) -> Node | None:
+def node_of(message: Any, *, takes_parts: bool) -> Node | None:
     """Read Envoy's `core.v3.Node`; None where its id is empty."""
     if not message.id:
         return None
@@ -46,6 +52,8 @@ def node_of(message: Any) -> Node | None:
         message.cluster,
         {name: _plain(value) for name, value in message.metadata.fields.items()},
         Locality(place.region, place.zone, place.sub_zone),
+        message.user_agent_name,
+        takes_parts,
     )
 
 

@@ -78,13 +78,14 @@ def _resume(session: Session, asked: Subscription, claims: Mapping[str, str]) ->
     """
     session.gate.resumed = True
     asked.claim(claims)
+    asked.answer = session.variant.confirms
     if asked.type_url == VIRTUAL_HOST:
         stale = [name for name in asked.held if _is_of_new_table(session, name)]
     else:
         stale = [name for name in asked.held if not asked.includes(name)]
     for name in stale:
         del asked.held[name]
-    for rejection in session.refused:
+    for rejection in session.memory.refused:
         if rejection.type_url == asked.type_url and asked.includes(rejection.name) and not rejection.is_conflict:
             asked.rejected[rejection.name] = rejection
 
@@ -187,7 +188,8 @@ def _reject(session: Session, asked: Subscription, sent: Sent, name: str, error:
         return
     version = sent.versions[name]
     found = session.target.get(asked.type_url, name)
-    origins = found.origins if found is not None and found.version == version else ()
+    former = session.around.former.recall(asked.type_url, name, asked.held.get(name))
+    origins = found.blame(former) if found is not None and found.version == version else ()
     rejection = Rejection(asked.type_url, name, version, error, origins, sent.generation)
     asked.rejected[name] = rejection
     if name not in asked.held and stand_in(asked.type_url, name) is not None:

@@ -11,7 +11,6 @@ from pidalio.xds.session import Session
 from pidalio.xds.subscription import REMOVAL, Sent, Subscription
 from pidalio.xds.target import has_route_table, route_table_of
 from pidalio.xds.typeurls import CLUSTER, ENDPOINT, FOLLOWERS, REFERRING, VIRTUAL_HOST
-from pidalio.xds.wire import response
 
 _NONE: Final[frozenset[str]] = frozenset()
 
@@ -91,7 +90,7 @@ def _send(session: Session, asked: Subscription, batch: Batch, since: int | None
     asked.answer = False
     asked.calm()
     _pardon(asked, batch)
-    data = response(asked.type_url, nonce, generation, [each.body for each in batch.resources], batch.removed)
+    data = session.variant.write(asked, nonce, generation, batch)
     session.bytes += len(data)
     around.former.remember(asked.type_url, batch.resources)
     names = [each.name for each in batch.resources]

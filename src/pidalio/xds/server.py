@@ -1,4 +1,4 @@
-"""Delta ADS on a socket: one reader and one writer per stream, bytes in and bytes out.
+"""ADS on a socket, both variants: one reader and one writer per stream, bytes in and bytes out.
 
 A stream's handler writes, a task beside it reads; between them is an event, never a queue.
 Invariant: a writer that its proxy does not read from waits alone; nothing else awaits a write.
@@ -19,14 +19,20 @@ from grpc import aio
 
 from pidalio.errors import InvalidInput, PortInUse, Refused, Unavailable, UsageError
 from pidalio.settings import split_address
+from pidalio.xds import delta, state_of_the_world
 from pidalio.xds.ads import Ads
+from pidalio.xds.delta import Delta
 from pidalio.xds.node import Node, Peer
+from pidalio.xds.state_of_the_world import StateOfTheWorld
 from pidalio.xds.stream import Stream
 from pidalio.xds.tls import TlsFiles, credentials
-from pidalio.xds.wire import parse
+from pidalio.xds.variant import Variant
 
 SERVICE: Final = "envoy.service.discovery.v3.AggregatedDiscoveryService"
-METHOD: Final = "DeltaAggregatedResources"
+_VARIANTS: Final[dict[str, type[Delta] | type[StateOfTheWorld]]] = {
+    delta.METHOD: Delta,
+    state_of_the_world.METHOD: StateOfTheWorld,
+}
 _EOF: Final[Any] = vars(aio)["EOF"]  # missing in the type stubs
 
 
@@ -85,11 +91,17 @@ class AdsServer:
         """Listen; raise `PortInUse` where the address is taken."""
         await _refuse_if_taken(self.address)
         self._server = aio.server(options=transport_options(self._transport))
-        handler = grpc.stream_stream_rpc_method_handler(self._serve)  # no serialisers: bytes in, bytes out
-        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {METHOD: handler}),))
+        handlers = {method: self._handler(variant) for method, variant in _VARIANTS.items()}
+        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
         self._bind(self._server)
         await self._server.start()
         self._sweeper = asyncio.create_task(self._sweep(), name="xds sweep")
+
+    def _handler(self, variant: Callable[[], Variant]) -> Any:
+        async def serve(_: object, context: Any) -> None:
+            await self._serve(context, variant())
+
+        return grpc.stream_stream_rpc_method_handler(serve)  # no serialisers: bytes in, bytes out
 
     def _bind(self, server: aio.Server) -> None:
         mask = os.umask(0o177)  # a UNIX socket is its owner's alone from the moment it exists
@@ -123,9 +135,9 @@ class AdsServer:
                 reason = f"{stream.node.id} did not answer for {self._ads.limits.unanswered:g} s"
                 self._connections[stream].end(grpc.StatusCode.DEADLINE_EXCEEDED, reason)
 
-    async def _serve(self, _: object, context: Any) -> None:
+    async def _serve(self, context: Any, variant: Variant) -> None:
         """Serve one stream to its end."""
-        connection = _Connection(context)
+        connection = _Connection(context, variant)
         try:
             first = await context.read()
             if first is _EOF:
@@ -144,9 +156,10 @@ class AdsServer:
 class _Connection:
     """One stream's transport: wakes the writer, reads requests, knows why it ended."""
 
-    def __init__(self, context: Any) -> None:
+    def __init__(self, context: Any, variant: Variant) -> None:
         self.reason = "the proxy closed it"
         self._context = context
+        self._variant = variant
         self._stream: Stream | None = None
         self._work = asyncio.Event()
         self._end: _End | None = None
@@ -155,13 +168,13 @@ class _Connection:
     async def admit(self, ads: Ads, data: bytes, prepare: Prepare | None) -> Stream:
         """Open a stream with its first request; raise `_End` where it is turned away."""
         with _ended_by_errors():
-            request = parse(data)
+            request = self._variant.parse(data)
             if request.node is None:
                 raise InvalidInput("the first request of a stream must carry a node with an id")
             peer = peer_of(self._context)
             if prepare is not None:
                 await prepare(request.node, peer)
-            self._stream = ads.open(request.node, peer, self._work.set)
+            self._stream = ads.open(request.node, peer, self._work.set, self._variant)
         try:
             with _ended_by_errors():
                 self._stream.receive(request)
@@ -206,7 +219,7 @@ class _Connection:
     async def _read(self, stream: Stream) -> None:
         with _ended_by_errors():
             while (data := await self._context.read()) is not _EOF:
-                stream.receive(parse(data))
+                stream.receive(self._variant.parse(data))
                 if stream.has_work:
                     self._work.set()
 

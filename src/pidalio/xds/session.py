@@ -14,7 +14,8 @@ from pidalio.xds.node import Node, Peer
 from pidalio.xds.status import Events, Rejection, StreamStatus, TypeStatus
 from pidalio.xds.subscription import Subscription
 from pidalio.xds.target import Target
-from pidalio.xds.typeurls import CLUSTER, ENDPOINT, REFERRING, short
+from pidalio.xds.typeurls import CLUSTER, ENDPOINT, LISTENER, REFERRING, short
+from pidalio.xds.variant import Memory, Variant
 
 _EXPECTED: Final = (CLUSTER, *REFERRING)  # what every proxy asks for, once it is to hold any of it
 
@@ -67,7 +68,7 @@ class Session:
 
     `order` holds the subscriptions in the order of sending. `fresh` holds, for a type that is yet to be asked for, the
     names whose leaders were sent on this stream (`typeurls.FOLLOWERS`), so that older claims to them do not count.
-    `refused` is what the proxy refused on its former stream, `newest` the last generation that was announced to it.
+    `memory` is what is known of its former stream, `newest` the last generation that was announced to it.
     """
 
     def __init__(
@@ -78,7 +79,8 @@ class Session:
         target: Target,
         around: Surroundings,
         connected: float,
-        refused: tuple[Rejection, ...] = (),
+        variant: Variant,
+        memory: Memory,
     ) -> None:
         self.number = number
         self.node = node
@@ -86,7 +88,8 @@ class Session:
         self.target = target
         self.around = around
         self.connected = connected
-        self.refused = refused
+        self.variant = variant
+        self.memory = memory
         self.responses = 0
         self.bytes = 0
         self.newest = around.generation
@@ -157,8 +160,19 @@ class Session:
             self.waiting,
         )
 
+    def remember(self) -> Memory:
+        """Return what to know of this proxy when it comes back; types that it did not come to are as they were."""
+        refused = [each for each in self.memory.refused if each.type_url not in self.subscriptions]
+        return Memory((*self.rejections, *refused), {**self.memory.held, **self.variant.remember(self)})
+
     def _unasked(self) -> list[str]:
-        """Return the types that the proxy is to hold and has not asked for since it connected."""
+        """Return the types that the proxy is to hold and has not asked for since it connected.
+
+        A client that asks for listeners by name takes what it needs of the rest, possibly nothing.
+        """
+        listeners = self.subscriptions.get(LISTENER)
+        if listeners is not None and not listeners.wildcard:
+            return []
         return [kind for kind in _EXPECTED if kind not in self.subscriptions and self.target.names(kind)]
 
 

@@ -1,4 +1,4 @@
-"""One delta ADS stream as a state machine: requests and changes go in, responses come out; no sockets, no waiting.
+"""One ADS stream as a state machine: requests and changes go in, responses come out; no sockets, no waiting.
 
 `receive` takes what the proxy says, `changed` what the compiler says, `next_response` gives what is to be written now.
 Invariant: it is never waited for a proxy here; what cannot be sent yet stays in the session and is asked for again.
@@ -16,7 +16,8 @@ class Stream(Session):
 
     def receive(self, request: Request) -> None:
         """Take one request; raise `Refused` when the stream asks for more than `Limits` allows."""
-        requests.receive(self, request)
+        for each in self.variant.understand(self, request):
+            requests.receive(self, each)
 
     def changed(self, dirty: Mapping[str, Collection[str]], generation: int) -> bool:
         """Note names that may differ since `generation`; tell whether this stream asked for any of them."""

@@ -86,6 +86,25 @@ class Subscription:
                 return sent.versions[name]
         return self.held.get(name)
 
+    def states(self) -> list[dict[str, str]]:
+        """Return what the proxy holds, and what it will hold as it accepts, one after the other, what is on its way."""
+        found = [dict(self.held)]
+        for sent in self.sent.values():
+            state = {**found[-1], **sent.versions}
+            found.append({name: version for name, version in state.items() if version != REMOVAL})
+        return found
+
+    def versions(self) -> dict[str, str]:
+        """Return what the proxy will hold if it accepts everything that is on its way: versions by name."""
+        return self.states()[-1]
+
+    def known(self) -> set[tuple[str, str]]:
+        """Return name and version of everything that the proxy holds or that is on its way."""
+        found = set(self.held.items())
+        for sent in self.sent.values():
+            found.update(item for item in sent.versions.items() if item[1] != REMOVAL)
+        return found
+
     def refuses(self, name: str, version: str) -> bool:
         """Tell whether the proxy refused these very bytes."""
         rejection = self.rejected.get(name)

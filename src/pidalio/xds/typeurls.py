@@ -28,6 +28,9 @@ REFERRING: Final = (LISTENER, ROUTE, VIRTUAL_HOST)
 # Types that are only ever asked for by name: an empty first request asks for nothing, not for everything.
 NAMED: Final = frozenset({ENDPOINT, ROUTE, SECRET, RUNTIME, EXTENSION})
 
+# Types whose state-of-the-world responses hold all that is asked for: what is missing there does not exist.
+WHOLE: Final = frozenset({CLUSTER, LISTENER})
+
 # Types for which Envoy mistakes a removal: it is left to forget them when nothing refers to them any more.
 NEVER_REMOVED: Final = frozenset({EXTENSION})
 

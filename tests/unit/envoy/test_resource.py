@@ -41,8 +41,9 @@ def test_a_response_is_the_join_of_bodies(names: list[str], endpoints: int) -> N
     assert [each.version for each in response.resources] == [each.version for each in sent]
     for each, read in zip(sent, response.resources, strict=True):
         assert read.resource.type_url == resource.LOAD_ASSIGNMENT == each.type_url
-        assert resource.any_bytes(each) == read.resource.SerializeToString(deterministic=True)
         assert resource.content_of(each).cluster_name == each.name
+    state = pb.DiscoveryResponse.FromString(b"".join(map(resource.state_entry, sent)))
+    assert list(state.resources) == [each.resource for each in response.resources]
 
 
 def test_equal_plans_give_equal_resources_and_others_another_version(everything: ProxyPlans) -> None:
@@ -65,6 +66,21 @@ def test_the_placeholder_matches_no_request() -> None:
     assert sent.name == message.name == "80/~"
     assert [domain.rpartition(".")[2] for domain in message.domains] == ["invalid"]
     assert not message.routes
+
+
+def test_a_whole_table_is_blamed_on_what_is_new_in_it() -> None:
+    def host(name: str, path: str, *domains: str) -> resource.Resource:
+        return resource.virtual_host_resource("80", VirtualHostPlan(name, (name, *domains), (), origin=at(path)))
+
+    shell = RouteTablePlan("80", (VirtualHostPlan("*", ("*",), (), origin=at("last")),), delta=True)
+    before = resource.whole_table_resource(shell, [host("a", "http[0]"), host("b", "http[1]")])
+    after = resource.whole_table_resource(shell, [host("a", "http[0]"), host("b", "http[1]", "b.example")])
+    assert [each.path for each in after.origins] == ["http[0]", "http[1]", "last"]
+    assert [each.path for each in after.blame(before)] == ["http[1]"]
+    assert after.blame(None) == after.origins
+    message = resource.content_of(after)
+    assert [each.name for each in message.virtual_hosts] == ["*", "80/a", "80/b"]
+    assert not message.HasField("vhds")
 
 
 def test_origins_name_every_part_once() -> None:
