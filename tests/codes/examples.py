@@ -63,6 +63,7 @@ def _policy(host: str, rest: str = "") -> str:
 _TO = "{route: [{destination: {host: reviews.example.com}}]}"
 _DELEGATE = "http: [{delegate: {name: nobody}}]"
 _VIRTUAL = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{{}}}\nspec: {{{}}}\n"
+_ALIAS = "apiVersion: v1\nkind: Service\nmetadata: {{name: other}}\nspec: {{type: ExternalName, externalName: {}}}\n"
 _API = "curl --unix-socket api.sock http://localhost"
 _HTTP = "unit/http/test_failures.py::test_there_and_back"
 _SIDECAR = "unit/agent/test_sidecar.py::"
@@ -176,6 +177,12 @@ ELSEWHERE: dict[str, dict[str, Example]] = {
                 "  http: [{match: [{headers: {'@request.auth.claims.sub': {exact: ada}}}], " + _TO[1:] + "]",
             ),
         ),
+        "alias-host": _mesh(
+            _SERVICE,
+            _ALIAS.format("reviews.example.com"),
+            _policy("other.default.svc.cluster.local"),
+        ),
+        "unserved-alias": _mesh(_ALIAS.format("nobody.example.com")),
         "foreign-ingress": _mesh(
             """
             apiVersion: networking.k8s.io/v1

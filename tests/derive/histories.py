@@ -235,8 +235,12 @@ def services(draw: Any) -> str:
                 ]
             )
         ),
-        "clusterIP": draw(st.sampled_from(["", "10.1.1.1", "10.1.1.3"])),
+        "clusterIP": draw(st.sampled_from(["", "10.1.1.1", "10.1.1.3", "None", "None"])),
+        "internalTrafficPolicy": draw(st.sampled_from(["", "", "", "Local"])),
     }
+    if draw(st.integers(0, 3)) == 0:
+        targets = [*HOSTS[:4], "one.a.svc.cluster.local", "one.b.svc.cluster.local", "gone.com"]
+        spec = {"type": "ExternalName", "externalName": draw(st.sampled_from(targets))}
     export = draw(st.sampled_from(["", "", "", "'*'", "'.'", "'~'", "a"]))
     meta = {
         "name": draw(st.sampled_from(["web", "one"])),
@@ -251,7 +255,7 @@ def slices(draw: Any) -> str:
     members = draw(st.lists(st.sampled_from(["10.0.0.1", "10.0.0.2", "10.9.0.1"]), max_size=2, unique=True))
     listed = ", ".join(
         f"{{addresses: [{one}], conditions: {{ready: {str(draw(st.booleans())).lower()}}}, "
-        "targetRef: {kind: Pod, name: pod}}"
+        f"targetRef: {{kind: Pod, name: pod}}{draw(st.sampled_from(['', ', hostname: web-0', ', nodeName: n1']))}}}"
         for one in members
     )
     meta = _flow({"name": draw(name), "namespace": draw(space), "labels": "{kubernetes.io/service-name: web}"})
@@ -264,11 +268,12 @@ def slices(draw: Any) -> str:
 @st.composite
 def pods(draw: Any) -> str:
     labels = draw(st.sampled_from(["{app: web}", "{app: web, version: v1}", "{app: other}"]))
-    meta = _flow({"name": "pod", "namespace": draw(space), "labels": labels})
+    meta = _flow({"name": draw(st.sampled_from(["pod", "pod", "client"])), "namespace": draw(space), "labels": labels})
+    node = draw(st.sampled_from(["", ", nodeName: n1", ", nodeName: n2"]))
     address = draw(st.sampled_from(["10.0.0.1", "10.9.0.1"]))
     port = draw(st.sampled_from(["", "{name: named, containerPort: 7777}"]))
     return (
-        f"apiVersion: v1\nkind: Pod\nmetadata: {meta}\nspec: {{containers: [{{name: main, ports: [{port}]}}]}}\n"
+        f"apiVersion: v1\nkind: Pod\nmetadata: {meta}\nspec: {{containers: [{{name: main, ports: [{port}]}}]{node}}}\n"
         f"status: {{podIP: {address}}}\n"
     )
 
@@ -306,6 +311,8 @@ documents = st.one_of(
     mesh_configs(),
 )
 BASE = [
+    "\napiVersion: v1\nkind: Service\nmetadata: {name: other, namespace: b}\nspec: {type: ExternalName, externalName: web.a.svc.cluster.local}\n",
+    "\napiVersion: v1\nkind: Service\nmetadata: {name: many, namespace: a}\nspec: {selector: {app: web}, clusterIP: None, ports: [{port: 80, name: http, targetPort: 8080}]}\n",
     "\napiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: a}\nspec: {selector: {app: web}, clusterIP: 10.1.1.1, ports: [{port: 80, name: http, targetPort: 8080}, {port: 90, name: grpc}]}\n",
     "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: b}\nspec: {selector: {app: web}, ports: [{port: 80, name: http}, {port: 5432, name: tcp}]}\n",
     "apiVersion: v1\nkind: Pod\nmetadata: {name: base-1, namespace: a, labels: {app: web, version: v1}}\nstatus: {podIP: 10.9.0.1}\n",
@@ -344,6 +351,9 @@ VARIANTS = (
     ),
     ("{prefix: /a/b}", "{prefix: /}"),
     ("timeout: 3s", "timeout: 4s"),
+    ("externalName: web.a.svc.cluster.local", "externalName: api.com"),
+    ("clusterIP: None", "clusterIP: None, internalTrafficPolicy: Local"),
+    ("hosts: [web, alone.com]", "hosts: [web, base-1.many.a, '*.many.a.svc.cluster.local', other.b.svc.cluster.local]"),
     ("gateways: [base, mesh]", "gateways: [base]"),
     ("hosts: [web, alone.com]", "hosts: [web]"),
     ("resolution: DNS", "resolution: NONE"),

@@ -65,14 +65,8 @@ UNPROVEN: frozenset[str] = frozenset(
     LocalWorkload ports[].protocol
     LocalWorkload serviceAccount
     LocalWorkload locality
-    Service type
-    Service clusterIPs
     Service ports[].protocol
-    Service ports[].nodePort
     Service ports[].appProtocol
-    Service externalName
-    Service sessionAffinity
-    Service internalTrafficPolicy
     Endpoints subsets[].addresses[].hostname
     Endpoints subsets[].addresses[].nodeName
     Endpoints subsets[].addresses[].targetRef
@@ -93,8 +87,6 @@ UNPROVEN: frozenset[str] = frozenset(
     EndpointSlice addressType
     EndpointSlice endpoints[].conditions.serving
     EndpointSlice endpoints[].conditions.terminating
-    EndpointSlice endpoints[].hostname
-    EndpointSlice endpoints[].nodeName
     EndpointSlice endpoints[].zone
     EndpointSlice endpoints[].targetRef
     EndpointSlice endpoints[].targetRef.kind
@@ -102,7 +94,6 @@ UNPROVEN: frozenset[str] = frozenset(
     EndpointSlice endpoints[].targetRef.name
     EndpointSlice ports[].protocol
     EndpointSlice ports[].appProtocol
-    Pod spec.nodeName
     Pod spec.serviceAccountName
     Pod spec.hostNetwork
     Pod spec.hostname
@@ -112,9 +103,6 @@ UNPROVEN: frozenset[str] = frozenset(
     Pod status.phase
     Pod status.podIPs
     Pod status.podIPs[].ip
-    Pod status.conditions
-    Pod status.conditions[].type
-    Pod status.conditions[].status
     Deployment replicas
     Deployment selector
     Deployment selector.matchLabels

@@ -9,6 +9,7 @@ from pidalio.model.labels import Labels, labels_of, selects
 from pidalio.model.proxy import Delivery, Interception, Mode, Proxy, ProxyType
 from pidalio.model.report import Code, ObjectRef, Origin, Place, Report, Severity, printable
 from pidalio.model.service import (
+    Alias,
     Endpoint,
     Health,
     Locality,
@@ -20,6 +21,7 @@ from pidalio.model.service import (
 )
 
 __all__ = [
+    "Alias",
     "Code",
     "Delivery",
     "Endpoint",

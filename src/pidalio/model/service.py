@@ -89,6 +89,7 @@ class Service(msgspec.Struct, frozen=True, gc=False):
     `hostname` is fully qualified and lower-case, or a wildcard (ServiceEntry).
     `selector` picks `Workload`s of the same namespace when the platform gives no endpoints itself.
     `addresses` are virtual addresses; `created` is an RFC 3339 stamp, empty for "as old as all others".
+    `node_local` sends callers to instances on their own node only; with `publish_not_ready` readiness does not count.
     `registry` is `Kubernetes`, `ServiceEntry`, or the platform's name; it settles ties (Kubernetes first).
     """
 
@@ -105,10 +106,20 @@ class Service(msgspec.Struct, frozen=True, gc=False):
     selector: Labels | None = None
     created: str = ""
     subject_alt_names: tuple[str, ...] = ()
+    node_local: bool = False
+    publish_not_ready: bool = False
 
     def port(self, number: int) -> Port | None:
         """Return the port numbered `number`, or None."""
         return next((port for port in self.ports if port.number == number), None)
+
+
+class Alias(msgspec.Struct, frozen=True, gc=False):
+    """A second name, `hostname`, for whatever service is called `target` (a platform service of type ExternalName)."""
+
+    hostname: str
+    target: str
+    object: ObjectRef
 
 
 class Endpoint(msgspec.Struct, frozen=True, gc=False):
@@ -117,6 +128,7 @@ class Endpoint(msgspec.Struct, frozen=True, gc=False):
     `address` is an IP, a DNS name (resolution DNS) or `unix:///path` (then `port` is 0);
     `service_port` is the number that callers use, or 0 where only `port_name` is known (EndpointSlice);
     `weight` is a relative load share (0 means 1); `workload` names the instance, which may add labels.
+    `hostname` is its own name below that of a headless service; `node` the machine that it runs on.
     """
 
     address: str
@@ -129,6 +141,13 @@ class Endpoint(msgspec.Struct, frozen=True, gc=False):
     health: Health = Health.HEALTHY
     workload: str = ""
     network: str = ""
+    hostname: str = ""
+    node: str = ""
+
+    @property
+    def instance(self) -> str:
+        """Return the name by which this one instance of a headless service is called."""
+        return self.hostname or self.workload
 
 
 class Workload(msgspec.Struct, frozen=True, gc=False):
@@ -153,3 +172,5 @@ class Workload(msgspec.Struct, frozen=True, gc=False):
     service_account: str = ""
     network: str = ""
     object: ObjectRef | None = None
+    hostname: str = ""
+    node: str = ""

@@ -42,7 +42,8 @@ _PASSTHROUGH_IDLE = 300_000
 class ClusterKey(msgspec.Struct, frozen=True, gc=False):
     """One destination: a service's port and subset, under the DestinationRules that `view` sees.
 
-    `mode` is the proxy's where the destination's shape depends on it, and else EXPLICIT.
+    `mode` is the proxy's where the destination's shape depends on it, and else EXPLICIT; `node` is the machine whose
+    instances alone serve, None for all; `instance` is the one of a headless service that is called by its own name.
     """
 
     host: str
@@ -51,11 +52,14 @@ class ClusterKey(msgspec.Struct, frozen=True, gc=False):
     subset: str = ""
     view: str = ""
     mode: Mode = Mode.EXPLICIT
+    node: str | None = None
+    instance: str = ""
 
     @property
     def name(self) -> str:
         """Return the cluster's name."""
-        return names.outbound_cluster(self.host, self.port, self.subset)
+        host = names.instance_host(self.instance, self.host) if self.instance else self.host
+        return names.outbound_cluster(host, self.port, self.subset)
 
     @property
     def identity(self) -> ServiceId:
@@ -78,9 +82,11 @@ class ServiceClusters(msgspec.Struct, frozen=True, gc=False):
 
 def scope_clusters(world: Database, scope: Scope, mode: Mode) -> Iterator[ServiceClusters]:
     """Yield the outbound clusters of a scope, service by service in order of hostname."""
+    local = services.node_local(world)
     for identity in services.visible_services(world, scope):
         view = destination_rules.client_view(world, scope.namespace, identity)
-        yield service_clusters(world, identity, view, mode if depends_on_mode(world, identity) else Mode.EXPLICIT)
+        shape = mode if depends_on_mode(world, identity) else Mode.EXPLICIT
+        yield service_clusters(world, identity, view, shape, scope.node if identity in local else None)
 
 
 @derived
@@ -91,16 +97,17 @@ def depends_on_mode(world: Database, identity: ServiceId) -> bool:
 
 
 @derived
-def service_clusters(world: Database, identity: ServiceId, view: str, mode: Mode) -> ServiceClusters:
-    """Return the clusters of one service as `view` sees it: each port with each subset."""
+def service_clusters(world: Database, identity: ServiceId, view: str, mode: Mode, node: str | None) -> ServiceClusters:
+    """Return the clusters of one service as `view` sees it: each port with each subset, and each headless instance."""
     host, owner = identity
     found = services.service(world, identity)
     subsets = ("", *sorted(one.name for one in destination_rules.subsets(world, view, identity)))
+    single = services.instances(world, identity)
     keys = [
-        ClusterKey(host, owner, port.number, subset, view, mode)
+        ClusterKey(host, owner, port.number, subset, view, mode, node, instance)
         for port in (found.ports if found else ())
         if port.protocol is not Protocol.UDP
-        for subset in subsets
+        for subset, instance in (*((one, "") for one in subsets), *(("", one) for one in single))
     ]
     discovers = found is not None and _DISCOVERY[found.resolution] is Discovery.EDS
     return ServiceClusters(
@@ -163,13 +170,17 @@ def endpoints_of(world: Database, key: ClusterKey) -> AssignmentPlan:
     for one in services.endpoints(world, key.identity):
         if withheld and one.health is Health.UNHEALTHY:
             continue
-        if one.service_port == key.port and selects(labels, one.labels):
+        if one.service_port == key.port and selects(labels, one.labels) and _is_in(key, one):
             groups.setdefault(one.locality, []).append(_endpoint(one))
     localities = tuple(
         LocalityPlan(tuple(members), locality, sum(member.weight for member in members))
         for locality, members in sorted(groups.items())
     )
     return AssignmentPlan(key.name, localities)
+
+
+def _is_in(key: ClusterKey, one: Endpoint) -> bool:
+    return key.instance in ("", one.instance) and key.node in (None, one.node)
 
 
 def _endpoint(one: Endpoint) -> EndpointPlan:

@@ -35,6 +35,14 @@ CODES: dict[str, Code] = {
         "A rule asks for a claim of a token, and nothing verifies tokens.",
         "Verify tokens at the gateway first, or remove the condition.",
     ),
+    "alias-host": Code(
+        "A rule is for the second name of a service (type ExternalName): it has no effect under that name.",
+        "Write the rule for the host that the name stands for.",
+    ),
+    "unserved-alias": Code(
+        "A Service of type ExternalName stands for a host that no service has.",
+        "Nothing, where DNS is to say where it leads; else declare the host by a ServiceEntry.",
+    ),
     "unknown-gateway": Code(
         "A VirtualService names a Gateway that does not exist.",
         "Correct the name, as `namespace/name` for another namespace, or add the Gateway.",

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from pidalio.derive import Database
 from pidalio.model import Protocol, Service, is_wildcard
-from pidalio.rules import services
+from pidalio.rules import aliases, names, services
 from pidalio.rules.services import ServiceId
 from pidalio.store import tables
 from pidalio.store.hosts import DOMAIN, is_address, kubernetes_aliases
@@ -21,13 +21,25 @@ Claims: TypeAlias = tuple[tuple[str, tuple[ServiceId, ...]], ...]
 HostPort: TypeAlias = tuple[str, int]
 
 
-def names_of(found: Service | None, host: str, *, near: bool) -> list[str]:
-    """Return every name and address of a host, its own first; `near` callers may use the bare name."""
+def names_of(found: Service | None, host: str, also: tuple[str, ...] = (), *, near: str) -> list[str]:
+    """Return every name and address of a host, its own first, those of its aliases (`also`) last.
+
+    Callers of the namespace `near` may use the bare names of what is in it.
+    """
     if found is None or is_wildcard(host):
         return [host]
+    return [*_names(host, near), *single_addresses(found), *(name for alias in also for name in _names(alias, near))]
+
+
+def instance_names(instance: str, host: str, also: tuple[str, ...] = (), *, near: str) -> list[str]:
+    """Return every name of one instance of a headless service; the instance `*` is any."""
+    return [names.instance_host(instance, name) for one in (host, *also) for name in _names(one, near)]
+
+
+def _names(host: str, near: str) -> list[str]:
     own = [host, f"{host}."] if "." in host else [host]
-    bare = [host.partition(".")[0]] if near else []
-    return [*own, *kubernetes_aliases(host), *bare, *single_addresses(found)]
+    bare = [host.partition(".")[0]] if is_near(host, near) else []
+    return [*own, *kubernetes_aliases(host), *bare]
 
 
 def single_addresses(found: Service) -> list[str]:
@@ -37,9 +49,9 @@ def single_addresses(found: Service) -> list[str]:
     return [one for one in dict.fromkeys(found.addresses) if "/" not in one and one not in ("0.0.0.0", "::")]  # noqa: S104
 
 
-def domains(names: Iterable[str], port: int) -> tuple[str, ...]:
+def domains(called: Iterable[str], port: int) -> tuple[str, ...]:
     """Return the domains of a virtual host: each name with its port, on port 80 without it too."""
-    written = (f"[{name}]" if ":" in name and is_address(name) else name for name in names)
+    written = (f"[{name}]" if ":" in name and is_address(name) else name for name in called)
     return tuple(domain for name in written for domain in ((name, f"{name}:80") if port == 80 else (f"{name}:{port}",)))
 
 
@@ -94,9 +106,12 @@ def _known_also_as(world: Database, host: str, namespace: str) -> list[str]:
     if is_address(host):
         return [key[0] for key in tables.SERVICES_BY_ADDRESS.keys(world, host)]
     if "." not in host:
-        return [f"{host}.{namespace}.svc.{DOMAIN}"]
-    full = f"{host}.{DOMAIN}" if host.endswith(".svc") else f"{host}.svc.{DOMAIN}"
-    return [full] if host in kubernetes_aliases(full) else []
+        full = f"{host}.{namespace}.svc.{DOMAIN}"
+    else:
+        full = f"{host}.{DOMAIN}" if host.endswith(".svc") else f"{host}.svc.{DOMAIN}"
+        if host not in kubernetes_aliases(full):
+            return []
+    return [aliases.target_of(world, full) or full]
 
 
 def _first_of(world: Database, rivals: tuple[ServiceId, ...], port: int, visible: Mapping[str, str]) -> str:

@@ -15,7 +15,7 @@ from pidalio.derive import Database, derived
 from pidalio.model import Report, Severity
 from pidalio.rules.gateway_ports import has_tls
 from pidalio.rules.references import references
-from pidalio.rules.refused import REASONS
+from pidalio.rules.refused import reason
 from pidalio.store import tables
 from pidalio.store.tables import Key
 
@@ -91,8 +91,8 @@ _EFFECTIVE: dict[str, _Honoured] = {
         values=(("resolution", "DYNAMIC_DNS"),),
     ),
     "Service": _honoured(
-        "type clusterIP clusterIPs ports.* selector sessionAffinity externalName internalTrafficPolicy",
-        values=(("internalTrafficPolicy", "Local"),),
+        "type clusterIP clusterIPs ports.* selector sessionAffinity externalName externalIPs internalTrafficPolicy "
+        "publishNotReadyAddresses"
     ),
     "Ingress": _honoured("ingressClassName defaultBackend.* rules.*"),
     "IngressClass": _honoured("controller"),
@@ -133,8 +133,8 @@ MISSING = frozenset({"unknown-host", "unknown-port", "unknown-subset", "unknown-
 
 def not_yet_effective(item: Object[Any]) -> Iterator[Report]:
     """Yield a report for each field of `item` that is accepted and has no effect yet, the outermost only."""
-    if item.kind in _UNREAD or (item.kind == "Service" and item.spec.type == "ExternalName"):
-        yield _report(item, "", f"{item.kind} objects of this form are read and have no effect yet")
+    if item.kind in _UNREAD:
+        yield _report(item, "", f"{item.kind} objects are read and have no effect yet")
         return
     honoured = _EFFECTIVE.get(item.kind)
     if honoured is None:
@@ -143,10 +143,10 @@ def not_yet_effective(item: Object[Any]) -> Iterator[Report]:
     for path, pattern, value in set_fields(item.spec):
         if told and path.startswith((f"{told}.", f"{told}[")):
             continue
-        if reason := REASONS.get(item.kind, {}).get(pattern):
+        if why := reason(item, pattern, value):
             told = path
             yield Report(
-                Severity.WARNING, "refused-field", f"this field has no effect: {reason}", item.ref, f"spec.{path}"
+                Severity.WARNING, "refused-field", f"this field has no effect: {why}", item.ref, f"spec.{path}"
             )
             continue
         if not honoured.covers(pattern) or (pattern, str(getattr(value, "value", value))) in honoured.values:

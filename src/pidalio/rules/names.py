@@ -16,6 +16,11 @@ def outbound_cluster(host: str, port: int, subset: str = "") -> str:
     return sys.intern(f"outbound|{port}|{subset}|{host}")
 
 
+def instance_host(instance: str, host: str) -> str:
+    """Return `web-0.web.default.svc.cluster.local`: one instance of a headless service, or `*` for any."""
+    return f"{instance}.{host}"
+
+
 def inbound_cluster(port: int) -> str:
     """Return `inbound|9080||`."""
     return f"inbound|{port}||"

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from pidalio.api.destination_rule import DestinationRule
-from pidalio.api.kubernetes import Ingress, IngressBackend
+from pidalio.api.kubernetes import Ingress, IngressBackend, Service
 from pidalio.api.object import Object
 from pidalio.api.places import join
 from pidalio.api.strings import Destination, claim_of
 from pidalio.api.virtual_service import VirtualService
 from pidalio.derive import Database
 from pidalio.model import Report, Severity, host_matches, labels_of, selects
-from pidalio.rules import destination_rules, ingress, mesh, services
+from pidalio.rules import aliases, destination_rules, ingress, mesh, services
 from pidalio.rules.delegates import delegated
 from pidalio.store import tables
 from pidalio.store.hosts import host_reference, kubernetes_host
@@ -29,6 +29,8 @@ def references(world: Database, item: Object[Any]) -> Iterator[Report]:
         yield from _destination_rule(world, item)
     elif isinstance(item.spec, Ingress):
         yield from _ingress(world, item)
+    elif isinstance(item.spec, Service) and item.spec.type == "ExternalName":
+        yield from _alias(world, item)
 
 
 def _virtual_service(world: Database, item: Object[VirtualService]) -> Iterator[Report]:
@@ -37,12 +39,30 @@ def _virtual_service(world: Database, item: Object[VirtualService]) -> Iterator[
     yield from _delegates(world, item)
     yield from _claims(item)
     namespace = item.meta.namespace
+    for index, host in enumerate(item.spec.hosts if "mesh" in (item.spec.gateways or ("mesh",)) else ()):
+        if target := _served_as(world, host_reference(host, namespace)):
+            message = f"{host} is a second name of {target}: sidecars follow the rules for {target}; name that host"
+            yield _told(item, "alias-host", f"spec.hosts[{index}]", message)
     for index, name in enumerate(item.spec.gateways):
         reference = tables.gateway_reference(name, namespace)
         owner, _, short = reference.partition("/")
         if reference != "mesh" and tables.GATEWAYS.get(world, (owner, short)) is None:
             message = f"no Gateway {reference}: add it, or correct the name"
             yield _told(item, "unknown-gateway", f"spec.gateways[{index}]", message)
+
+
+def _alias(world: Database, item: Object[Service]) -> Iterator[Report]:
+    """Say that an alias stands for no service: its name is then an unknown host, which only DNS may know."""
+    host = kubernetes_host(item.meta.name, item.meta.namespace)
+    if not _served_as(world, host):
+        message = f"no service {item.spec.external_name}: the name is an unknown host to proxies; add a ServiceEntry"
+        yield _told(item, "unserved-alias", "spec.externalName", message, Severity.INFO)
+
+
+def _served_as(world: Database, host: str) -> str:
+    """Return the host of the service for which `host` is a second name, empty when it is none."""
+    target = aliases.target_of(world, host)
+    return target if target and tables.SERVICES_BY_HOST.keys(world, target) else ""
 
 
 def _delegates(world: Database, item: Object[VirtualService]) -> Iterator[Report]:
@@ -121,6 +141,10 @@ def _destination(
 def _destination_rule(world: Database, item: Object[DestinationRule]) -> Iterator[Report]:
     host = host_reference(item.spec.host, item.meta.namespace)
     if host.startswith("*"):
+        return
+    if target := _served_as(world, host):
+        message = f"{host} is a second name of {target}: write the rule for {target}"
+        yield _told(item, "alias-host", "spec.host", message)
         return
     keys = tables.SERVICES_BY_HOST.keys(world, host)
     if not keys and not any(host_matches(host, one) for one in tables.SERVICES_BY_HOST.index_keys(world)):

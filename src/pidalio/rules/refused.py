@@ -1,5 +1,9 @@
 """Fields of Istio's that have no meaning here and never will: each is told by name, with the reason."""
 
+from typing import Any
+
+from pidalio.api.object import Object
+
 _NO_TELEMETRY = "Pidalio collects no telemetry through Envoy: its access log and metrics are its own"
 _NOT_OURS = "Pidalio starts its proxies itself"
 REASONS: dict[str, dict[str, str]] = {
@@ -32,5 +36,21 @@ REASONS: dict[str, dict[str, str]] = {
         "defaultConfig.controlPlaneAuthPolicy": "how an agent proves itself is said when it is started",
         "defaultConfig.availabilityZone": "an instance's locality says where it is",
     },
+    "Service": {
+        "externalIPs": "only the platform's nodes take traffic for these addresses: callers use the name or clusterIP",
+        "ports[].nodePort": "only the platform's nodes open it: callers of the mesh use the port",
+        "sessionAffinity": (
+            "proxies balance by DestinationRule: use trafficPolicy.loadBalancer.consistentHash.useSourceIp instead"
+        ),
+    },
 }
 """Fields that are refused for good, by kind and pattern, each with the reason."""
+_ASKS_FOR_NOTHING = frozenset({("sessionAffinity", "None")})
+_OF_ALIASES = frozenset({"type", "externalName"})
+
+
+def reason(item: Object[Any], pattern: str, value: object) -> str:
+    """Return why the field `pattern` of `item` is refused for good, empty where it is not."""
+    if item.kind == "Service" and item.spec.type == "ExternalName" and pattern not in _OF_ALIASES:
+        return "a service of type ExternalName is another's second name, and has nothing of its own"
+    return "" if (pattern, value) in _ASKS_FOR_NOTHING else REASONS.get(item.kind, {}).get(pattern, "")

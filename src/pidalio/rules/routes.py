@@ -24,7 +24,7 @@ from pidalio.ir import (
     WeightedCluster,
 )
 from pidalio.model import Origin
-from pidalio.rules import names, services
+from pidalio.rules import aliases, names, services
 from pidalio.rules.delegates import Entry, Rule, rules_of
 from pidalio.rules.edits import joined, request_edits, response_edits
 from pidalio.rules.faults import cors_plan, fault_plan
@@ -156,10 +156,11 @@ def _destination(
 def destination_cluster(world: Database, namespace: str, stated: Destination, context: RouteContext) -> str:
     """Return the cluster that a destination written in `namespace` means.
 
-    Without a port it is the service's only one, else the listener's; an unknown host or subset names a cluster
-    that does not exist, which Envoy answers with 503 NC.
+    An alias is the service that it stands for. Without a port it is the service's only one, else the listener's; an
+    unknown host or subset names a cluster that does not exist, which Envoy answers with 503 NC.
     """
     host = host_reference(stated.host, namespace)
+    host = aliases.target_of(world, host) or host
     return names.outbound_cluster(host, _port(world, host, stated, context), stated.subset)
 
 

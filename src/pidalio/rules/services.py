@@ -10,9 +10,10 @@ from typing import TypeAlias
 
 import msgspec
 
+from pidalio.api.names import is_dns_label
 from pidalio.derive import Database, derived
-from pidalio.model import Endpoint, Port, Service, Workload, is_wildcard
-from pidalio.rules import mesh
+from pidalio.model import Endpoint, Health, Port, Service, Workload, is_wildcard
+from pidalio.rules import aliases, mesh, names
 from pidalio.rules.virtual_services import destination_hosts, imported_rules
 from pidalio.rules.visibility import Scope, imports, is_exported
 from pidalio.store import tables
@@ -78,7 +79,7 @@ def visible_services(world: Database, scope: Scope) -> tuple[ServiceId, ...]:
         return tuple(chosen.items())
     for host in {host for rule in imported_rules(world, scope) for host in destination_hosts(world, rule.key)}:
         if host not in chosen and (identity := resolve(world, host, scope.namespace)):
-            chosen[host] = identity[1]
+            chosen[identity[0]] = identity[1]
     return tuple(sorted(chosen.items()))
 
 
@@ -136,14 +137,20 @@ def has_own_view(world: Database, namespace: str) -> bool:
 
 @derived
 def resolve(world: Database, host: str, view: str) -> ServiceId | None:
-    """Return the service that `host` means to a client of namespace `view` ("" for anonymous), or None."""
+    """Return the service that `host` means to a client of namespace `view` ("" for anonymous), or None.
+
+    An alias means the service that it stands for.
+    """
     default = mesh.default_export(world, "Service")
     found = []
     for key in tables.SERVICES_BY_HOST.keys(world, host):
         row = tables.SERVICES.get(world, key)
         if row and is_exported(row.export_to, row.namespace, view, default):
             found.append(row.namespace)
-    return (host, _best_namespace(world, view, host, found)) if found else None
+    if found:
+        return host, _best_namespace(world, view, host, found)
+    target = aliases.target_of(world, host)
+    return resolve(world, target, view) if target else None
 
 
 @derived
@@ -182,6 +189,26 @@ def endpoints(world: Database, identity: ServiceId) -> tuple[Endpoint, ...]:
 
 
 @derived
+def instances(world: Database, identity: ServiceId) -> tuple[str, ...]:
+    """Return the names by which single instances of a headless service can be called, sorted.
+
+    A host that a service has means that service.
+    """
+    found = service(world, identity)
+    if found is None or not found.headless:
+        return ()
+    called = {one.instance for one in endpoints(world, identity) if is_dns_label(one.instance)}
+    own = (one for one in called if not tables.SERVICES_BY_HOST.keys(world, names.instance_host(one, found.hostname)))
+    return tuple(sorted(own))
+
+
+@derived
+def node_local(world: Database) -> tuple[ServiceId, ...]:
+    """Return the services whose callers are sent to instances on their own node only."""
+    return tuple(dict.fromkeys((key[0], key[1]) for key in tables.SERVICES_BY_NODE.keys(world, "")))
+
+
+@derived
 def selected_workloads(world: Database, identity: ServiceId) -> tuple[Workload, ...]:
     """Return the workloads of the service's namespace that its selector picks."""
     found = service(world, identity)
@@ -198,18 +225,19 @@ def _complete(world: Database, found: Service, one: Endpoint) -> Endpoint:
     if not number:
         named = [port.number for port in found.ports if port.name == one.port_name]
         number = named[0] if named else 0
-    labels = one.labels
+    labels, node = one.labels, one.node
     if one.workload and not labels:
         for key in tables.WORKLOADS_BY_NAME.keys(world, (found.namespace, one.workload)):
             row = tables.WORKLOADS.get(world, key)
-            labels = row.labels if row else labels
-    return msgspec.structs.replace(one, service_port=number, labels=labels)
+            labels, node = (row.labels, node or row.node) if row else (labels, node)
+    return msgspec.structs.replace(one, service_port=number, labels=labels, node=node)
 
 
 def _workload_endpoints(found: Service, workload: Workload) -> list[Endpoint]:
     if not workload.address:
         return []
     result = []
+    published = found.publish_not_ready and workload.health is Health.UNHEALTHY
     for port in found.ports:
         number = instance_port(port, workload)
         if number is not None:
@@ -222,9 +250,11 @@ def _workload_endpoints(found: Service, workload: Workload) -> list[Endpoint]:
                     labels=workload.labels,
                     weight=workload.weight,
                     locality=workload.locality,
-                    health=workload.health,
+                    health=Health.HEALTHY if published else workload.health,
                     workload=workload.name,
                     network=workload.network,
+                    hostname=workload.hostname,
+                    node=workload.node,
                 )
             )
     return result

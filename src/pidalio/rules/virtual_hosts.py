@@ -27,9 +27,10 @@ from pidalio.ir import (
     WeightedCluster,
 )
 from pidalio.model import Labels, ObjectRef, Origin, Protocol, is_wildcard
-from pidalio.rules import names, services
-from pidalio.rules.domains import Claims, HostPort, contested, denied_names, domains, is_near, names_of
+from pidalio.rules import aliases, names, services
+from pidalio.rules.domains import Claims, HostPort, contested, denied_names, domains, instance_names, is_near, names_of
 from pidalio.rules.hashing import hash_view
+from pidalio.rules.instances import no_instance, to_instance
 from pidalio.rules.matching import RouteContext
 from pidalio.rules.routes import default_route, routes_of
 from pidalio.rules.tcp_routes import TcpRoute, own_route, tcp_routes, tls_routes
@@ -57,8 +58,9 @@ class VirtualHostKey(msgspec.Struct, frozen=True, gc=False):
 
     `owner` is the service's namespace, None for a host that only a VirtualService names;
     `requests` are those who send requests, None where the port takes none; `tunnels` those who open tunnels with
-    CONNECT, likewise; `near` says that callers share the service's namespace and may use its bare name;
-    `denied` are names that another host of the table has.
+    CONNECT, likewise; `near` is the callers' namespace where they may use bare names of the host, else "";
+    `denied` are names that another host of the table has; `instance` is the one of a headless service that is
+    called by its own name, `*` any other.
     """
 
     host: str
@@ -66,13 +68,19 @@ class VirtualHostKey(msgspec.Struct, frozen=True, gc=False):
     owner: str | None
     requests: "Caller | None" = None
     tunnels: "Caller | None" = None
-    near: bool = False
+    near: str = ""
     denied: tuple[str, ...] = ()
+    instance: str = ""
 
     @property
     def name(self) -> str:
         """Return the virtual host's name inside its table."""
-        return names.virtual_host(self.host, self.port)
+        return names.virtual_host(self.full_host, self.port)
+
+    @property
+    def full_host(self) -> str:
+        """Return the host of the service, or of the instance."""
+        return names.instance_host(self.instance, self.host) if self.instance else self.host
 
 
 Entries: TypeAlias = tuple[tuple[str, VirtualHostKey], ...]
@@ -83,24 +91,42 @@ Entries: TypeAlias = tuple[tuple[str, VirtualHostKey], ...]
 def virtual_host_keys(world: Database, scope: Scope) -> Entries:
     """Return every virtual host of the scope's table."""
     result: list[tuple[str, VirtualHostKey]] = []
+    single: list[VirtualHostKey] = []
     claims: dict[HostPort, Claims] = {}
     for found in scope_hosts(world, scope):
         result += found.entries
+        single += found.instances
         if found.contested:
             claims |= {(key.host, key.port): found.contested for _, key in found.entries}
     known = dict(services.visible_services(world, scope))
     result += map(_entry, _rule_only(world, scope, known))
     unusual = ((key.host, key.port) for _, key in result if not key.host.endswith(_USUAL))
     if denied := denied_names(world, scope.namespace, unusual, claims, known):
-        return tuple((name, _without(key, denied.get((key.host, key.port), ()))) for name, key in result)
+        result = [(name, _without(key, denied.get((key.host, key.port), ()))) for name, key in result]
+    if single:
+        result += map(_entry, _instances(world, single, {key.host for _, key in result}))
     return tuple(result)
+
+
+def _instances(world: Database, single: list[VirtualHostKey], taken: set[str]) -> Iterator[VirtualHostKey]:
+    """Yield the instances of headless services under the names that no other host of the table has."""
+    for key in single:
+        called = _names_of_instance(world, key)
+        denied = tuple(name for name in called if name in taken or f"{name}{_USUAL}" in taken)
+        if key.full_host not in denied:
+            yield _without(key, denied)
+
+
+def _names_of_instance(world: Database, key: VirtualHostKey) -> list[str]:
+    return instance_names(key.instance, key.host, aliases.aliases_of(world, key.host), near=key.near)
 
 
 def scope_hosts(world: Database, scope: Scope) -> Iterator["ServiceHosts"]:
     """Yield the virtual hosts of a scope's services, service by service."""
     view = _view(world, scope)
+    also_near = aliases.near_targets(world, scope.namespace)
     for identity in services.visible_services(world, scope):
-        near = is_near(identity[0], scope.namespace)
+        near = scope.namespace if is_near(identity[0], scope.namespace) or identity[0] in also_near else ""
         requests = _hashing(world, scope, _caller(scope, governing(world, scope, identity[0]), view), identity[0])
         tunnels = _caller(scope, governing_tcp(world, scope, identity[0]), view, tcp=True)
         yield service_hosts(world, identity, near, requests, tunnels)
@@ -145,18 +171,19 @@ def _hashing(world: Database, scope: Scope, caller: Caller, host: str) -> Caller
 class ServiceHosts(msgspec.Struct, frozen=True, gc=False):
     """The virtual hosts of one service, one per port, and its addresses that other services have too.
 
-    Scopes share the entries, names included.
+    Scopes share the entries, names included. `instances` are those of a headless service's instances.
     """
 
     entries: Entries = ()
     contested: Claims = ()
+    instances: tuple[VirtualHostKey, ...] = ()
 
 
 @derived
 def service_hosts(
-    world: Database, identity: services.ServiceId, near: bool, requests: Caller, tunnels: Caller
+    world: Database, identity: services.ServiceId, near: str, requests: Caller, tunnels: Caller
 ) -> ServiceHosts:
-    """Return the virtual hosts of one service; `near` callers may use the bare name.
+    """Return the virtual hosts of one service; callers of the namespace `near` may use bare names.
 
     Requests go to ports that speak HTTP, tunnels to the others, and both to one that says neither.
     """
@@ -170,7 +197,10 @@ def service_hosts(
         taken = requests if is_open or port.protocol.is_http else None
         tunnelled = tunnels if is_open or not port.protocol.is_http else None
         keys.append(VirtualHostKey(host, port.number, owner, taken, tunnelled, near))
-    return ServiceHosts(tuple(map(_entry, keys)), contested(world, found))
+    single = services.instances(world, identity)
+    called = (*single, "*") if found and found.headless else ()
+    instances = tuple(msgspec.structs.replace(key, instance=name) for name in called for key in keys)
+    return ServiceHosts(tuple(map(_entry, keys)), contested(world, found), instances)
 
 
 def _entry(key: VirtualHostKey) -> tuple[str, VirtualHostKey]:
@@ -182,7 +212,7 @@ def _rule_only(world: Database, scope: Scope, known: Mapping[str, str]) -> Itera
     view = _view(world, scope)
     covered: set[str] | None = None
     for host in hosts_in(world, scope):
-        if host in known or host == "*":
+        if host in known or host == "*" or aliases.target_of(world, host) in known:
             continue
         if is_wildcard(host):
             if covered is None:
@@ -206,9 +236,10 @@ def virtual_host(world: Database, key: VirtualHostKey) -> VirtualHostPlan:
     A rule of which nothing applies to these callers counts as absent: the service's default takes its place, and a
     host that only the rule names is left to the catch-all (its domain is then one that no request can have).
     """
-    found = services.service(world, (key.host, key.owner)) if key.owner is not None else None
-    known = names_of(found, key.host, near=key.near)
+    known = _called(world, key)
     own = domains((name for name in known if name not in key.denied), key.port)
+    if key.instance == "*":
+        return VirtualHostPlan(key.name, own, (no_instance(key.host),))
     routes: tuple[RoutePlan, ...] = ()
     origin: Origin | None = None
     if key.requests and (rule := key.requests.rule):
@@ -220,7 +251,19 @@ def virtual_host(world: Database, key: VirtualHostKey) -> VirtualHostPlan:
         routes = (*routes, *_tunnels(world, key, key.tunnels, known))
     if not routes:
         own = (f"{key.name}.{_ABSENT}",)
+    if key.instance:
+        cluster = names.outbound_cluster(key.full_host, key.port)
+        routes = to_instance(routes, names.outbound_cluster(key.host, key.port), cluster)
     return VirtualHostPlan(name=key.name, domains=own, routes=routes, origin=origin)
+
+
+def _called(world: Database, key: VirtualHostKey) -> list[str]:
+    if key.instance:
+        return _names_of_instance(world, key)
+    if key.owner is None:
+        return [key.host]
+    found = services.service(world, (key.host, key.owner))
+    return names_of(found, key.host, aliases.aliases_of(world, key.host), near=key.near)
 
 
 def _tunnels(world: Database, key: VirtualHostKey, callers: Caller, known: list[str]) -> list[RoutePlan]:

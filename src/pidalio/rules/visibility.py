@@ -31,12 +31,14 @@ class Scope(msgspec.Struct, frozen=True, gc=False):
     """What decides the view of a proxy.
 
     `namespace` is "" for clients whose namespace makes no difference; `labels` are only those that some rule asks
-    for; `egress` is what the Sidecar that applies lets in, None where nothing is restricted.
+    for; `egress` is what the Sidecar that applies lets in, None where nothing is restricted;
+    `node` is the machine that the proxy runs on, "" where that makes no difference.
     """
 
     namespace: str
     labels: Labels = ()
     egress: tuple[EgressHost, ...] | None = None
+    node: str = ""
 
 
 class OutboundPolicy(msgspec.Struct, frozen=True, gc=False):
@@ -59,13 +61,14 @@ def scope_of(world: Database, proxy: Proxy) -> Scope:
     """Return the scope of `proxy`, in canonical form."""
     labels = tuple(pair for pair in proxy.labels if tables.VS_BY_SOURCE.keys(world, pair))
     namespace = proxy.namespace if _is_distinct(world, proxy.namespace) else ""
+    node = _node_of(world, proxy)
     row = _sidecar_of(world, proxy)
     if row is None or not row.spec.egress:
-        return Scope(namespace, labels)
+        return Scope(namespace, labels, node=node)
     written = [host for listener in row.spec.egress for host in listener.hosts]
     egress = tuple(dict.fromkeys(_egress_host(host, proxy.namespace) for host in written))
     lets_all_in = EgressHost("*", "*") in egress and not any(one.excludes for one in egress)
-    return Scope(namespace, labels, None if lets_all_in else egress)
+    return Scope(namespace, labels, None if lets_all_in else egress, node)
 
 
 @derived
@@ -85,6 +88,14 @@ def _sidecar_of(world: Database, proxy: Proxy) -> Object[Sidecar] | None:
     return tables.SIDECARS.get(world, key) if key else None
 
 
+def _node_of(world: Database, proxy: Proxy) -> str:
+    """Return the machine that the proxy's workload runs on, where some service asks for it."""
+    if not tables.SERVICES_BY_NODE.keys(world, ""):
+        return ""
+    keys = tables.WORKLOADS_BY_NAME.keys(world, (proxy.namespace, proxy.name))
+    return next((row.node for key in keys if (row := tables.WORKLOADS.get(world, key)) and row.node), "")
+
+
 def _is_distinct(world: Database, namespace: str) -> bool:
     """Tell whether what clients of `namespace` see may differ from what clients of any other namespace see."""
     return bool(
@@ -93,6 +104,7 @@ def _is_distinct(world: Database, namespace: str) -> bool:
         or ("." in mesh.default_export(world, "VirtualService") and tables.VS_BY_NAMESPACE.keys(world, namespace))
         or tables.SERVICES_BY_NAMESPACE.keys(world, namespace)
         or tables.SERVICES_BY_EXPORT.keys(world, namespace)
+        or tables.ALIASES_BY_NAMESPACE.keys(world, namespace)
         or tables.VS_BY_EXPORT.keys(world, namespace)
         or tables.DR_BY_EXPORT.keys(world, namespace)
         or tables.DR_BY_NAMESPACE.keys(world, namespace)

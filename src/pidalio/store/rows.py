@@ -13,7 +13,7 @@ from pidalio.api.object import Object
 from pidalio.api.service_entry import Location, ServiceEntry
 from pidalio.api.workload_entry import WorkloadEntry
 from pidalio.derive import Table
-from pidalio.model import Endpoint, Health, Locality, Port, Protocol, Resolution, Service, Workload, labels_of
+from pidalio.model import Alias, Endpoint, Health, Locality, Port, Protocol, Resolution, Service, Workload, labels_of
 from pidalio.store import tables
 from pidalio.store.claims import Live
 from pidalio.store.hosts import kubernetes_host
@@ -113,7 +113,7 @@ def _workload_entry(item: Object[WorkloadEntry]) -> Rows:
 def _kubernetes_service(item: Object[kubernetes.Service]) -> Rows:
     spec, namespace = item.spec, item.meta.namespace
     if spec.type == "ExternalName":
-        return {}
+        return _external_name(item)
     export = dict(item.meta.annotations).get("networking.istio.io/exportTo", "")
     host = kubernetes_host(item.meta.name, namespace)
     addresses = spec.cluster_ips or ((spec.cluster_ip,) if spec.cluster_ip else ())
@@ -128,8 +128,19 @@ def _kubernetes_service(item: Object[kubernetes.Service]) -> Rows:
         export_to=tuple(part.strip() for part in export.split(",") if part.strip()),
         selector=labels_of(spec.selector) or None,
         created=item.meta.created,
+        node_local=spec.internal_traffic_policy == "Local",
+        publish_not_ready=spec.publish_not_ready_addresses,
     )
     return {tables.SERVICES: {(host, namespace, str(item.ref)): service}}
+
+
+def _external_name(item: Object[kubernetes.Service]) -> Rows:
+    """Return the alias that the service is; its ports, selector and addresses mean nothing, as in DNS."""
+    target = item.spec.external_name.lower().removesuffix(".")
+    host = kubernetes_host(item.meta.name, item.meta.namespace)
+    if not target:
+        return {}
+    return {tables.ALIASES: {(host, item.meta.namespace, str(item.ref)): Alias(host, target, item.ref)}}
 
 
 def _kubernetes_port(port: kubernetes.KubeServicePort) -> Port:
@@ -146,7 +157,7 @@ def _kubernetes_port(port: kubernetes.KubeServicePort) -> Port:
 def _endpoints(item: Object[kubernetes.Endpoints]) -> Rows:
     host = kubernetes_host(item.meta.name, item.meta.namespace)
     found = [
-        _named_endpoint(address.ip, port, address.target_ref, health)
+        _named_endpoint(address.ip, port, address.target_ref, health, hostname=address.hostname, node=address.node_name)
         for subset in item.spec.subsets
         for addresses, health in ((subset.addresses, Health.HEALTHY), (subset.not_ready_addresses, Health.UNHEALTHY))
         for address in addresses
@@ -160,7 +171,15 @@ def _endpoint_slice(item: Object[kubernetes.EndpointSlice]) -> Rows:
     if not name:
         return {}
     found = [
-        _named_endpoint(address, port, one.target_ref, _slice_health(one.conditions), one.zone)
+        _named_endpoint(
+            address,
+            port,
+            one.target_ref,
+            _slice_health(one.conditions),
+            zone=one.zone,
+            hostname=one.hostname,
+            node=one.node_name,
+        )
         for one in item.spec.endpoints
         for address in one.addresses[:1]
         for port in item.spec.ports
@@ -174,11 +193,22 @@ def _named_endpoint(
     port: kubernetes.EndpointPort,
     target: kubernetes.ObjectReference | None,
     health: Health,
+    *,
+    hostname: str,
+    node: str,
     zone: str = "",
 ) -> Endpoint:
     workload = target.name if target and target.kind == "Pod" else ""
     return Endpoint(
-        address, port.port, 0, port_name=port.name, health=health, workload=workload, locality=Locality("", zone)
+        address,
+        port.port,
+        0,
+        port_name=port.name,
+        health=health,
+        workload=workload,
+        locality=Locality("", zone),
+        hostname=hostname,
+        node=node,
     )
 
 
@@ -202,6 +232,8 @@ def _pod(item: Object[kubernetes.Pod]) -> Rows:
         health=_pod_health(item),
         service_account=spec.service_account_name if spec else "",
         object=item.ref,
+        hostname=spec.hostname if spec else "",
+        node=spec.node_name if spec else "",
     )
     return {tables.WORKLOADS: {(item.meta.namespace, item.meta.name, item.kind): row}}
 

@@ -21,7 +21,7 @@ from pidalio.api.virtual_service import (
     VirtualService,
 )
 from pidalio.derive import Index, Table
-from pidalio.model import Endpoint, Service, Workload, is_wildcard
+from pidalio.model import Alias, Endpoint, Service, Workload, is_wildcard
 from pidalio.store.hosts import host_reference
 from pidalio.store.sticky import Layouts
 from pidalio.store.traits import Trait, traits_of
@@ -46,6 +46,7 @@ INGRESSES: Table[Key, Object[Ingress]] = Table("ingresses")
 INGRESS_CLASSES: Table[str, Object[IngressClass]] = Table("ingress_classes")
 MESH: Table[str, Object[MeshConfig]] = Table("mesh")
 SERVICES: Table[ServiceKey, Service] = Table("services")
+ALIASES: Table[ServiceKey, Alias] = Table("aliases")
 ENDPOINTS: Table[EndpointsKey, tuple[Endpoint, ...]] = Table("endpoints")
 WORKLOADS: Table[WorkloadKey, Workload] = Table("workloads")
 
@@ -166,7 +167,13 @@ SERVICES_BY_NAMESPACE: Index[str, ServiceKey, Service] = SERVICES.index("by_name
 SERVICES_BY_EXPORT: Index[str, ServiceKey, Service] = SERVICES.index(
     "by_export", lambda key, row: exported(row.export_to, key[1])
 )
+SERVICES_BY_NODE: Index[str, ServiceKey, Service] = SERVICES.index(
+    "by_node", lambda _, row: ("",) if row.node_local else ()
+)
 SERVICES_BY_SELECTOR: Index[tuple[str, str, str], ServiceKey, Service] = SERVICES.index("by_selector", _selector_pair)
+ALIASES_BY_HOST: Index[str, ServiceKey, Alias] = ALIASES.index("by_host", lambda key, _: (key[0],))
+ALIASES_BY_TARGET: Index[str, ServiceKey, Alias] = ALIASES.index("by_target", lambda _, row: (row.target,))
+ALIASES_BY_NAMESPACE: Index[str, ServiceKey, Alias] = ALIASES.index("by_namespace", lambda key, _: (key[1],))
 ENDPOINTS_BY_SERVICE: Index[tuple[str, str], EndpointsKey, tuple[Endpoint, ...]] = ENDPOINTS.index(
     "by_service", lambda key, _: ((key[0], key[1]),)
 )

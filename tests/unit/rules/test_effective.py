@@ -33,20 +33,13 @@ def test_a_field_is_reported_once(kind):
             document("WorkloadGroup", "group", "{template: {}}"),
             [""],
         ),
-        (document("Service", "alias", "{type: ExternalName, externalName: a.com, externalIPs: [10.0.0.1]}"), [""]),
         (
             document(
                 "Service",
                 "web",
-                "{ports: [{port: 80}], internalTrafficPolicy: Local, publishNotReadyAddresses: true, "
-                "externalIPs: [10.0.0.1], trafficDistribution: PreferClose}",
+                "{ports: [{port: 80}], internalTrafficPolicy: Local, trafficDistribution: PreferClose}",
             ),
-            [
-                "spec.externalIPs",
-                "spec.internalTrafficPolicy",
-                "spec.publishNotReadyAddresses",
-                "spec.trafficDistribution",
-            ],
+            ["spec.trafficDistribution"],
         ),
         (
             document("Service", "web", "{ports: [{port: 80}], internalTrafficPolicy: Cluster, sessionAffinity: None}"),
@@ -63,7 +56,27 @@ def test_a_field_is_reported_once(kind):
             ["spec.tcp[0].match[1].sourceSubnet"],
         ),
     ],
-    ids=["group", "alias", "service", "defaults", "field"],
+    ids=["group", "service", "defaults", "field"],
 )
 def test_whole_objects_values_and_names(text, paths):
     assert sorted(path for _, _, path in told(mesh(text), "not-yet-effective")) == paths
+
+
+@pytest.mark.parametrize(
+    ("text", "paths"),
+    [
+        ("{type: ExternalName, externalName: a.com}", []),
+        (
+            "{type: ExternalName, externalName: a.com, ports: [{port: 80, name: a}], selector: {app: a}}",
+            ["spec.ports", "spec.selector"],
+        ),
+        (
+            "{ports: [{port: 80, nodePort: 30080}, {port: 81}], externalIPs: [10.0.0.1], sessionAffinity: ClientIP}",
+            ["spec.externalIPs", "spec.ports[0].nodePort", "spec.sessionAffinity"],
+        ),
+        ("{ports: [{port: 80}], sessionAffinity: None, internalTrafficPolicy: Cluster}", []),
+    ],
+    ids=["alias", "alias-with-more", "service", "defaults"],
+)
+def test_what_can_have_no_effect_is_told(text, paths):
+    assert sorted(path for _, _, path in told(mesh(document("Service", "web", text)), "refused-field")) == paths

@@ -114,7 +114,7 @@ class TestPlatformServices:
         external = document("Service", "web", "{type: ExternalName, externalName: api.com}")
         found = mesh(external)
         assert seen_services(found) == set()
-        assert [one.code for one in found.reports()] == ["not-yet-effective"]
+        assert [one.code for one in found.reports()] == ["unserved-alias"]
 
 
 class TestEntries:

@@ -97,7 +97,7 @@ def test_keys(text, table, keys):
     "text",
     [
         object_of("WorkloadGroup", "spec: {template: {}}"),
-        object_of("Service", "spec: {type: ExternalName, externalName: a.com}", version="v1"),
+        object_of("Service", "spec: {type: ExternalName}", version="v1"),
         object_of("EndpointSlice", "addressType: IPv4\nports: []\nendpoints: []", version="discovery.k8s.io/v1"),
         object_of("Pod", "status: {podIP: 10.0.0.1, phase: Failed}", version="v1"),
         object_of("LocalWorkload", "spec: {command: [sleep]}", version="pidalio.dev/v1"),
