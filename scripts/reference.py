@@ -18,7 +18,7 @@ from pidalio.api.fields import FieldShape, Shape, ShapeKind, fields_of
 from pidalio.api.kinds import KINDS, Kind
 from pidalio.api.scalars import Message
 from pidalio.model import Code
-from pidalio.rules import effective
+from pidalio.rules import effective, refused
 
 ROOT = Path(__file__).resolve().parent.parent
 MATRIX = ROOT / "tests" / "fields" / "matrix.txt"
@@ -198,18 +198,29 @@ def fields_page() -> str:
     ]
     for kind in KINDS:
         own = [(status, pattern, "".join(proof)) for status, name, pattern, *proof in rows if name == kind.name]
-        lines += ["", f"## {kind.name}", "", "| Field | Status | Proof |", "|---|---|---|"]
-        lines += [
-            f"| `{pattern}` | {STATUS[status]} | {proof_words(status, proof)} |" for status, pattern, proof in own
-        ]
+        lines += ["", f"## {kind.name}", "", "| Field | Status | Proof, or reason |", "|---|---|---|"]
+        for status, pattern, proof in own:
+            shown = reason_words(kind.name, pattern, proof) if status == "refused" else proof_words(proof)
+            lines.append(f"| `{pattern}` | {STATUS[status]} | {shown} |")
     return "\n".join(lines) + "\n"
 
 
-def proof_words(status: str, proof: str) -> str:
-    """Return where a row is proved."""
-    if not proof or proof == "?":
-        return ""
-    return f"tests/unit/api/test_validate.py `{proof}`" if status == "refused" else f"`{cell(proof)}`"
+def proof_words(proof: str) -> str:
+    """Return the test that proves a field."""
+    return f"`{cell(proof)}`" if proof and proof != "?" else ""
+
+
+def reason_words(kind: str, pattern: str, proof: str) -> str:
+    """Return why a field has no effect for good, or the test that shows how it is refused."""
+    if proof:
+        return f"an error: `{proof}` of `tests/unit/api/mistakes`"
+    found = (reason for outer, reason in refused.REASONS[kind].items() if is_within(pattern, outer))
+    return cell(next(found))
+
+
+def is_within(pattern: str, outer: str) -> bool:
+    """Tell whether a pattern names a field, or something inside of it."""
+    return pattern == outer or pattern.startswith((f"{outer}.", f"{outer}[]", f"{outer}="))
 
 
 def cli_page() -> str:

@@ -311,6 +311,10 @@ ELSEWHERE: dict[str, dict[str, Example]] = {
             "e2e/test_up_reports.py::test_port_below_1024_is_moved_and_says_so",
             "yaml",
         ),
+        "settings-unknown": _test(
+            "$ pidalio agent …   # and the API does not answer",
+            "unit/up/test_joining.py::test_an_api_that_does_not_answer_keeps_no_proxy_from_starting[error0]",
+        ),
         "port-in-use": _test(
             "$ pidalio up mesh   # while another process listens on a gateway's port",
             "e2e/test_bad_input.py::test_mistake_is_one_line_and_traffic_goes_on[port of a gateway in use]",

@@ -30,7 +30,7 @@ SERVER = "import os, http.server as h; h.HTTPServer((os.environ['HOST'], int(os.
 # A shell that stays, with a child in a session of its own: the command line of many a start script.
 COMMAND = ("sh", "-c", f'setsid sleep 600 & {sys.executable} -c "$SERVER"; exit 1')
 
-def bootstrap(proxy, admin):
+def bootstrap(proxy, admin, _):
     ((port, _),) = proxy.app_ports
     reply = {"@type": "type.googleapis.com/envoy.extensions.filters.network.direct_response.v3.Config"}
     return {

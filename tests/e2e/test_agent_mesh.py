@@ -97,7 +97,7 @@ async def mesh(folder):
     async def deregister(row) -> None:
         control.feed("local", {tables.WORKLOADS: {(row.namespace, row.name, "LocalWorkload"): None}})
 
-    def bootstrap(proxy, admin) -> str:
+    def bootstrap(proxy, admin, _) -> str:
         who = node(proxy.id, proxy.name, metadata=metadata_of(proxy))
         return to_json(ads_bootstrap(node=who, xds_address=f"unix://{folder}/xds.sock", admin_path=str(admin)))
 

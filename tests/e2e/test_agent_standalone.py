@@ -118,7 +118,7 @@ async def agent(machines):
     app_ports = {9080: pool.app_port(instance.id, 9080)}
     proxy = sidecar_proxy(instance, where, app_ports)
 
-    def bootstrap(proxy, xds_address, admin) -> str:
+    def bootstrap(proxy, xds_address, admin, _) -> str:
         who = node(proxy.id, proxy.name, metadata=metadata_of(proxy))
         return to_json(ads_bootstrap(node=who, xds_address=xds_address, admin_path=str(admin)))
 

@@ -6,6 +6,8 @@ field is refused.
 
 _PROBE = "tests/unit/agent/test_probe.py::"
 _HASHING = "tests/unit/rules/test_hashing.py::"
+_PROCESS = "tests/unit/agent/test_sidecar.py::"
+_STARTING = "tests/unit/rules/test_process.py::"
 _WORKLOAD = "tests/unit/agent/test_workload.py::"
 _SETTINGS = "tests/unit/rules/test_listener_settings.py::"
 _CLIENT_CERT = {
@@ -43,6 +45,32 @@ ELSEWHERE: dict[str, str] = _CLIENT_CERT | {
     "LocalWorkload probe.exec.command": f"{_PROBE}test_exec",
     "LocalWorkload probe.grpc.port": f"{_PROBE}test_grpc[all]",
     "LocalWorkload probe.grpc.service": f"{_PROBE}test_grpc[sick]",
+}
+ELSEWHERE |= {
+    "ProxyConfig selector": f"{_STARTING}test_the_nearest_decides[workload]",
+    "ProxyConfig selector.matchLabels": f"{_STARTING}test_the_nearest_decides[others]",
+    "ProxyConfig concurrency": f"{_STARTING}test_the_nearest_decides[namespace]",
+    "ProxyConfig environmentVariables": f"{_STARTING}test_the_nearest_decides[namespace]",
+    "MeshConfig defaultConfig": f"{_STARTING}test_the_nearest_decides[mesh]",
+    "MeshConfig defaultConfig.concurrency": f"{_PROCESS}test_settings_of_the_process_count_from_its_next_start",
+    "MeshConfig defaultConfig.drainDuration": f"{_PROCESS}test_settings_of_the_process_count_from_its_next_start",
+    "MeshConfig defaultConfig.fileFlushInterval": f"{_PROCESS}test_settings_of_the_process_count_from_its_next_start",
+    "MeshConfig defaultConfig.fileFlushMinSizeKb": f"{_PROCESS}test_settings_of_the_process_count_from_its_next_start",
+    "MeshConfig defaultConfig.proxyMetadata": f"{_PROCESS}test_settings_of_the_process_count_from_its_next_start",
+    "MeshConfig defaultConfig.terminationDrainDuration": f"{_PROCESS}test_settings_say_how_long_callers_have_to_leave",
+    "MeshConfig defaultConfig.holdApplicationUntilProxyStarts": (
+        f"{_PROCESS}test_application_may_be_held_until_its_envoy_serves"
+    ),
+    **{
+        f"MeshConfig defaultConfig.{name}": "tests/unit/envoy/test_bootstrap.py::test_settings_of_the_process_are_in_it"
+        for name in (
+            "runtimeValues",
+            "proxyStatsMatcher",
+            "proxyStatsMatcher.inclusionPrefixes",
+            "proxyStatsMatcher.inclusionSuffixes",
+            "proxyStatsMatcher.inclusionRegexps",
+        )
+    },
 }
 REFUSED: dict[str, str] = {
     "VirtualService http[].fault.delay.exponentialDelay": "VirtualService-delay-exponential",

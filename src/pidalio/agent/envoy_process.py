@@ -7,6 +7,7 @@ What the bootstrap says is the caller's: it is written as given, readable by thi
 import asyncio
 import contextlib
 import json
+import os
 import stat
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -19,8 +20,11 @@ from pidalio.agent.listening import accepts
 from pidalio.agent.logs import last_lines, size_of
 from pidalio.agent.processes import Process, Processes
 from pidalio.errors import EnvoyError, EnvoyExited, EnvoyUnresponsive
+from pidalio.ir import ProcessPlan
+from pidalio.model import Labels
 
-Bootstrap = Callable[[], str | Mapping[str, Any]]
+Bootstrap = Callable[[ProcessPlan], str | Mapping[str, Any]]
+"""Makes Envoy's configuration for a process with these settings."""
 _CLOSED_WITHIN_SECONDS, _CLOSING_POLL_SECONDS = 0.5, 0.002
 _FIRST_POLL_SECONDS, _LAST_POLL_SECONDS = 0.01, 0.25
 
@@ -34,13 +38,27 @@ class EnvoyFiles(msgspec.Struct, frozen=True):
 
 
 class EnvoyOptions(msgspec.Struct, frozen=True):
-    """How Envoys are run; `drain_seconds` is how long a graceful drain lasts."""
+    """How Envoys are run; `drain_seconds` is how long a graceful drain lasts, `environment` adds to our own."""
 
     executable: Path
     concurrency: int = 1
     log_level: str = "warning"
     drain_seconds: int = 5
     access_log_flush_milliseconds: int = 200
+    access_log_flush_kilobytes: int | None = None
+    environment: Labels = ()
+
+    def planned(self, plan: ProcessPlan) -> "EnvoyOptions":
+        """Return the options with what `plan` settles."""
+        workers = plan.concurrency
+        return msgspec.structs.replace(
+            self,
+            concurrency=self.concurrency if workers is None else workers or os.cpu_count() or 1,
+            drain_seconds=self.drain_seconds if plan.drain is None else plan.drain // 1000,
+            access_log_flush_milliseconds=self.access_log_flush_milliseconds if plan.flush is None else plan.flush,
+            access_log_flush_kilobytes=plan.flush_kilobytes,
+            environment=plan.environment,
+        )
 
     def arguments(self, bootstrap: Path) -> list[str]:
         """Return the command; without `--disable-hot-restart` a second Envoy on a machine would not start."""
@@ -49,6 +67,7 @@ class EnvoyOptions(msgspec.Struct, frozen=True):
             *("--concurrency", str(self.concurrency), "--log-level", self.log_level),
             *("--drain-time-s", str(self.drain_seconds), "--drain-strategy", "immediate"),
             *("--file-flush-interval-msec", str(self.access_log_flush_milliseconds)),
+            *(("--file-flush-min-size-kb", str(kilobytes)) if (kilobytes := self.access_log_flush_kilobytes) else ()),
         ]
 
 
@@ -80,7 +99,8 @@ class EnvoyProcess:
         command = self.options.arguments(self.files.bootstrap)
         self._log_begins = size_of(self.files.log)
         try:
-            self._process = await self._processes.start(command, log=self.files.log)
+            environment = {**os.environ, **dict(self.options.environment)}
+            self._process = await self._processes.start(command, log=self.files.log, env=environment)
         except OSError as error:
             raise EnvoyError(f"{command[0]}: {error.strerror}: name another Envoy with --envoy") from error
 

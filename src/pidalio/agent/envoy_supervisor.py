@@ -13,6 +13,7 @@ from pidalio.agent.backoff import Backoff
 from pidalio.agent.envoy_process import Bootstrap, EnvoyFiles, EnvoyOptions, EnvoyProcess
 from pidalio.agent.processes import Processes
 from pidalio.errors import EnvoyError
+from pidalio.ir import ProcessPlan
 
 Changed = Callable[[EnvoyError | None], Awaitable[None]]
 
@@ -29,12 +30,15 @@ class EnvoySupervisor:
         processes: Processes,
         *,
         changed: Changed,
+        process: Callable[[], ProcessPlan] = ProcessPlan,
         backoff: Backoff | None = None,
     ) -> None:
         self.name, self.options, self.files = name, options, files
         self.ready = asyncio.Event()
         self.restarts = 0
-        self._bootstrap, self._processes, self._changed = bootstrap, processes, changed
+        self.plan = ProcessPlan()
+        """What the present Envoy was started with; a change of settings counts from the next start on."""
+        self._bootstrap, self._processes, self._changed, self._settings = bootstrap, processes, changed, process
         self._backoff = backoff or Backoff()
         self._envoy: EnvoyProcess | None = None
         self._stopping = False
@@ -69,10 +73,14 @@ class EnvoySupervisor:
             await self._envoy.stop(grace_seconds=1)
 
     async def drain(self, inbound: Collection[tuple[str, int]] = (), *, at_most_seconds: float) -> bool:
-        """Let callers leave the listeners bound to `inbound`, or all; False when some were left at the end."""
+        """Let callers leave the listeners bound to `inbound`, or all; False when some were left at the end.
+
+        The settings of the process, if they say so, decide how long callers have.
+        """
         if self._envoy is None or not self._envoy.is_running:
             return True
-        return await self._envoy.drain(inbound, at_most_seconds=at_most_seconds)
+        limit = at_most_seconds if self.plan.termination is None else self.plan.termination / 1000
+        return await self._envoy.drain(inbound, at_most_seconds=limit)
 
     async def stop(self) -> None:
         """End the present Envoy, and start no other."""
@@ -83,9 +91,10 @@ class EnvoySupervisor:
     async def _one_run(self) -> EnvoyError | None:
         """Run one Envoy to its end; return why it ended unless that was asked for."""
         self._replacing = False
-        envoy = self._envoy = EnvoyProcess(self.name, self.options, self.files, self._processes)
+        plan = self.plan = self._settings()
+        envoy = self._envoy = EnvoyProcess(self.name, self.options.planned(plan), self.files, self._processes)
         try:
-            await envoy.start(self._bootstrap())
+            await envoy.start(self._bootstrap(plan))
             if self._stopping:  # asked while it started
                 await envoy.stop()
                 return None

@@ -24,11 +24,14 @@ from pidalio.agent.workload import APP_ADDRESS, contract_of
 from pidalio.api.local_workload import LocalWorkload
 from pidalio.api.object import Object
 from pidalio.errors import UsageError
+from pidalio.ir import ProcessPlan
 from pidalio.model import Health, Proxy, ProxyType, Report, Severity, Workload
 from pidalio.platforms.local.addresses import Placement
 from pidalio.platforms.local.workloads import LocalInstance, instances
 
-ProxyBootstrap = Callable[[Proxy, Path], str | Mapping[str, Any]]
+ProxyBootstrap = Callable[[Proxy, Path, ProcessPlan], str | Mapping[str, Any]]
+ProxyProcess = Callable[[Proxy, LocalInstance], ProcessPlan]
+"""Says how the Envoy beside an instance is to be started."""
 
 
 class Places(msgspec.Struct, frozen=True):
@@ -63,11 +66,12 @@ class Fleet:
         bootstrap: ProxyBootstrap,
         options: EnvoyOptions,
         *,
+        process: ProxyProcess = lambda _proxy, _instance: ProcessPlan(),
         patience: Patience | None = None,
     ) -> None:
         self.pool, self.places, self.options = pool, places, options
         self._processes, self._control, self._bootstrap = processes, control, bootstrap
-        self._patience = patience or Patience()
+        self._patience, self._process = patience or Patience(), process
         self._tasks = asyncio.TaskGroup()
         self._generation = 0
         self._wanted: dict[str, LocalInstance] = {}
@@ -147,11 +151,12 @@ class Fleet:
             instance,
             where,
             contract_of(instance, where, app_ports),
-            lambda: self._bootstrap(proxy, envoy.admin),
+            lambda plan: self._bootstrap(proxy, envoy.admin, plan),
             options=self.options,
             files=SidecarFiles(envoy, self.places.logs / f"{instance.id}.log", self.places.root),
             processes=self._processes,
             control=self._control,
+            process=lambda: self._process(proxy, instance),
             patience=self._patience,
         )
         member = Member(self._generation, key, proxy, sidecar)

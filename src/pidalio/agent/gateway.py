@@ -9,6 +9,7 @@ from pidalio.agent.envoy_process import Bootstrap, EnvoyFiles, EnvoyOptions
 from pidalio.agent.envoy_supervisor import EnvoySupervisor
 from pidalio.agent.processes import Processes
 from pidalio.errors import EnvoyError
+from pidalio.ir import ProcessPlan
 from pidalio.model import Report, Severity
 
 
@@ -24,11 +25,14 @@ class GatewayAgent:
         files: EnvoyFiles,
         processes: Processes,
         report: Callable[[Report], None],
+        process: Callable[[], ProcessPlan] = ProcessPlan,
     ) -> None:
         self._report = report
         self.problem: Report | None = None
         """Why Envoy ended, as long as none serves since."""
-        self.supervisor = EnvoySupervisor(name, bootstrap, options, files, processes, changed=self._envoy_changed)
+        self.supervisor = EnvoySupervisor(
+            name, bootstrap, options, files, processes, changed=self._envoy_changed, process=process
+        )
 
     async def run(self) -> None:
         """Live until `stop`; when cancelled, end at once without draining."""

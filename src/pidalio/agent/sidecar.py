@@ -1,6 +1,7 @@
 """One instance of a local workload with its Envoy: the order in which things start, fail and end.
 
 Start:  application and Envoy side by side → both ready → registered (first then do callers come).
+        Settings may hold the application until its Envoy serves.
 The application ends:  inbound listener closed (a refused connection is retried elsewhere) → reported gone → Envoy
         replaced, application started again with back-off.
 Envoy ends:  reported unhealthy → started again with back-off → reported healthy.
@@ -29,6 +30,7 @@ from pidalio.agent.processes import Processes
 from pidalio.agent.workload import APP_ADDRESS, AppContract, WorkloadProcess
 from pidalio.api.workload_entry import ReadinessProbe, TCPHealthCheckConfig
 from pidalio.errors import EnvoyError
+from pidalio.ir import ProcessPlan
 from pidalio.model import Health, Report, Severity, Workload
 from pidalio.platforms.local.addresses import Placement
 from pidalio.platforms.local.workloads import LocalInstance, workload_row
@@ -76,6 +78,7 @@ class Sidecar:
         files: SidecarFiles,
         processes: Processes,
         control: ControlPlane,
+        process: Callable[[], ProcessPlan] = ProcessPlan,
         patience: Patience | None = None,
     ) -> None:
         self.instance, self.where, self.contract, self.files = instance, where, contract, files
@@ -84,8 +87,9 @@ class Sidecar:
         self.problem: Report | None = None
         """What was told last, as long as the instance does not serve since."""
         self.supervisor = EnvoySupervisor(
-            instance.id, bootstrap, options, files.envoy, processes, changed=self._envoy_changed
+            instance.id, bootstrap, options, files.envoy, processes, changed=self._envoy_changed, process=process
         )
+        self._process = process
         self._processes = processes
         self._backoff = Backoff(first_seconds=0.5)
         self._app: WorkloadProcess | None = None
@@ -136,6 +140,8 @@ class Sidecar:
             await asyncio.gather(probing, stopping, return_exceptions=True)
 
     async def _keep_application(self) -> None:
+        if self._process().holds:
+            await self._first_of(self.supervisor.ready, self._stopping)
         while not self._stopping.is_set():
             begun = time.monotonic()
             reason = await self._run_application()
@@ -144,6 +150,15 @@ class Sidecar:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._backoff.after(time.monotonic() - begun)):
                         await self._stopping.wait()
+
+    async def _first_of(self, *events: asyncio.Event) -> None:
+        waiting = [asyncio.create_task(event.wait()) for event in events]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
 
     async def _run_application(self) -> str:
         """Run the application to its end, registered while it is ready; return how it ended."""

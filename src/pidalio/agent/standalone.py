@@ -22,12 +22,13 @@ from pidalio.agent.run_directory import RunDirectory
 from pidalio.agent.sidecar import Patience, Sidecar, SidecarFiles
 from pidalio.agent.workload import contract_of
 from pidalio.http.client import Client
+from pidalio.ir import ProcessPlan
 from pidalio.model import Proxy, Report, Severity
 from pidalio.platforms.local.addresses import Placement
 from pidalio.platforms.local.workloads import LocalInstance
 
-AgentBootstrap = Callable[[Proxy, str, Path], str | Mapping[str, Any]]
-"""Makes Envoy's configuration from its proxy, the address of its xDS server and the path of its admin socket."""
+AgentBootstrap = Callable[[Proxy, str, Path, ProcessPlan], str | Mapping[str, Any]]
+"""Makes Envoy's configuration from its proxy, the address of its xDS server, its admin socket and its settings."""
 
 
 class AgentPlaces(msgspec.Struct, frozen=True):
@@ -50,6 +51,7 @@ class StandaloneAgent:
         places: AgentPlaces,
         options: EnvoyOptions,
         tell: Callable[[Report], None],
+        plan: ProcessPlan = ProcessPlan(),  # noqa: B008 - frozen
         patience: Patience | None = None,
     ) -> None:
         self.proxy, self.places, self.options = proxy, places, options
@@ -66,7 +68,8 @@ class StandaloneAgent:
             kept_socket=run.socket(f"{self._name}.kept"),
             noticed=lambda reachable: self._notice(reachable, upstream.address),
         )
-        self._bootstrap = lambda: bootstrap(proxy, self.relay.address, self.files.admin)
+        self._bootstrap = lambda plan: bootstrap(proxy, self.relay.address, self.files.admin, plan)
+        self._plan = plan
         self._stop: Callable[[], Any] | None = None
         self.serving = asyncio.Event()
 
@@ -84,6 +87,7 @@ class StandaloneAgent:
             files=SidecarFiles(self.files, self.places.logs / f"{self._name}.log", self.places.root),
             processes=self._processes,
             control=registrar.control_plane,
+            process=lambda: self._plan,
             patience=self._patience,
         )
         self._stop = sidecar.stop
@@ -98,6 +102,7 @@ class StandaloneAgent:
             files=self.files,
             processes=self._processes,
             report=self._tell,
+            process=lambda: self._plan,
         )
         self._stop = gateway.stop
         await self._run(gateway.run(), gateway.supervisor.ready, None)

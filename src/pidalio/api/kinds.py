@@ -11,11 +11,13 @@ import msgspec
 
 from pidalio.api import kubernetes
 from pidalio.api.destination_rule import DestinationRule
+from pidalio.api.envoy_filter import EnvoyFilter
 from pidalio.api.findings import Findings
 from pidalio.api.gateway import Gateway
 from pidalio.api.local_workload import LocalWorkload
 from pidalio.api.mesh_config import MeshConfig
 from pidalio.api.object import Meta
+from pidalio.api.proxy_config import ProxyConfig
 from pidalio.api.scalars import Message
 from pidalio.api.service_entry import ServiceEntry
 from pidalio.api.sidecar import Sidecar
@@ -23,6 +25,8 @@ from pidalio.api.validate.destination_rule import validate as check_destination_
 from pidalio.api.validate.gateway import validate as check_gateway
 from pidalio.api.validate.local_workload import validate as check_local_workload
 from pidalio.api.validate.mesh_config import validate as check_mesh_config
+from pidalio.api.validate.proxy_config import validate as check_proxy_config
+from pidalio.api.validate.proxy_config import validate_filter as check_envoy_filter
 from pidalio.api.validate.service_entry import validate as check_service_entry
 from pidalio.api.validate.sidecar import validate as check_sidecar
 from pidalio.api.validate.virtual_service import validate as check_virtual_service
@@ -35,7 +39,6 @@ Validator: TypeAlias = Callable[[Any, Meta, Findings], None]
 
 ISTIO_GROUP = "networking.istio.io"
 OWN_GROUP = "pidalio.dev"
-ISTIO_UNREAD = ("EnvoyFilter", "ProxyConfig")
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -56,8 +59,8 @@ class Kind(msgspec.Struct, frozen=True):
         return f"{self.group}/{self.versions[0]}" if self.group else self.versions[0]
 
 
-def _istio(struct: type[Message], validate: Validator) -> Kind:
-    return Kind(struct.__name__, ISTIO_GROUP, ("v1", "v1beta1", "v1alpha3"), struct, validate)
+def _istio(struct: type[Message], validate: Validator, *versions: str) -> Kind:
+    return Kind(struct.__name__, ISTIO_GROUP, versions or ("v1", "v1beta1", "v1alpha3"), struct, validate)
 
 
 def _own(struct: type[Message], validate: Validator, *, cluster_wide: bool = False) -> Kind:
@@ -76,6 +79,8 @@ KINDS: tuple[Kind, ...] = (
     _istio(WorkloadEntry, check_workload_entry),
     _istio(WorkloadGroup, check_workload_group),
     _istio(Sidecar, check_sidecar),
+    _istio(ProxyConfig, check_proxy_config, "v1beta1"),
+    _istio(EnvoyFilter, check_envoy_filter, "v1alpha3"),
     _own(MeshConfig, check_mesh_config, cluster_wide=True),
     _own(LocalWorkload, check_local_workload),
     _kubernetes("", kubernetes.Service),

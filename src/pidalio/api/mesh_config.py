@@ -9,7 +9,7 @@ import enum
 
 import msgspec
 
-from pidalio.api.proxy_config import ProxyConfig
+from pidalio.api.proxy_config import MeshProxyConfig
 from pidalio.api.scalars import JsonText, Message, Milliseconds
 from pidalio.api.sidecar import OutboundMode
 from pidalio.api.traffic_policy import (
@@ -173,7 +173,7 @@ class MeshConfig(Message, frozen=True):
     disable_envoy_listener_log: bool = False
     extension_providers: tuple[JsonText, ...] = ()
     default_providers: DefaultProviders | None = None
-    default_config: ProxyConfig | None = None
+    default_config: MeshProxyConfig | None = None
     verify_certificate_at_client: bool | None = None
     certificates: tuple[JsonText, ...] = ()
     ca: JsonText | None = None

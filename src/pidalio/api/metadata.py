@@ -5,9 +5,11 @@ Annotations are kept only under prefixes that mean something to us, so that a fo
 
 from typing import Any
 
+from pidalio.api.annotations import PROXY_CONFIG, proxy_config_of
 from pidalio.api.convert import nearest
 from pidalio.api.findings import Findings
 from pidalio.api.kinds import Kind
+from pidalio.api.local_workload import LocalWorkload
 from pidalio.api.names import is_dns_label, is_dns_name
 from pidalio.api.object import Meta
 from pidalio.api.places import join
@@ -59,6 +61,8 @@ def read_meta(tree: Any, kind: Kind, default_namespace: str, found: Findings) ->
     name, namespace = _text(tree, "name", found), _text(tree, "namespace", found)
     _check_names(name, namespace, found)
     annotations = _pairs(tree, "annotations", found)
+    if kind.struct is LocalWorkload:
+        _check_proxy_config(dict(annotations).get(PROXY_CONFIG, ""), found)
     labels = _pairs(tree, "labels", found)
     check_labels(labels, "metadata.labels", found)
     return Meta(
@@ -69,6 +73,13 @@ def read_meta(tree: Any, kind: Kind, default_namespace: str, found: Findings) ->
         _text(tree, "creationTimestamp", found),
         deleting=tree.get("deletionTimestamp") is not None,
     )
+
+
+def _check_proxy_config(text: str, found: Findings) -> None:
+    inside = Findings()
+    proxy_config_of(text, inside)
+    for each in inside.found:
+        found.error(each.code, join("metadata.annotations", PROXY_CONFIG), f"{each.path}: {each.message}".lstrip(": "))
 
 
 def _check_names(name: str, namespace: str, found: Findings) -> None:

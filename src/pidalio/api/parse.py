@@ -9,7 +9,7 @@ import msgspec
 
 from pidalio.api.convert import convert, nearest
 from pidalio.api.findings import Finding, Findings
-from pidalio.api.kinds import BY_GROUP, BY_NAME, ISTIO_GROUP, ISTIO_UNREAD, OWN_GROUP, Kind
+from pidalio.api.kinds import BY_GROUP, BY_NAME, ISTIO_GROUP, OWN_GROUP, Kind
 from pidalio.api.metadata import read_meta
 from pidalio.api.object import Meta, Object
 from pidalio.api.places import Places
@@ -107,7 +107,7 @@ def _related(one: str, other: str) -> bool:
 
 def _unread(document: Document, group: str, api_version: str, kind_name: str) -> Parsed | Skipped:
     known = [kind.name for kind in BY_NAME.values() if kind.group == group]
-    if (group == ISTIO_GROUP and kind_name not in ISTIO_UNREAD) or group == OWN_GROUP:
+    if group in (ISTIO_GROUP, OWN_GROUP):
         message = f"{api_version} has no kind {kind_name!r}{nearest(kind_name, known)}"
         return _refused(document, "unknown-kind", "kind", message)
     return Skipped(api_version, kind_name, document.places.place(""))

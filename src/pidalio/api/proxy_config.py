@@ -1,8 +1,12 @@
-"""ProxyConfig: settings of the proxies themselves, as MeshConfig.defaultConfig holds them (reference §1.9)."""
+"""Settings of the proxies themselves: the kind ProxyConfig, and what MeshConfig.defaultConfig holds.
+
+Source: reference §1.8, §1.9.
+"""
 
 import enum
 
 from pidalio.api.scalars import JsonText, Message, Milliseconds, StringMap
+from pidalio.api.strings import MatchLabelsSelector
 
 
 class InterceptionMode(enum.Enum):
@@ -143,8 +147,8 @@ class ProxyStatsMatcher(Message, frozen=True):
     inclusion_regexps: tuple[str, ...] = ()
 
 
-class ProxyConfig(Message, frozen=True):
-    """Settings of a proxy; 0, empty and None mean Istio's default."""
+class MeshProxyConfig(Message, frozen=True):
+    """Settings of every proxy, as the mesh or an annotation states them; 0, empty and None mean Istio's default."""
 
     config_path: str = ""
     binary_path: str = ""
@@ -178,3 +182,18 @@ class ProxyConfig(Message, frozen=True):
     image: JsonText | None = None
     control_plane_auth_policy: str = ""
     availability_zone: str = ""
+
+
+class ProxyImage(Message, frozen=True):
+    """Which build of the proxy's image is run."""
+
+    image_type: str = ""
+
+
+class ProxyConfig(Message, frozen=True):
+    """Settings of the proxies that the selector picks, or of a namespace; `concurrency` None means the mesh's."""
+
+    selector: MatchLabelsSelector | None = None
+    concurrency: int | None = None
+    environment_variables: StringMap = ()
+    image: ProxyImage | None = None

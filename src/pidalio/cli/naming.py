@@ -13,6 +13,7 @@ _SHORT = {
     "po": "Pod",
     "ep": "Endpoints",
     "lw": "LocalWorkload",
+    "pc": "ProxyConfig",
 }
 
 

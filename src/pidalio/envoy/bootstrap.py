@@ -14,7 +14,8 @@ from pidalio.envoy import messages as pb
 from pidalio.envoy.cluster import HTTP_OPTIONS
 from pidalio.envoy.protos import pack
 from pidalio.envoy.values import UNIX_SCHEME, address, ads, duration
-from pidalio.model import Locality
+from pidalio.ir import ProcessPlan, StatsPlan
+from pidalio.model import Labels, Locality
 
 XDS_CLUSTER = "xds-grpc"
 MAX_REGEX_PROGRAM_SIZE = 32768
@@ -69,13 +70,16 @@ def ads_bootstrap(
     admin_path: str,
     tls: TlsFiles | None = None,
     server_name: str = "",
+    process: ProcessPlan = ProcessPlan(),  # noqa: B008 - frozen
 ) -> pb.Bootstrap:
     """Return the bootstrap of a proxy that takes listeners and clusters from one delta ADS stream.
 
     `xds_address` is `unix:///path` or `host:port`; `admin_path` the path of the admin's UNIX socket (mode 0600);
     with `tls` the control plane must show a certificate for `server_name` (its host when empty).
     """
-    message = pb.Bootstrap(node=node, admin=admin(admin_path), layered_runtime=runtime(), stats_config=stats())
+    message = pb.Bootstrap(node=node, admin=admin(admin_path))
+    message.layered_runtime.CopyFrom(runtime(process.runtime))
+    message.stats_config.CopyFrom(stats(process.stats))
     message.overload_manager.CopyFrom(overload())
     message.deferred_stat_options.enable_deferred_creation_stats = True
     message.static_resources.clusters.append(_xds_cluster(xds_address, tls, server_name))
@@ -109,10 +113,12 @@ def admin(path: str) -> pb.Admin:
     return pb.Admin(address=pb.Address(pipe=pb.Pipe(path=path, mode=_ADMIN_MODE)))
 
 
-def runtime() -> pb.LayeredRuntime:
-    """Return the static runtime: regular expressions of users may be larger than Envoy's default of 100."""
+def runtime(values: Labels = ()) -> pb.LayeredRuntime:
+    """Return the static runtime: users' own `values`, and larger regular expressions than Envoy's default of 100."""
     layer = pb.RuntimeLayer(name="static")
     layer.static_layer.fields["re2.max_program_size.error_level"].number_value = MAX_REGEX_PROGRAM_SIZE
+    for key, value in values:
+        layer.static_layer.fields[key].string_value = value
     return pb.LayeredRuntime(layers=[layer])
 
 
@@ -125,10 +131,13 @@ def overload() -> pb.OverloadManager:
     return message
 
 
-def stats() -> pb.StatsConfig:
+def stats(more: StatsPlan = StatsPlan()) -> pb.StatsConfig:  # noqa: B008 - frozen
     """Return which statistics are kept, and where a cluster's name ends in them."""
     kept = pb.ListStringMatcher(patterns=[pb.StringMatcher(prefix=each) for each in STATS_PREFIXES])
     kept.patterns.extend(pb.StringMatcher(suffix=each) for each in STATS_SUFFIXES)
+    kept.patterns.extend(pb.StringMatcher(prefix=each) for each in more.prefixes)
+    kept.patterns.extend(pb.StringMatcher(suffix=each) for each in more.suffixes)
+    kept.patterns.extend(pb.StringMatcher(safe_regex=pb.RegexMatcher(regex=each)) for each in more.regexes)
     return pb.StatsConfig(
         stats_matcher=pb.StatsMatcher(inclusion_list=kept),
         stats_tags=[pb.TagSpecifier(tag_name="cluster_name", regex=r"^cluster\.((.+?);\.)")],

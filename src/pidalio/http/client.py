@@ -20,7 +20,8 @@ import msgspec
 from pidalio.errors import ServerUnreachable, Unavailable, UsageError
 from pidalio.http import discovery, wire
 from pidalio.http.failures import raised
-from pidalio.model import ObjectRef
+from pidalio.ir import ProcessPlan
+from pidalio.model import Labels, ObjectRef
 
 T = TypeVar("T")
 
@@ -153,6 +154,11 @@ class Client:
         workload = registration.workload
         path = f"/v1/workloads/{quote(f'{workload.name}.{workload.namespace}', safe='')}"
         return await self._ask("PUT", path, wire.RegistrationAnswer, body=msgspec.json.encode(registration))
+
+    async def process(self, namespace: str, labels: Labels) -> ProcessPlan:
+        """Return how the Envoy of a proxy is to be started."""
+        query = {"namespace": namespace, "labels": ",".join(f"{key}={value}" for key, value in labels)}
+        return (await self._ask("GET", "/v1/process", wire.ProcessAnswer, query)).process
 
     async def deregister(self, name: str, namespace: str) -> wire.RegistrationAnswer:
         """Take an instance out of the mesh at once; raise `NotFound` when it is not in it."""

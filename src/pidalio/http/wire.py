@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from pidalio.ir import ProcessPlan
 from pidalio.model import Health, Labels, Locality, ObjectRef, Place, Report, Severity, Workload
 
 
@@ -317,6 +318,12 @@ class RegistrationAnswer(Body, frozen=True):
     id: str
     lease: float
     generation: int
+
+
+class ProcessAnswer(Body, frozen=True):
+    """How the Envoy of a proxy is to be started (ProxyConfig, MeshConfig.defaultConfig)."""
+
+    process: ProcessPlan
 
 
 class HealthAnswer(Body, frozen=True):

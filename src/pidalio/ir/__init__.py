@@ -53,6 +53,7 @@ from pidalio.ir.policy import (
     UpstreamProtocol,
     WarmupPlan,
 )
+from pidalio.ir.process import ProcessPlan, StatsPlan
 from pidalio.ir.proxy import ProxyPlans
 from pidalio.ir.route import (
     AbortPlan,
@@ -116,6 +117,7 @@ __all__ = [
     "PathMatch",
     "PathSettings",
     "PingPlan",
+    "ProcessPlan",
     "ProxyPlans",
     "QueryMatch",
     "RedirectPlan",
@@ -125,6 +127,7 @@ __all__ = [
     "RoutePlan",
     "RouteTablePlan",
     "SourceKey",
+    "StatsPlan",
     "StickyPlan",
     "StringPattern",
     "TcpPlan",

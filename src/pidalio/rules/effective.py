@@ -9,7 +9,10 @@ from typing import Any
 
 import msgspec
 
+from pidalio.api.annotations import PROXY_CONFIG, proxy_config_of
+from pidalio.api.findings import Findings
 from pidalio.api.object import Object
+from pidalio.api.places import join
 from pidalio.api.walk import set_fields
 from pidalio.derive import Database, derived
 from pidalio.model import Report, Severity
@@ -109,7 +112,10 @@ _EFFECTIVE: dict[str, _Honoured] = {
         defaultServiceExportTo defaultVirtualServiceExportTo defaultDestinationRuleExportTo defaultHttpRetryPolicy.*
         defaultTrafficPolicy.* tcpKeepalive.* h2UpgradePolicy
         pathNormalization.* accessLogFile accessLogFormat accessLogEncoding
-        defaultConfig defaultConfig.gatewayTopology.* defaultConfig.proxyHeaders.* defaultConfig.connectionSettings.*
+        defaultConfig defaultConfig.concurrency defaultConfig.drainDuration defaultConfig.terminationDrainDuration
+        defaultConfig.fileFlushInterval defaultConfig.fileFlushMinSizeKb defaultConfig.proxyMetadata
+        defaultConfig.runtimeValues defaultConfig.proxyStatsMatcher.* defaultConfig.holdApplicationUntilProxyStarts
+        defaultConfig.gatewayTopology.* defaultConfig.proxyHeaders.* defaultConfig.connectionSettings.*
         """,
         but="""
         defaultTrafficPolicy.outlierDetection.outlierDetectionHttpErrorCodes
@@ -119,14 +125,29 @@ _EFFECTIVE: dict[str, _Honoured] = {
         """,
         values=(("outboundTrafficPolicy.mode", "ALLOW_ANY_DYNAMIC_DNS"),),
     ),
+    "ProxyConfig": _honoured("selector.* concurrency environmentVariables"),
     "LocalWorkload": _honoured(
         "labels replicas command ports.* environment probe.* serviceAccount locality workingDirectory"
     ),
 }
-_UNREAD = frozenset({"WorkloadGroup"})
+_UNREAD = frozenset({"WorkloadGroup", "EnvoyFilter"})
 """Kinds that have no effect as a whole."""
 
 
+_ANNOTATED = frozenset(
+    [
+        "concurrency",
+        "drainDuration",
+        "terminationDrainDuration",
+        "fileFlushInterval",
+        "fileFlushMinSizeKb",
+        "proxyMetadata",
+        "runtimeValues",
+        "proxyStatsMatcher",
+        "holdApplicationUntilProxyStarts",
+    ]
+)
+"""Settings that a workload's annotation may have."""
 MISSING = frozenset({"unknown-host", "unknown-port", "unknown-subset", "unknown-delegate"})
 """Codes of reports on destinations and delegates that do not exist: requests to them would fail."""
 
@@ -153,6 +174,7 @@ def not_yet_effective(item: Object[Any]) -> Iterator[Report]:
             told = path
             yield _report(item, f"spec.{path}")
     yield from _gateway_protocols(item)
+    yield from _annotation(item)
 
 
 def _gateway_protocols(item: Object[Any]) -> Iterator[Report]:
@@ -166,6 +188,17 @@ def _gateway_protocols(item: Object[Any]) -> Iterator[Report]:
 
 def _report(item: Object[Any], path: str, message: str = "this field is accepted and has no effect yet") -> Report:
     return Report(Severity.WARNING, "not-yet-effective", f"{message} (docs/limits.md)", item.ref, path)
+
+
+def _annotation(item: Object[Any]) -> Iterator[Report]:
+    """Yield a report for each setting of an annotation that only the mesh can have so far."""
+    text = dict(item.meta.annotations).get(PROXY_CONFIG, "")
+    if item.kind != "LocalWorkload" or not text:
+        return
+    for path, pattern, _ in set_fields(proxy_config_of(text, Findings())):
+        if "." not in pattern and pattern not in _ANNOTATED:
+            where = join("metadata.annotations", PROXY_CONFIG)
+            yield _report(item, where, f"{path} is for MeshConfig.defaultConfig, not for annotations yet")
 
 
 def reports_for(world: Database, item: Object[Any]) -> tuple[Report, ...]:

@@ -1,7 +1,7 @@
 """What all listeners of a proxy share, by the direction of their traffic: paths, headers, limits, the users' log.
 
 The mesh's settings and the proxy's own decide. A change of settings wakes the listeners only where a value differs.
-Source: Istio's documented MeshConfig and ProxyConfig (reference §1.9); a limit that is stated beats its profile's.
+Source: Istio's documented MeshConfig and MeshProxyConfig (reference §1.9); a limit that is stated beats its profile's.
 """
 
 from typing import Any, TypeVar
@@ -15,7 +15,7 @@ from pidalio.api.proxy_config import (
     EscapedSlashesAction,
     ForwardClientCertDetails,
     HeadersWithUnderscores,
-    ProxyConfig,
+    MeshProxyConfig,
     ProxyHeaders,
 )
 from pidalio.derive import Database, derived
@@ -99,7 +99,7 @@ def listener_settings(world: Database, proxy: Proxy, direction: Direction) -> Li
     )
 
 
-def connection_settings(config: ProxyConfig) -> ConnectionSettings:
+def connection_settings(config: MeshProxyConfig) -> ConnectionSettings:
     """Return the connection settings, with the profile's where none is stated."""
     stated = config.connection_settings
     if stated is None or stated.profile is not ConnectionProfile.EDGE:
@@ -109,7 +109,7 @@ def connection_settings(config: ProxyConfig) -> ConnectionSettings:
 
 
 def _http(
-    settings: MeshConfig, config: ProxyConfig, connections: ConnectionSettings, direction: Direction
+    settings: MeshConfig, config: MeshProxyConfig, connections: ConnectionSettings, direction: Direction
 ) -> HttpSettings:
     headers = config.proxy_headers or ProxyHeaders()
     topology = config.gateway_topology
@@ -149,7 +149,7 @@ def _either(stated: _T | None, otherwise: _T) -> _T:
     return otherwise if stated is None else stated
 
 
-def _client_cert(config: ProxyConfig, headers: ProxyHeaders, direction: Direction) -> ClientCert:
+def _client_cert(config: MeshProxyConfig, headers: ProxyHeaders, direction: Direction) -> ClientCert:
     stated = ForwardClientCertDetails.UNDEFINED
     if direction is Direction.GATEWAY and config.gateway_topology:
         stated = config.gateway_topology.forward_client_cert_details

@@ -17,6 +17,7 @@ REASONS: dict[str, dict[str, str]] = {
         "disableEnvoyListenerLog": "listeners write no log of their own",
         "extensionProviders": _NO_TELEMETRY,
         "defaultProviders": _NO_TELEMETRY,
+        "certificates": "certificates of names belong to Istio's control plane: `pidalio certs` makes those of agents",
         "configSources": "where objects come from is said when Pidalio is started",
         "defaultConfig.configPath": _NOT_OURS,
         "defaultConfig.binaryPath": f"{_NOT_OURS}; --envoy names another program",
@@ -32,6 +33,8 @@ REASONS: dict[str, dict[str, str]] = {
         "defaultConfig.envoyAccessLogService": _NO_TELEMETRY,
         "defaultConfig.envoyMetricsService": _NO_TELEMETRY,
         "defaultConfig.extraStatTags": _NO_TELEMETRY,
+        "defaultConfig.interceptionMode": "how calls reach a proxy is said when its agent is started",
+        "defaultConfig.readinessProbe": "an agent sees by itself when its Envoy serves; a workload has its own probe",
         "defaultConfig.image": f"{_NOT_OURS}, and not in containers",
         "defaultConfig.controlPlaneAuthPolicy": "how an agent proves itself is said when it is started",
         "defaultConfig.availabilityZone": "an instance's locality says where it is",
@@ -43,6 +46,8 @@ REASONS: dict[str, dict[str, str]] = {
             "proxies balance by DestinationRule: use trafficPolicy.loadBalancer.consistentHash.useSourceIp instead"
         ),
     },
+    "ProxyConfig": {"image": f"{_NOT_OURS}, and not in containers; --envoy names another program"},
+    "Gateway": {"servers[].defaultEndpoint": "a server leads where VirtualServices say, in Istio as well"},
 }
 """Fields that are refused for good, by kind and pattern, each with the reason."""
 _ASKS_FOR_NOTHING = frozenset({("sessionAffinity", "None")})

@@ -288,6 +288,7 @@ _OWN_TABLE: Mapping[str, Table[Any, Any]] = {
     "DestinationRule": tables.DESTINATION_RULES,
     "Gateway": tables.GATEWAYS,
     "Sidecar": tables.SIDECARS,
+    "ProxyConfig": tables.PROXY_CONFIGS,
     "Ingress": tables.INGRESSES,
 }
 _MAKERS: Mapping[str, Callable[[Object[Any]], Rows]] = {

@@ -12,6 +12,7 @@ from pidalio.api.gateway import Gateway
 from pidalio.api.kubernetes import Ingress, IngressClass
 from pidalio.api.mesh_config import MeshConfig
 from pidalio.api.object import Object
+from pidalio.api.proxy_config import ProxyConfig
 from pidalio.api.sidecar import Sidecar
 from pidalio.api.virtual_service import (
     Delegate,
@@ -44,6 +45,7 @@ GATEWAYS: Table[Key, Object[Gateway]] = Table("gateways")
 SIDECARS: Table[Key, Object[Sidecar]] = Table("sidecars")
 INGRESSES: Table[Key, Object[Ingress]] = Table("ingresses")
 INGRESS_CLASSES: Table[str, Object[IngressClass]] = Table("ingress_classes")
+PROXY_CONFIGS: Table[Key, Object[ProxyConfig]] = Table("proxy_configs")
 MESH: Table[str, Object[MeshConfig]] = Table("mesh")
 SERVICES: Table[ServiceKey, Service] = Table("services")
 ALIASES: Table[ServiceKey, Alias] = Table("aliases")
@@ -160,6 +162,9 @@ GATEWAYS_BY_PAIR: Index[Pair, Key, Object[Gateway]] = GATEWAYS.index(
 )
 INGRESSES_BY_HOST: Index[str, Key, Object[Ingress]] = INGRESSES.index("by_host", _ingress_hosts)
 SIDECARS_BY_NAMESPACE: Index[str, Key, Object[Sidecar]] = SIDECARS.index("by_namespace", lambda key, _: (key[0],))
+PROXY_CONFIGS_BY_NAMESPACE: Index[str, Key, Object[ProxyConfig]] = PROXY_CONFIGS.index(
+    "by_namespace", lambda key, _: (key[0],)
+)
 
 SERVICES_BY_HOST: Index[str, ServiceKey, Service] = SERVICES.index("by_host", lambda key, _: (key[0],))
 SERVICES_BY_ADDRESS: Index[str, ServiceKey, Service] = SERVICES.index("by_address", lambda _, row: set(row.addresses))

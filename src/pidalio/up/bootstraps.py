@@ -8,22 +8,24 @@ import msgspec
 
 from pidalio.envoy.bootstrap import ads_bootstrap, node
 from pidalio.envoy.protos import to_dict
+from pidalio.ir import ProcessPlan
 from pidalio.model import Proxy
 from pidalio.server.proxies import metadata_of
 from pidalio.up.folder import MeshFolder
 
 
-def bootstraps(folder: MeshFolder, xds: str) -> Callable[[Proxy, Path], Mapping[str, Any]]:
-    """Return what makes the bootstrap of a proxy from it and the path of its admin socket."""
+def bootstraps(folder: MeshFolder, xds: str) -> Callable[[Proxy, Path, ProcessPlan], Mapping[str, Any]]:
+    """Return what makes the bootstrap of a proxy from it, the path of its admin socket and its process's settings."""
 
-    def bootstrap(proxy: Proxy, admin: Path) -> Mapping[str, Any]:
+    def bootstrap(proxy: Proxy, admin: Path, process: ProcessPlan) -> Mapping[str, Any]:
         logged = msgspec.structs.replace(proxy, access_log=str(folder.access_log(proxy)))
-        return bootstrap_of(logged, xds, admin)
+        return bootstrap_of(logged, xds, admin, process)
 
     return bootstrap
 
 
-def bootstrap_of(proxy: Proxy, xds: str, admin: Path) -> Mapping[str, Any]:
+def bootstrap_of(proxy: Proxy, xds: str, admin: Path, process: ProcessPlan) -> Mapping[str, Any]:
     """Return the bootstrap of one proxy; `xds` is `unix:///path` or `host:port`."""
-    who = node(proxy.id, f"{proxy.name}.{proxy.namespace}", locality=proxy.locality, metadata=metadata_of(proxy))
-    return to_dict(ads_bootstrap(node=who, xds_address=xds, admin_path=str(admin)))
+    metadata = {**dict(process.metadata), **metadata_of(proxy)}
+    who = node(proxy.id, f"{proxy.name}.{proxy.namespace}", locality=proxy.locality, metadata=metadata)
+    return to_dict(ads_bootstrap(node=who, xds_address=xds, admin_path=str(admin), process=process))

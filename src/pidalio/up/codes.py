@@ -11,4 +11,8 @@ CODES: dict[str, Code] = {
         "Another process listens where a gateway is to listen: the mesh does not start.",
         "End the other process, or give the gateway another port.",
     ),
+    "settings-unknown": Code(
+        "An agent could not ask for the settings of its proxy (ProxyConfig), and starts it with the usual ones.",
+        "Start the agent again once the control plane answers.",
+    ),
 }

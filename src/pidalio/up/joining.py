@@ -21,11 +21,12 @@ from pidalio.agent.standalone import AgentPlaces, StandaloneAgent
 from pidalio.agent.workload import APP_ADDRESS
 from pidalio.api.local_workload import WorkloadPort
 from pidalio.envoy.executable import check_version, find_envoy
-from pidalio.errors import UsageError
+from pidalio.errors import Refused, Unavailable, UsageError
 from pidalio.http import discovery
 from pidalio.http.client import Client, Target
 from pidalio.http.tls import client_context
-from pidalio.model import Labels, ObjectRef, Proxy, Report
+from pidalio.ir import ProcessPlan
+from pidalio.model import Labels, ObjectRef, Proxy, Report, Severity
 from pidalio.platforms.local.addresses import Placement
 from pidalio.platforms.local.workloads import LocalInstance
 from pidalio.settings import TlsPaths, is_loopback, split_address
@@ -130,7 +131,7 @@ class JoinedAgent:
         target = Target.named(options.server.api, token=options.server.token, tls=tls)
         with RunDirectory(self._run_directory(proxy)) as run:
             async with Client(target) as client:
-                agent = self._make(proxy, run, executable)
+                agent = self._make(proxy, run, executable, await self._settings(client, proxy))
                 await self._announced(agent, agent.run_sidecar(instance, where, app_ports, client))
 
     async def _run_gateway(self, executable: Path) -> None:
@@ -140,10 +141,28 @@ class JoinedAgent:
             proxy, address=address, gateway_address=address, namespace=self.options.namespace
         )
         with RunDirectory(self._run_directory(proxy)) as run:
-            agent = self._make(proxy, run, executable)
+            agent = self._make(proxy, run, executable, await self._settings_of_gateway(proxy))
             await self._announced(agent, agent.run_gateway())
 
-    def _make(self, proxy: Proxy, run: RunDirectory, executable: Path) -> StandaloneAgent:
+    async def _settings_of_gateway(self, proxy: Proxy) -> ProcessPlan:
+        """Return the settings that the API has, the defaults where no API was named."""
+        server = self.options.server
+        if not server.api:
+            return ProcessPlan()
+        tls = client_context(server.tls) if server.tls else None
+        async with Client(Target.named(server.api, token=server.token, tls=tls)) as client:
+            return await self._settings(client, proxy)
+
+    async def _settings(self, client: Client, proxy: Proxy) -> ProcessPlan:
+        """Ask once how Envoy is to be started; an API that does not answer keeps no proxy from serving."""
+        try:
+            return await client.process(proxy.namespace, proxy.labels)
+        except (Unavailable, Refused) as error:
+            message = f"settings of the proxy are not known, it starts with the usual ones: {error}"
+            self._report(Report(Severity.WARNING, "settings-unknown", message))
+            return ProcessPlan()
+
+    def _make(self, proxy: Proxy, run: RunDirectory, executable: Path, plan: ProcessPlan) -> StandaloneAgent:
         logged = msgspec.structs.replace(proxy, access_log=str(self._folder.access_log(proxy)))
         self._agent = StandaloneAgent(
             logged,
@@ -152,6 +171,7 @@ class JoinedAgent:
             places=AgentPlaces(run, self._folder.logs, self._folder.root),
             options=EnvoyOptions(executable),
             tell=self._report,
+            plan=plan,
         )
         return self._agent
 
@@ -189,8 +209,8 @@ def _instance(options: AgentOptions) -> LocalInstance:
     )
 
 
-def _bootstrap(proxy: Proxy, xds: str, admin: Path) -> Mapping[str, Any]:
-    return bootstrap_of(proxy, xds, admin)
+def _bootstrap(proxy: Proxy, xds: str, admin: Path, process: ProcessPlan) -> Mapping[str, Any]:
+    return bootstrap_of(proxy, xds, admin, process)
 
 
 def _free_port() -> int:

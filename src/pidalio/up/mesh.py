@@ -23,11 +23,13 @@ from pidalio.agent.gateway import GatewayAgent
 from pidalio.agent.processes import Processes
 from pidalio.agent.run_directory import RunDirectory
 from pidalio.agent.sidecar import ControlPlane as AgentsView
-from pidalio.agent.sidecar import Patience
 from pidalio.errors import InvalidInput
 from pidalio.http.wire import PlatformView
+from pidalio.ir import ProcessPlan
 from pidalio.model import ObjectRef, Proxy, Report, Workload
+from pidalio.platforms.local.workloads import LocalInstance
 from pidalio.rules.gateway_ports import gateways
+from pidalio.rules.process import process_plan
 from pidalio.server.control_plane import Applied, ControlPlane
 from pidalio.server.serve import Server
 from pidalio.settings import ServerSettings
@@ -130,21 +132,25 @@ class Mesh:
         options = EnvoyOptions(envoy)
         agents = AgentsView(self._register, self._deregister, self._happened)
         places = Places(run, self.folder.logs, self.folder.root)
-        fleet = Fleet(pool, places, self._processes, agents, bootstrap, options, patience=Patience())
+        fleet = Fleet(pool, places, self._processes, agents, bootstrap, options, process=self._process_of)
 
         def gateway(proxy: Proxy) -> GatewayAgent:
             name = f"{proxy.name}.{proxy.namespace}"
             files = EnvoyFiles(run.file(f"{name}.json"), run.socket(name), self.folder.logs / f"{name}.envoy.log")
             return GatewayAgent(
                 name,
-                lambda: bootstrap(proxy, files.admin),
+                lambda plan: bootstrap(proxy, files.admin, plan),
                 options=options,
                 files=files,
                 processes=self._processes,
                 report=self._happened,
+                process=lambda: process_plan(self.control.world, proxy.namespace, proxy.labels),
             )
 
         return fleet, Gateways(gateway, lowest_port(), drain_seconds=self.options.drain)
+
+    def _process_of(self, proxy: Proxy, instance: LocalInstance) -> ProcessPlan:
+        return process_plan(self.control.world, proxy.namespace, proxy.labels, instance.proxy_config)
 
     # What instances tell
 

@@ -60,7 +60,7 @@ async def rows():
 async def fleet(rows, processes, run_folder, envoy_executable, tmp_path):
     pool = AddressPool(tmp_path)
 
-    def bootstrap(proxy, admin) -> dict:
+    def bootstrap(proxy, admin, _) -> dict:
         ((port, real),) = proxy.app_ports
         to_app = listener("in", proxy.address, port, route={"route": {"cluster": "app"}})
         return static_bootstrap(admin, [to_app], [cluster_to("app", proxy.app_address, real)])

@@ -103,7 +103,7 @@ async def supervisor(relay, processes, run_folder, envoy_executable):
     files = EnvoyFiles(run_folder / "e.json", run_folder / "e.sock", run_folder / "e.log")
     name = "sidecar~127.0.0.1~reviews-0.default~default.svc.cluster.local"
 
-    def bootstrap() -> str:
+    def bootstrap(_) -> str:
         return to_json(
             ads_bootstrap(node=node(name, "reviews"), xds_address=relay.address, admin_path=str(files.admin))
         )

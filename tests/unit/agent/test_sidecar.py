@@ -4,16 +4,18 @@ import asyncio
 import os
 import signal
 import sys
+from pathlib import Path
 
 import httpx
 import pytest
 
 from pidalio.agent.addresses import AddressPool
-from pidalio.agent.envoy_process import EnvoyFiles, EnvoyOptions
+from pidalio.agent.envoy_process import EnvoyFiles, EnvoyOptions, EnvoyProcess
 from pidalio.agent.sidecar import ControlPlane, Patience, Sidecar, SidecarFiles
-from pidalio.agent.workload import contract_of
+from pidalio.agent.workload import WorkloadProcess, contract_of
 from pidalio.api.local_workload import WorkloadPort
 from pidalio.api.workload_entry import HTTPHealthCheckConfig, ReadinessProbe
+from pidalio.ir import ProcessPlan
 from pidalio.model import Health, ObjectRef
 from pidalio.platforms.local.workloads import LocalInstance
 
@@ -69,7 +71,7 @@ async def make(processes, run_folder, envoy_executable, pool, tmp_path):
     """Start sidecars; what is left at the end is cancelled."""
     running: list[asyncio.Task] = []
 
-    async def start(**changes) -> tuple[Sidecar, Recorded]:
+    async def start(process=ProcessPlan, **changes) -> tuple[Sidecar, Recorded]:
         given = {
             "object": ObjectRef("LocalWorkload", "default", "reviews"),
             "index": 0,
@@ -92,11 +94,12 @@ async def make(processes, run_folder, envoy_executable, pool, tmp_path):
             instance,
             where,
             contract_of(instance, where, app_ports),
-            lambda: bootstrap,
+            lambda _: bootstrap,
             options=EnvoyOptions(envoy_executable, drain_seconds=1),
             files=SidecarFiles(envoy, run_folder / "app.log", tmp_path),
             processes=processes,
             control=ControlPlane(control.register, control.deregister, control.reports.append),
+            process=process,
             patience=Patience(drain=5, stop=5, misplaced=0.2, listening=1.5),
         )
         running.append(asyncio.create_task(sidecar.run()))
@@ -254,3 +257,71 @@ async def test_application_of_somebody_else_is_attended(make):
     await server.wait_closed()
     await until(lambda: control.last == ("reviews-0", Health.UNHEALTHY))
     await sidecar.stop(drain=False)
+
+
+def started_with(sidecar: Sidecar) -> tuple[list[str], dict[str, str]]:
+    """The command and the environment of the Envoy, as the system has them."""
+    process = Path(f"/proc/{sidecar.supervisor.envoy._process.pid}")
+    command = process.joinpath("cmdline").read_text().split("\0")
+    environment = process.joinpath("environ").read_text().split("\0")
+    return command, dict(line.split("=", 1) for line in environment if "=" in line)
+
+
+def option(command: list[str], name: str) -> str:
+    return command[command.index(name) + 1]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+async def test_settings_of_the_process_count_from_its_next_start(make):
+    plans = [ProcessPlan(concurrency=2, environment=(("OWN", "a"),), drain=3000, flush=700, flush_kilobytes=9)]
+    sidecar, control = await make(process=lambda: plans[-1])
+    await registered(sidecar)
+    command, environment = started_with(sidecar)
+    assert option(command, "--concurrency") == "2"
+    assert option(command, "--drain-time-s") == "3"
+    assert option(command, "--file-flush-interval-msec") == "700"
+    assert option(command, "--file-flush-min-size-kb") == "9"
+    assert environment["OWN"] == "a"
+    assert environment["PATH"] == os.environ["PATH"]
+
+    plans.append(ProcessPlan(concurrency=0))
+    assert started_with(sidecar) == (command, environment)
+    os.kill(sidecar.supervisor.envoy._process.pid, signal.SIGKILL)
+    await until(lambda: control.events[-2:] == [("reviews-0", Health.UNHEALTHY), ("reviews-0", Health.HEALTHY)])
+    command, environment = started_with(sidecar)
+    assert option(command, "--concurrency") == str(os.cpu_count())
+    assert "OWN" not in environment
+
+
+async def test_application_may_be_held_until_its_envoy_serves(make, monkeypatch):
+    order = []
+    ready = EnvoyProcess.ready
+    begin = WorkloadProcess.start
+
+    async def envoy_ready(self) -> None:
+        await ready(self)
+        order.append("Envoy serves")
+
+    async def application_starts(self) -> None:
+        order.append("application starts")
+        await begin(self)
+
+    monkeypatch.setattr(EnvoyProcess, "ready", envoy_ready)
+    monkeypatch.setattr(WorkloadProcess, "start", application_starts)
+    sidecar, _ = await make(process=lambda: ProcessPlan(holds=True))
+    await registered(sidecar)
+    assert order == ["Envoy serves", "application starts"]
+
+
+async def test_settings_say_how_long_callers_have_to_leave(make, monkeypatch):
+    asked = []
+
+    async def drain(self, inbound=(), *, at_most_seconds) -> bool:
+        asked.append(at_most_seconds)
+        return True
+
+    monkeypatch.setattr(EnvoyProcess, "drain", drain)
+    sidecar, _ = await make(process=lambda: ProcessPlan(termination=1500))
+    await registered(sidecar)
+    await sidecar.stop()
+    assert asked == [1.5]

@@ -5,12 +5,13 @@ import textwrap
 from pidalio.api import load
 from pidalio.model import Severity
 
+VERSIONS = {"ProxyConfig": "networking.istio.io/v1beta1", "EnvoyFilter": "networking.istio.io/v1alpha3"}
 ISTIO = {"VirtualService", "DestinationRule", "Gateway", "ServiceEntry", "WorkloadEntry", "WorkloadGroup", "Sidecar"}
 
 
 def text_of(kind, spec, name="x"):
     """The YAML of an object; `spec` is YAML, indented or in flow style."""
-    group = "networking.istio.io/v1" if kind in ISTIO else "pidalio.dev/v1"
+    group = VERSIONS.get(kind, "networking.istio.io/v1" if kind in ISTIO else "pidalio.dev/v1")
     body = textwrap.indent(textwrap.dedent(spec).strip(), "  ")
     return f"apiVersion: {group}\nkind: {kind}\nmetadata: {{name: {name}}}\nspec:\n{body}\n"
 

@@ -34,14 +34,14 @@ def test_an_empty_list_is_nothing(items):
 def test_kinds_that_are_not_read_are_counted():
     text = (
         "apiVersion: v1\nkind: ConfigMap\n---\n"
-        "apiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter\n---\n"
+        "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\n---\n"
         "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\n"
     )
     loaded = load(text, "f.yaml")
     assert loaded.parsed == ()
     assert [(skipped.kind, skipped.place.line) for skipped in loaded.skipped] == [
         ("ConfigMap", 1),
-        ("EnvoyFilter", 4),
+        ("PeerAuthentication", 4),
         ("Gateway", 7),
     ]
 

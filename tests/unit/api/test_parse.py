@@ -256,6 +256,14 @@ OBJECTS = {
         "wrong-type",
         "spec.ports[0].targetPort",
     ),
+    "settings-of-the-proxy": (
+        (
+            "apiVersion: pidalio.dev/v1\nkind: LocalWorkload\nmetadata: {name: a, "
+            "annotations: {proxy.istio.io/config: 'concurrency: many'}}\nspec: {command: [x]}"
+        ),
+        "wrong-type",
+        'metadata.annotations["proxy.istio.io/config"]',
+    ),
     "field-beside-spec": (text_of("VirtualService", RULE) + "hosts: [a]", "unknown-field", "hosts"),
     "spec-is-a-list": (
         "apiVersion: pidalio.dev/v1\nkind: MeshConfig\nmetadata: {name: a}\nspec: []",

@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from pidalio.envoy import bootstrap, protos
+from pidalio.ir import ProcessPlan, StatsPlan
 from pidalio.model import Locality
 
 NODE_ID = "sidecar~10.0.0.7~reviews-v1-0.default~default.svc.cluster.local"
@@ -61,3 +62,24 @@ def test_one_delta_stream_carries_clusters_and_listeners() -> None:
     assert written["admin"] == {"address": {"pipe": {"path": "/a", "mode": 0o600}}}
     assert written["node"]["metadata"]["LABELS"] == {"app": "reviews"}
     assert written["node"]["locality"] == {"region": "r", "zone": "z"}
+
+
+@pytest.mark.envoy
+def test_settings_of_the_process_are_in_it(tmp_path: Path, validate) -> None:
+    plan = ProcessPlan(
+        runtime=(("envoy.reloadable_features.x", "true"), ("upstream.healthy_panic_threshold", "10")),
+        stats=StatsPlan(("own.",), (".mine",), ("a.*b",)),
+    )
+    made = bootstrap.ads_bootstrap(
+        node=node(), xds_address="127.0.0.1:15010", admin_path=str(tmp_path / "admin.sock"), process=plan
+    )
+    layer = made.layered_runtime.layers[0].static_layer
+    assert layer.fields["upstream.healthy_panic_threshold"].string_value == "10"
+    assert layer.fields["re2.max_program_size.error_level"].number_value == 32768
+    kept = made.stats_config.stats_matcher.inclusion_list.patterns
+    assert [(one.prefix, one.suffix, one.safe_regex.regex) for one in kept][-3:] == [
+        ("own.", "", ""),
+        ("", ".mine", ""),
+        ("", "", "a.*b"),
+    ]
+    assert validate(made) == ""

@@ -9,6 +9,7 @@ from tests.unit.http.embedded import Embedded, warning
 from pidalio.errors import Conflict, NotFound, UsageError
 from pidalio.http.leases import Leases
 from pidalio.http.wire import Registration, ReportView, WorkloadView
+from pidalio.ir import ProcessPlan
 from pidalio.model import Health
 from pidalio.store import tables
 
@@ -143,3 +144,16 @@ async def test_a_body_of_another_form_is_a_bad_request(mesh: Embedded) -> None:
     answer = await mesh.http.put("/v1/workloads/x.default", content=b'{"workload": 1}')
     assert answer.status_code == 400
     assert "workload" in answer.json()["message"]
+
+
+async def test_an_agent_learns_how_its_envoy_is_to_be_started(mesh: Embedded) -> None:
+    config = (
+        "apiVersion: networking.istio.io/v1beta1\nkind: ProxyConfig\nmetadata: {name: reviews}\n"
+        "spec: {selector: {matchLabels: {app: reviews}}, concurrency: 2, environmentVariables: {A: b}}\n"
+    )
+    await mesh.apply(config)
+    assert await mesh.client.process("default", (("app", "reviews"), ("version", "v1"))) == ProcessPlan(
+        concurrency=2, environment=(("A", "b"),)
+    )
+    assert await mesh.client.process("default", (("app", "other"),)) == ProcessPlan()
+    assert await mesh.client.process("elsewhere", (("app", "reviews"),)) == ProcessPlan()

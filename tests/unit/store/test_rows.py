@@ -110,7 +110,7 @@ def test_some_objects_contribute_nothing(text):
 def test_every_kind_is_known_here_or_left_out_on_purpose():
     from pidalio.store import rows as module
 
-    left_out = {"WorkloadGroup", "LocalWorkload", "Ingress"}
+    left_out = {"WorkloadGroup", "EnvoyFilter", "LocalWorkload", "Ingress"}
     assert {kind.name for kind in KINDS} == set(module._OWN_TABLE) | set(module._MAKERS) | left_out
 
 

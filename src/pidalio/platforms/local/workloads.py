@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from pidalio.api.annotations import PROXY_CONFIG
 from pidalio.api.local_workload import LocalWorkload, WorkloadPort
 from pidalio.api.object import Object
 from pidalio.api.workload_entry import ReadinessProbe
@@ -28,6 +29,8 @@ class LocalInstance(msgspec.Struct, frozen=True):
     service_account: str = ""
     locality: Locality = Locality()
     working_directory: str = ""
+    proxy_config: str = ""
+    """The annotation `proxy.istio.io/config`: settings of its Envoy."""
 
     @property
     def name(self) -> str:
@@ -108,6 +111,7 @@ def _instance(source: Object[LocalWorkload], index: int) -> LocalInstance:
         service_account=spec.service_account,
         locality=Locality(*spec.locality.split("/", 2)) if spec.locality else Locality(),
         working_directory=spec.working_directory,
+        proxy_config=dict(source.meta.annotations).get(PROXY_CONFIG, ""),
     )
 
 

@@ -83,6 +83,23 @@ MESH_CONFIG = {
         "zoneAwareLbSetting.failoverPriority[0]",
     ),
     "stat-name": ("outboundClusterStatName: '%SERVICE%_%POD%'", "warning", "unknown-value", "outboundClusterStatName"),
+    "concurrency": ("defaultConfig: {concurrency: -1}", "error", "out-of-range", "defaultConfig.concurrency"),
+    "admin-port": ("defaultConfig: {proxyAdminPort: 70000}", "error", "bad-port", "defaultConfig.proxyAdminPort"),
+    "status-port": ("defaultConfig: {statusPort: 70000}", "error", "bad-port", "defaultConfig.statusPort"),
+    "stat-length": ("defaultConfig: {statNameLength: -1}", "error", "out-of-range", "defaultConfig.statNameLength"),
+    "drain": ("defaultConfig: {drainDuration: 1.5s}", "error", "bad-duration", "defaultConfig.drainDuration"),
+    "proxy-metadata": (
+        "defaultConfig: {proxyMetadata: {a=b: c}}",
+        "error",
+        "bad-name",
+        'defaultConfig.proxyMetadata["a=b"]',
+    ),
+    "statistics": (
+        "defaultConfig: {proxyStatsMatcher: {inclusionRegexps: ['(']}}",
+        "error",
+        "bad-regex",
+        "defaultConfig.proxyStatsMatcher.inclusionRegexps[0]",
+    ),
 }
 
 LOCAL_WORKLOAD = {
@@ -107,4 +124,16 @@ LOCAL_WORKLOAD = {
         "probe.exec",
     ),
     "port-protocol": ("command: [x]\nports: [{port: 1, protocol: SPDY}]", "error", "bad-protocol", "ports[0].protocol"),
+}
+
+PROXY_CONFIG = {
+    "labels": ("selector: {matchLabels: {a: 'b c'}}", "error", "bad-label", "selector.matchLabels.a"),
+    "concurrency": ("concurrency: -1", "error", "out-of-range", "concurrency"),
+    "variable": ("environmentVariables: {a=b: c}", "error", "bad-name", 'environmentVariables["a=b"]'),
+}
+
+ENVOY_FILTER = {
+    "labels": ("workloadSelector: {labels: {a: 'b c'}}", "error", "bad-label", "workloadSelector.labels.a"),
+    "many-targets": ("targetRefs: [" + ", ".join(["{}"] * 17) + "]", "error", "out-of-range", "targetRefs"),
+    "two-selections": ("workloadSelector: {}\ntargetRefs: [{}]", "error", "oneof-conflict", "targetRefs"),
 }
