@@ -200,6 +200,20 @@ ELSEWHERE: dict[str, dict[str, Example]] = {
               defaultBackend: {resource: {kind: Bucket, name: files}}
             """
         ),
+        "sticky-at-gateways-only": _mesh(
+            """
+            apiVersion: networking.istio.io/v1
+            kind: VirtualService
+            metadata: {name: reviews}
+            spec:
+              hosts: [reviews.example.com]
+              http:
+              - sticky: {sourceAddress: true}
+                route:
+                - {destination: {host: v1.example.com}, weight: 90}
+                - {destination: {host: v2.example.com}, weight: 10}
+            """
+        ),
         "empty-subset": _mesh(_policy("reviews.example.com", ", subsets: [{name: v2, labels: {version: v2}}]")),
     },
     "store": {

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable
 
-from tests.differential.rules import METHODS, PATH_REGEXES, QUERIES, VALUE_REGEXES, VALUES, path
+from tests.differential.rules import COOKIES, METHODS, PATH_REGEXES, QUERIES, VALUE_REGEXES, VALUES, path
 
 from pidalio.ir import MatchKind, MatchPlan, PathKind, PathMatch, StringPattern, VirtualHostPlan
 from pidalio.simulate import Request
@@ -44,6 +44,10 @@ def any_request(draw: random.Random, hosts: list[VirtualHostPlan]) -> Request:
         (draw.choice(("x-user", "x-v", "cookie", "accept")), draw.choice(VALUES))
         for _ in range(draw.choice((0, 1, 2, 3)))
     ]
+    if draw.random() < 0.3:
+        headers.append(("cookie", draw.choice(COOKIES)))
+    if draw.random() < 0.1:
+        headers.append(("x-request-id", draw.choice(VALUES)))
     if draw.random() < 0.1:
         headers.append(("x-forwarded-proto", draw.choice(("http", "https", "HTTPS", "", "ws"))))
     if draw.random() < 0.2:

@@ -2,11 +2,17 @@
 
 import random
 from dataclasses import dataclass
+from itertools import pairwise
+
+import msgspec
 
 from pidalio.ir import (
+    BUCKETS,
     AbortPlan,
     AssignmentPlan,
+    BucketRange,
     ClusterPlan,
+    CookieKey,
     CorsPlan,
     DelayPlan,
     Direction,
@@ -16,6 +22,7 @@ from pidalio.ir import (
     FaultPlan,
     ForwardPlan,
     HeaderEdits,
+    HeaderKey,
     HeaderMatch,
     HttpPlan,
     ListenerPlan,
@@ -31,6 +38,8 @@ from pidalio.ir import (
     RegexRewrite,
     RoutePlan,
     RouteTablePlan,
+    SourceKey,
+    StickyPlan,
     StringPattern,
     VirtualHostPlan,
     WeightedCluster,
@@ -40,6 +49,7 @@ from pidalio.model import Health
 
 SEGMENTS = ("a", "b", "api", "v1", "v2", "A", "Api", "x-1", "a.b", "%61", "a%2fb", "", "..", ".", "~u", "a;c")
 VALUES = ("", "a", "b", "ab", "1", "12", "v1", "A", "a,b", "a b", "x-1")
+COOKIES = ("u=a", "u=b; v=c", 'v=a;u="ab"', "u=", "v=1; u", "u = a", "u=a; u=b")
 HEADERS = (
     "x-user",
     "x-envoy-retry-on",
@@ -199,10 +209,23 @@ def weighted(draw: random.Random) -> tuple[WeightedCluster, ...]:
     return tuple(clusters)
 
 
+def sticky_weighted(draw: random.Random) -> tuple[tuple[WeightedCluster, ...], StickyPlan]:
+    """Return destinations, some without a bucket, and ranges of buckets; one destination may have several."""
+    clusters = weighted(draw)
+    borders = (0, *sorted(draw.sample(range(1, BUCKETS), draw.choice((0, 1, 3)))), BUCKETS)
+    ranges = tuple(BucketRange(start, end, draw.randrange(len(clusters))) for start, end in pairwise(borders))
+    counts = [sum(one.end - one.start for one in ranges if one.destination == each) for each in range(len(clusters))]
+    shares = (msgspec.structs.replace(one, weight=count) for one, count in zip(clusters, counts, strict=True))
+    keys = (HeaderKey("x-user"), HeaderKey("accept"), SourceKey(), CookieKey("u"), CookieKey("u", "/p", 60))
+    return tuple(shares), StickyPlan(draw.choice(keys), draw.choice(("0a1b", "ffff")), ranges)
+
+
 def forward(draw: random.Random) -> ForwardPlan:
     rewrite = draw.choice(("none", "none", "prefix", "prefix", "regex"))
+    clusters, sticky = sticky_weighted(draw) if draw.random() < 0.2 else (weighted(draw), None)
     return ForwardPlan(
-        clusters=weighted(draw),
+        clusters=clusters,
+        sticky=sticky,
         timeout=draw.choice((0, 0, 15_000)),
         prefix_rewrite=draw.choice(("/", "/new", "/new/", "/p?x", "/deep/er")) if rewrite == "prefix" else None,
         regex_rewrite=draw.choice(REWRITES) if rewrite == "regex" else None,

@@ -188,8 +188,9 @@ def _fault(fault: FaultPlan, where: str) -> Iterator[str]:
 
 def _forwarded(action: Forwarded, request: Request, route: str, where: Where) -> Iterator[str]:
     if action.bucket:
-        yield f"bucket        {_bucket(action.bucket)}  [{where(action.bucket.origin)}]"
-        yield from (f"  {one.first}–{one.last}  {one.cluster}" for one in action.bucket.shares)
+        decided = where(action.bucket.origin)
+        yield f"bucket        {_bucket(action.bucket)}  [{decided}]"
+        yield from (f"  buckets     {one.first}–{one.last}: {one.cluster}  [{decided}]" for one in action.bucket.shares)
     for one in action.destinations:
         yield f"cluster       {_cluster(one)}  [{where(one.origin)}]"
         if one.known:

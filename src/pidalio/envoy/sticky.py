@@ -8,12 +8,11 @@ does not: Envoy adds neither a cookie nor a draw by condition.
 from __future__ import annotations
 
 from pidalio.envoy import messages as pb
-from pidalio.ir import CookieKey, HeaderKey, SourceKey, StickyPlan
+from pidalio.ir import NEW_USER_HEADER, NEW_USER_ID, CookieKey, HeaderKey, SourceKey, StickyPlan
 
 _ANY = ".+"
 _ALWAYS_THERE = ":method"
-_REQUEST_ID = "x-request-id"
-_NEW_ID = f"%REQ({_REQUEST_ID})%"
+_NEW_ID = f"%REQ({NEW_USER_HEADER})%"
 
 
 def sticky_routes(message: pb.Route, plan: StickyPlan) -> list[pb.Route]:
@@ -30,13 +29,14 @@ def sticky_routes(message: pb.Route, plan: StickyPlan) -> list[pb.Route]:
             _by_hash(bearing, _header(name), plan.salt)
             return [bearing, message]
         case CookieKey(name) as cookie:
-            bearing = _copy(message)
+            bearing, new = _copy(message), _copy(message)
             bearing.match.cookies.add(name=name).string_match.safe_regex.regex = _ANY
             _by_hash(bearing, pb.RouteAction.HashPolicy(cookie=pb.RouteAction.HashPolicy.Cookie(name=name)), plan.salt)
             # The cookie's value is that of this header, so that the first request lands where the next ones will.
-            _by_hash(message, _header(_REQUEST_ID), plan.salt)
-            _make_cookie(message, cookie)
-            return [bearing, message]
+            new.match.headers.add(name=NEW_USER_HEADER).string_match.safe_regex.regex = NEW_USER_ID
+            _by_hash(new, _header(NEW_USER_HEADER), plan.salt)
+            _make_cookie(new, cookie)
+            return [bearing, new, message]
 
 
 def set_cookie(key: CookieKey) -> str:

@@ -72,10 +72,21 @@ from pidalio.ir.route import (
     VirtualHostPlan,
     WeightedCluster,
 )
-from pidalio.ir.sticky import BUCKETS, BucketRange, CookieKey, HeaderKey, SourceKey, StickyPlan
+from pidalio.ir.sticky import (
+    BUCKETS,
+    NEW_USER_HEADER,
+    NEW_USER_ID,
+    BucketRange,
+    CookieKey,
+    HeaderKey,
+    SourceKey,
+    StickyPlan,
+)
 
 __all__ = [
     "BUCKETS",
+    "NEW_USER_HEADER",
+    "NEW_USER_ID",
     "AbortPlan",
     "AccessLogPlan",
     "AssignmentPlan",

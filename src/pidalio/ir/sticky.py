@@ -6,6 +6,10 @@ from pidalio.model import Origin
 
 BUCKETS = 10_000
 """How many buckets there are; shares of a sticky route are numbers of them."""
+NEW_USER_HEADER = "x-request-id"
+"""What gives a new cookie its value: every request has one, unless the proxy is told to make none."""
+NEW_USER_ID = "[A-Za-z0-9._~+/=-]+"
+"""Which values of it (RE2) a cookie can have; a request with another is drawn, and gets no cookie."""
 
 
 class CookieKey(msgspec.Struct, frozen=True, tag=True, gc=False):

@@ -7,6 +7,10 @@ CODES: dict[str, Code] = {
         "A field, value or kind is accepted and has no effect yet: see [Limits](../limits.md).",
         "Remove it, or wait for a version in which it takes effect.",
     ),
+    "sticky-at-gateways-only": Code(
+        "Sticky weights go by the source's address in a rule that sidecars follow too: they draw each request.",
+        "Be sticky by a header or a cookie there, or bind the rule to gateways only.",
+    ),
     "unknown-host": Code(
         "A destination names a host that no visible service has: requests to it get 503.",
         "Correct the name, export the service to this namespace, or declare it.",

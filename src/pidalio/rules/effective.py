@@ -19,6 +19,7 @@ from pidalio.model import Report, Severity
 from pidalio.rules.gateway_ports import has_tls
 from pidalio.rules.references import references
 from pidalio.rules.refused import reason
+from pidalio.rules.sticky import sticky_reports
 from pidalio.store import tables
 from pidalio.store.tables import Key
 
@@ -215,7 +216,7 @@ def reports_for(world: Database, item: Object[Any]) -> tuple[Report, ...]:
 def virtual_service_reports(world: Database, key: Key) -> tuple[Report, ...]:
     """Return all that there is to say of VirtualService `key`."""
     row = tables.VIRTUAL_SERVICES.get(world, key)
-    return (*not_yet_effective(row), *references(world, row)) if row else ()
+    return (*not_yet_effective(row), *references(world, row), *sticky_reports(row)) if row else ()
 
 
 @derived

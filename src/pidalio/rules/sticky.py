@@ -5,13 +5,15 @@ few users, and a world without layouts gets those of a first release.
 Source of the rules: design record 0011.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from pidalio.api.virtual_service import Sticky
+from pidalio.api.object import Object
+from pidalio.api.virtual_service import Sticky, VirtualService
 from pidalio.derive import Database
 from pidalio.ir import BucketRange, CookieKey, HeaderKey, SourceKey, StickyPlan, WeightedCluster
+from pidalio.model import Report, Severity
 from pidalio.rules.delegates import Rule
 from pidalio.rules.matching import RouteContext
 from pidalio.store import tables
@@ -54,6 +56,19 @@ def with_shares(clusters: Sequence[WeightedCluster], sticky: StickyPlan) -> tupl
         )
         for position, one in enumerate(clusters)
     )
+
+
+def sticky_reports(row: Object[VirtualService]) -> Iterator[Report]:
+    """Yield a report for each rule that goes by addresses and that sidecars follow too."""
+    if _MESH not in (row.spec.gateways or (_MESH,)):
+        return
+    for index, rule in enumerate(row.spec.http):
+        if rule.sticky and rule.sticky.source_address:
+            message = (
+                "sidecars draw each request, for all that they see comes from their own workload: use a header there"
+            )
+            path = f"spec.http[{index}].sticky.sourceAddress"
+            yield Report(Severity.WARNING, "sticky-at-gateways-only", message, row.ref, path)
 
 
 def _key(sticky: Sticky) -> CookieKey | HeaderKey | SourceKey | None:

@@ -19,7 +19,7 @@ from pidalio.simulate.sticky import bucket_of, makes_cookie, owner_of, request_w
 
 def forwarded(plans: ProxyPlans, route: RoutePlan, action: ForwardPlan, arrival: Arrival) -> Forwarded:
     """Return what `action` does with the request that arrived."""
-    bucket = bucket_of(action.sticky, arrival.request, action.clusters) if action.sticky else None
+    bucket = bucket_of(action.sticky, arrival, action.clusters) if action.sticky else None
     shares = cluster_shares(action.clusters)
     if action.sticky and bucket and bucket.number is not None:
         shares = ((action.clusters[owner_of(action.sticky, bucket.number)], 1.0),)

@@ -8,7 +8,7 @@ Invariant: `Arrival.request` is the request as the conditions of routes see it.
 import msgspec
 
 from pidalio.ir import Direction, HttpPlan, HttpSettings, ListenerPlan, Underscores
-from pidalio.simulate.incoming_headers import arriving_headers, is_loopback
+from pidalio.simulate.incoming_headers import arriving_headers, caller_address, is_loopback
 from pidalio.simulate.path import CleanPath, PathRefused, cleaned
 from pidalio.simulate.request import Request
 
@@ -27,10 +27,14 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 class Arrival(msgspec.Struct, frozen=True):
-    """The request as routes see it; `internal` says that its `x-envoy-*` headers count."""
+    """The request as routes see it; `internal` says that its `x-envoy-*` headers count.
+
+    `caller` is the address that counts as the caller's, empty for the connection's own.
+    """
 
     request: Request
     internal: bool = False
+    caller: str = ""
 
 
 def arrive(listener: ListenerPlan, http: HttpPlan, request: Request) -> Arrival | Refusal:
@@ -50,7 +54,8 @@ def arrive(listener: ListenerPlan, http: HttpPlan, request: Request) -> Arrival 
     internal = _is_internal(listener, http, request)
     headers = arriving_headers(listener, http, request, internal=internal)
     scheme = request.scheme if http.explicit_proxy else _scheme_of(headers)
-    return Arrival(msgspec.structs.replace(request, path=path, headers=headers, scheme=scheme), internal)
+    caller = caller_address(settings, request) if http.use_remote_address else ""
+    return Arrival(msgspec.structs.replace(request, path=path, headers=headers, scheme=scheme), internal, caller)
 
 
 def _clean_path(request: Request, settings: HttpSettings) -> CleanPath | Refusal:

@@ -13,6 +13,7 @@ GENERATED = "<generated>"
 """Stands for a value that Envoy makes up: `x-request-id`, and its own address for a loopback caller's."""
 
 _CONNECTION_SCHEME = "http"
+_REQUEST_ID = "x-request-id"
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "proxy-connection", "upgrade"})
 _KEPT_TE = frozenset({"", "trailers"})
 _FROM_INSIDE_ONLY_AT_THE_EDGE = frozenset(
@@ -31,6 +32,8 @@ def arriving_headers(
     settings = listener.settings.http
     removed = _removed(listener, http, internal=internal)
     headers = [(name.lower(), value) for name, value in request.headers if _is_kept(name.lower(), value, removed)]
+    if settings.request_ids:
+        headers = [each for each in headers if each != (_REQUEST_ID, "")]  # an empty one is made anew
     if settings.underscores is Underscores.DROP:
         headers = [(name, value) for name, value in headers if "_" not in name]
     if http.use_remote_address:
@@ -40,7 +43,7 @@ def arriving_headers(
     names = {name for name, _ in headers}
     made = [("x-forwarded-proto", _CONNECTION_SCHEME)]
     if settings.request_ids:
-        made.append(("x-request-id", GENERATED))
+        made.append((_REQUEST_ID, GENERATED))
     return (*headers, *((name, value) for name, value in made if name not in names))
 
 
@@ -59,14 +62,14 @@ def _of_the_caller(listener: ListenerPlan, request: Request, *, internal: bool) 
     if listener.direction is not Direction.OUTBOUND:
         told.append(("x-forwarded-for", GENERATED if is_loopback(request.peer) else request.peer))
     if not internal:
-        told.append(("x-envoy-external-address", _trusted_address(settings, request)))
+        told.append(("x-envoy-external-address", caller_address(settings, request)))
     if settings.forwarded_port and (not settings.trusted_hops or request.header("x-forwarded-port") is None):
         told.append(("x-forwarded-port", str(listener.port)))
     return told
 
 
-def _trusted_address(settings: HttpSettings, request: Request) -> str:
-    """Return the address of the caller before the trusted proxies; the connection's where they do not tell."""
+def caller_address(settings: HttpSettings, request: Request) -> str:
+    """Return the caller's address at a proxy that looks at it: the one before the trusted proxies, if they tell."""
     told = [one.strip() for one in (request.header("x-forwarded-for") or "").split(",")]
     if not 0 < settings.trusted_hops <= len(told):
         return request.peer
@@ -90,4 +93,4 @@ def _removed(listener: ListenerPlan, http: HttpPlan, *, internal: bool) -> froze
     if not internal:
         names |= _FROM_INSIDE_ONLY_AT_THE_EDGE
     keeps_id = listener.direction is Direction.OUTBOUND or not settings.request_ids
-    return names if keeps_id else names | {"x-request-id"}
+    return names if keeps_id else names | {_REQUEST_ID}

@@ -9,14 +9,25 @@ from collections.abc import Sequence
 
 import msgspec
 
-from pidalio.ir import BUCKETS, CookieKey, HeaderEdits, HeaderKey, SourceKey, StickyPlan, WeightedCluster
+from pidalio.ir import (
+    BUCKETS,
+    NEW_USER_HEADER,
+    NEW_USER_ID,
+    CookieKey,
+    HeaderEdits,
+    HeaderKey,
+    SourceKey,
+    StickyPlan,
+    WeightedCluster,
+)
 from pidalio.model import Origin
+from pidalio.simulate.incoming import Arrival
 from pidalio.simulate.incoming_headers import GENERATED
+from pidalio.simulate.pattern import full_match
 from pidalio.simulate.request import Request
 from pidalio.simulate.xxhash import rotated, xxh64
 
-_REQUEST_ID = "x-request-id"
-_UNKNOWN_ID = f"%REQ({_REQUEST_ID})%"
+_UNKNOWN_ID = f"%REQ({NEW_USER_HEADER})%"
 
 
 class Share(msgspec.Struct, frozen=True):
@@ -30,8 +41,8 @@ class Share(msgspec.Struct, frozen=True):
 class Bucket(msgspec.Struct, frozen=True):
     """The user's bucket of a sticky route and who owns which; `by` says what tells users apart.
 
-    `number` is None where it cannot be told beforehand: for a new user the proxy makes a cookie, and a request without
-    the header is drawn.
+    `number` is None where it cannot be told beforehand: for a new user the proxy makes a cookie, and a request that
+    tells nothing of its user is drawn.
     """
 
     by: str
@@ -40,10 +51,10 @@ class Bucket(msgspec.Struct, frozen=True):
     origin: Origin | None = None
 
 
-def bucket_of(plan: StickyPlan, request: Request, clusters: Sequence[WeightedCluster]) -> Bucket:
-    """Return the bucket of `request` (as routes see it) at the sticky route to `clusters`."""
+def bucket_of(plan: StickyPlan, arrival: Arrival, clusters: Sequence[WeightedCluster]) -> Bucket:
+    """Return the bucket of a request at the sticky route to `clusters`."""
     shares = tuple(Share(one.start, one.end - 1, clusters[one.destination].cluster) for one in plan.ranges)
-    by, values = _user(plan, request)
+    by, values = _user(plan, arrival)
     return Bucket(by, _number(values, plan.salt) if values else None, shares, plan.origin)
 
 
@@ -55,7 +66,7 @@ def owner_of(plan: StickyPlan, number: int) -> int:
 def makes_cookie(plan: StickyPlan | None, request: Request) -> CookieKey | None:
     """Return the cookie that the proxy makes for this request, None when it makes none."""
     key = plan.key if plan else None
-    return key if isinstance(key, CookieKey) and not _cookie(request, key.name) else None
+    return key if isinstance(key, CookieKey) and not _cookie(request, key.name) and _new_id(request) else None
 
 
 def request_with_cookie(
@@ -78,19 +89,18 @@ def response_with_cookie(edits: HeaderEdits, key: CookieKey, request: Request) -
     return msgspec.structs.replace(edits, add=(*edits.add, ("set-cookie", value)))
 
 
-def _user(plan: StickyPlan, request: Request) -> tuple[str, tuple[str, ...]]:
+def _user(plan: StickyPlan, arrival: Arrival) -> tuple[str, tuple[str, ...]]:
     """Return what tells users apart, in words, and the texts of this one that are hashed."""
+    request = arrival.request
     match plan.key:
         case HeaderKey(name):
             return f"header {name}", request.values(name)
         case SourceKey():
-            return "source address", (request.peer,)
+            return "source address", (arrival.caller or request.peer,)
         case CookieKey(name):
             known = _cookie(request, name)
-            if known:
-                return f"cookie {name}", (known,)
-            made = request.values(_REQUEST_ID)
-            return f"cookie {name}, new", () if made == (GENERATED,) else made
+            made = known or _new_id(request)
+            return f"cookie {name}{'' if known else ', new'}", () if made in ("", _UNKNOWN_ID) else (made,)
 
 
 def _cookie(request: Request, name: str) -> str:
@@ -103,8 +113,11 @@ def _cookie(request: Request, name: str) -> str:
 
 
 def _new_id(request: Request) -> str:
-    made = request.header(_REQUEST_ID)
-    return _UNKNOWN_ID if made in (None, GENERATED) else str(made)
+    """Return the value of a new user's cookie, Envoy's words for it where it is not known; empty when none is made."""
+    made = request.header(NEW_USER_HEADER) or ""
+    if made == GENERATED:
+        return _UNKNOWN_ID
+    return made if full_match(NEW_USER_ID, made) else ""
 
 
 def _number(values: Sequence[str], salt: str) -> int:

@@ -25,6 +25,10 @@ def _sticky(name: str, sticky: str, routes: str, more: str = "") -> str:
     return service(name, "v1 v2 v3") + subsets(name, "v1", "v2", "v3") + rule(name, spec, hosts=f"{name}, {name}.test")
 
 
+def _mesh_config(spec: str) -> str:
+    return f"---\napiVersion: pidalio.dev/v1\nkind: MeshConfig\nmetadata: {{name: mesh}}\nspec: {spec}\n"
+
+
 def _user(name: str) -> dict[str, str]:
     return {"user": name}
 
@@ -114,6 +118,49 @@ CASES = (
                 gets={"set-cookie": "pidalio-user=ann; Path=/; HttpOnly; SameSite=Lax"},
             ),
             get("http://tail/", headers=_cookie("pidalio-user=ann"), to="tail v1", gets={"set-cookie": None}),
+        ),
+    ),
+    Case(
+        id="sticky-no-ids",
+        intent="Where no request ids are made, new users are drawn and get no cookie, unless they bring a usable id.",
+        proxy=GATEWAY,
+        labels=(("istio", "edge"),),
+        config=_EDGE
+        + _mesh_config("{defaultConfig: {proxyHeaders: {requestId: {disabled: true}}}}")
+        + _sticky("shop", "{cookie: {}}", _halves("shop")).replace(*_AT_EDGE),
+        calls=(
+            get("http://shop.test:8080/", headers=_cookie("pidalio-user=ann"), to="shop v1", times=20),
+            *(
+                get(
+                    "http://shop.test:8080/",
+                    headers=headers,
+                    to={"shop v1": 0.5, "shop v2": 0.5},
+                    gets={"set-cookie": None},
+                    times=STATISTICAL,
+                )
+                for headers in ({}, {"x-request-id": ""}, {"x-request-id": "a;b"})
+            ),
+            get(
+                "http://shop.test:8080/",
+                headers={"x-request-id": "ann"},
+                to="shop v1",
+                gets={"set-cookie": "pidalio-user=ann; Path=/; HttpOnly; SameSite=Lax"},
+                times=20,
+            ),
+        ),
+    ),
+    Case(
+        id="sticky-behind-proxies",
+        intent="Behind trusted proxies the address that they tell decides.",
+        proxy=GATEWAY,
+        labels=(("istio", "edge"),),
+        config=_EDGE
+        + _mesh_config("{defaultConfig: {gatewayTopology: {numTrustedProxies: 1}}}")
+        + _sticky("from", "{sourceAddress: true}", _halves("from")).replace(*_AT_EDGE),
+        calls=(
+            get("http://from.test:8080/", headers={"x-forwarded-for": "10.1.2.3"}, to="from v2", times=20),
+            get("http://from.test:8080/", headers={"x-forwarded-for": "10.1.2.3, 10.1.2.4"}, to="from v1", times=20),
+            get("http://from.test:8080/", to="from v1", times=20),
         ),
     ),
     Case(

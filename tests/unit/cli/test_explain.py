@@ -126,6 +126,23 @@ def test_a_route_that_was_not_taken_says_what_it_missed():
     assert "route 1: chosen" in text
 
 
+def test_a_sticky_route_tells_the_bucket_and_who_owns_which(tmp_path):
+    to = "route: [{destination: {host: reviews, subset: v1}, weight: 9}, {destination: {host: reviews, subset: v2}, weight: 1}]"
+    rule = "  http:\n  - match: [{headers: {user: {exact: jason}}}]"
+    sticky = MESH.replace(
+        rule, f"  http:\n  - match: [{{uri: {{prefix: /a}}}}]\n    sticky: {{header: id}}\n    {to}\n  - match: []"
+    )
+    (tmp_path / "mesh.yaml").write_text(sticky)
+    text = explain("--from", "reviews-v1-0", "GET", "http://reviews:9080/a", "-H", "id: ann")
+    v1 = "outbound|9080|v1|reviews.default.svc.cluster.local"
+    assert f"bucket        6448 by header id: {v1} owns 0–8999  [mesh.yaml:28 " in text
+    assert f"  buckets     0–8999: {v1}  [mesh.yaml:28 " in text
+    assert f"cluster       {v1}: 1 of the requests" in text
+    text = explain("--from", "reviews-v1-0", "GET", "http://reviews:9080/a")
+    assert "bucket        not known before the request is made (by header id)" in text
+    assert f"cluster       {v1}: 0.9 of the requests" in text
+
+
 def test_a_redirect_names_its_route():
     text = explain("--from", "reviews-v1-0", "GET", "http://reviews:9080/a", "-H", "user: jason")
     assert step(text, "redirect") == "mesh.yaml:27"

@@ -114,3 +114,50 @@ def test_an_object_that_is_no_longer_accepted_is_reported():
     found = replay([bad])
     assert found.applied == ()
     assert [report.code for report in found.reports] == ["unknown-version"]
+
+
+def sticky(*versions: str) -> str:
+    to = ", ".join(f"{{destination: {{host: a, subset: {one}}}, weight: 1}}" for one in versions)
+    return (
+        "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: a}\n"
+        f"spec: {{hosts: [a], http: [{{sticky: {{header: user}}, route: [{to}]}}]}}\n"
+    )
+
+
+STICKY_HISTORY = (("a", "b"), ("b", "c"), ("c", "a"))
+
+
+@pytest.mark.parametrize("is_file", [True, False])
+async def test_users_stay_where_they_are_when_the_process_starts_again(tmp_path, is_file):
+    history = await SqliteHistory.open(tmp_path / "h")
+    before, after, fresh = Catalog(), Catalog(), Catalog()
+
+    def say(catalog: Catalog, *versions: str):
+        loaded = load(sticky(*versions), "a.yaml")
+        return catalog.replace_all("files", {"a.yaml": loaded}) if is_file else catalog.apply(loaded.parsed)
+
+    for versions in STICKY_HISTORY:
+        await history.record(say(before, *versions).writes, "x")
+    found = replay(await history.state())
+    after.remember(found.remembered)
+    after.apply(found.applied)
+    say(after, *STICKY_HISTORY[-1])
+    after.forget()
+    say(fresh, *STICKY_HISTORY[-1])
+    assert after.snapshot() == before.snapshot()
+    assert after.snapshot() != fresh.snapshot()
+    assert (await history.record(after.snapshot(), "x", complete=True)).number == len(STICKY_HISTORY)
+    await history.close()
+
+
+async def test_a_restored_revision_has_its_users_back(tmp_path):
+    history = await SqliteHistory.open(tmp_path / "h")
+    catalog = Catalog()
+    for versions in STICKY_HISTORY:
+        await history.record(catalog.apply(load(sticky(*versions), "").parsed).writes, "x")
+    for number in (2, 1):
+        wanted = (await history.state(number))[0].document["status"]
+        change = catalog.apply(restoration(await history.diff(number)).applied)
+        await history.record(change.writes, "x")
+        assert (await history.state())[0].document["status"] == wanted
+    await history.close()
