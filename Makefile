@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 FULL_SIZE := PIDALIO_DIFFERENTIAL_SETS=400
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test e2e check lint types layers docs-test histories differential wheel format bench docs lock clean
+.PHONY: help setup demo test e2e check lint types layers docs-test histories differential fuzz wheel format bench docs lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,7 +30,7 @@ test: setup ## Run the tests, real Envoy included
 e2e: setup
 	$(PYTEST) tests/e2e $(ARGS)
 
-check: setup lint types layers docs-test histories differential ## Run everything that must hold before a merge, besides the tests
+check: setup lint types layers docs-test histories differential fuzz ## Run everything that must hold before a merge, besides the tests
 
 lint: setup
 	$(BIN)/ruff check .
@@ -50,6 +50,9 @@ differential: setup
 
 histories: setup
 	PIDALIO_HYPOTHESIS=large $(PYTEST) tests/derive/test_product.py $(ARGS)
+
+fuzz: setup
+	PIDALIO_FUZZ=5 $(PYTEST) tests/fuzz $(ARGS)
 
 wheel: setup ## Build the wheel, install it elsewhere, and run a first mesh from it
 	$(BIN)/python scripts/try_wheel.py
