@@ -105,6 +105,19 @@ EFFECTIVENESS: dict[str, Example] = {
         "{match: [{uri: {regex: '/v[0-9]+'}}], " + _TO[1:], "{match: [{uri: {regex: '/v[0-9]{1,9}'}}], " + _TO[1:]
     ),
     "redundant": _rules("{match: [{uri: {exact: /x}}], " + _TO[1:], _TO),
+    "only-lets-in": _mesh(
+        _SERVICE,
+        _VIRTUAL.format(
+            "name: front",
+            "hosts: [front.example.com],\n  http: [{directResponse: {status: 200}}, " + _TO + "]",
+        ),
+        """
+        apiVersion: networking.istio.io/v1
+        kind: Sidecar
+        metadata: {name: narrow}
+        spec: {egress: [{hosts: [./front.example.com]}]}
+        """,
+    ),
     "zero-weight": _rules(
         "{route: [{destination: {host: reviews.example.com}, weight: 1},\n"
         "            {destination: {host: other.example.com}, weight: 0}]}"

@@ -15,6 +15,10 @@ CODES: dict[str, Code] = {
         "Without this route every request that selects it would get the same from a later one.",
         "Remove it, or leave it where it says something to readers.",
     ),
+    "only-lets-in": Code(
+        "No request selects this part of a rule, but a Sidecar lets its destination in because of it.",
+        "Name the destination in the Sidecar's egress hosts, and remove the part.",
+    ),
     "zero-weight": Code(
         "A destination has weight 0 beside others, so that it gets no request.",
         "Nothing, if it is meant; else give it a weight.",

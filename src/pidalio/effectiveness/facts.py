@@ -26,19 +26,29 @@ from pidalio.ir import (
 from pidalio.model import ObjectRef, Origin, Proxy, ProxyType
 from pidalio.pipeline import Own, groups_of, members, plan_of, table_of
 from pidalio.rules.clusters import Assignment, ClusterKey
+from pidalio.rules.gateway_ports import opened, targets
 from pidalio.rules.gateways import GatewayHostKey
 from pidalio.rules.matching import RouteContext
 from pidalio.rules.virtual_hosts import VirtualHostKey
-from pidalio.rules.visibility import Scope, scope_of
+from pidalio.rules.visibility import Scope, scope_of, sidecar_for
 from pidalio.store.tables import Key
 
 
 class Alike(msgspec.Struct, frozen=True):
-    """Proxies that hold the same, by one of them, and how many they are."""
+    """Proxies that hold the same but for what is each one's own."""
 
-    proxy: Proxy
+    proxies: tuple[Proxy, ...]
     scope: Scope
-    count: int
+
+    @property
+    def proxy(self) -> Proxy:
+        """Return one of them."""
+        return self.proxies[0]
+
+    @property
+    def count(self) -> int:
+        """Return how many they are."""
+        return len(self.proxies)
 
     @property
     def is_gateway(self) -> bool:
@@ -85,12 +95,16 @@ class Facts:
 
 
 def group_alike(world: Database, proxies: Iterable[Proxy]) -> tuple[Alike, ...]:
-    """Return the proxies by what they hold, but for what is each one's own."""
+    """Return the proxies by what they hold, and by what decides on what is their own: their Sidecar, or their ports."""
     found: dict[object, list[Proxy]] = defaultdict(list)
     for proxy in proxies:
         shared = tuple(group for group in groups_of(world, proxy) if not isinstance(group, Own))
-        found[proxy.type, shared].append(proxy)
-    return tuple(Alike(several[0], scope_of(world, several[0]), len(several)) for several in found.values())
+        if proxy.type is ProxyType.ROUTER:
+            own: object = opened(world, proxy.labels, targets(world, proxy))
+        else:
+            own = sidecar_for(world, proxy.namespace, proxy.labels)
+        found[proxy.type, shared, own].append(proxy)
+    return tuple(Alike(tuple(several), scope_of(world, several[0])) for several in found.values())
 
 
 def gather(world: Database, facts: Facts) -> Iterator[None]:

@@ -13,7 +13,7 @@ from pidalio.model import ObjectRef, Origin, Place, Report, Severity
 PlaceOf: TypeAlias = Callable[[ObjectRef, str], Place | None]
 """Says where a part of an object is written."""
 
-_INFO = frozenset({"undecided", "redundant", "zero-weight", "unused-subset"})
+_INFO = frozenset({"only-lets-in", "undecided", "redundant", "zero-weight", "unused-subset"})
 
 
 class Finding(msgspec.Struct, frozen=True, gc=False):

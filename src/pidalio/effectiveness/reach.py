@@ -160,17 +160,17 @@ def _effect(route: RoutePlan) -> Any:
     """Return what a route does, as a value: equal for routes that do the same with a request that selects both."""
     action = route.action
     rewrites = isinstance(action, ForwardPlan | RedirectPlan) and action.prefix_rewrite
-    return _bare(msgspec.structs.replace(route, match=MatchPlan(), name="", stat_prefix="")), (
+    return bare(msgspec.structs.replace(route, match=MatchPlan(), name="", stat_prefix="")), (
         route.match.path if rewrites else None
     )
 
 
-def _bare(value: Any) -> Any:
+def bare(value: Any) -> Any:
     """Return a plan without its origins."""
     if isinstance(value, Origin):
         return None
     if isinstance(value, tuple):
-        return tuple(_bare(each) for each in value)
+        return tuple(bare(each) for each in value)
     if isinstance(value, msgspec.Struct):
-        return type(value), tuple(_bare(getattr(value, name)) for name in value.__struct_fields__)
+        return type(value), tuple(bare(getattr(value, name)) for name in value.__struct_fields__)
     return value

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pidalio.api.object import Object
 from pidalio.api.sidecar import Sidecar
 from pidalio.derive import Database
-from pidalio.effectiveness.facts import Alike, Facts
+from pidalio.effectiveness.facts import Facts
 from pidalio.effectiveness.finding import Finding
-from pidalio.model import ObjectRef, Origin, labels_of, selects
+from pidalio.model import Labels, ObjectRef, Origin, Proxy, labels_of, selects
 from pidalio.rules import mesh
 from pidalio.rules.visibility import sidecar_for
 from pidalio.store import tables
@@ -21,9 +21,7 @@ def sidecar_findings(world: Database, facts: Facts, row: Object[Sidecar]) -> Ite
     is_root = row.meta.namespace == mesh.root_namespace(world) and not selector
     winners: dict[Key, None] = {}
     for at, alike in enumerate(facts.alike):
-        if alike.is_gateway or not _asked_for(alike, row, is_root=is_root):
-            continue
-        if selector and not selects(selector, alike.proxy.labels):
+        if alike.is_gateway or not any(_is_for(one, row, selector, is_root=is_root) for one in alike.proxies):
             continue
         chosen = sidecar_for(world, alike.proxy.namespace, alike.proxy.labels)
         if chosen == key:
@@ -47,8 +45,8 @@ def sidecar_findings(world: Database, facts: Facts, row: Object[Sidecar]) -> Ite
         yield Finding("ineffective", row.ref, "", (f"no workload of namespace {key[0]} has a sidecar",))
 
 
-def _asked_for(alike: Alike, row: Object[Sidecar], *, is_root: bool) -> bool:
-    return is_root or alike.proxy.namespace == row.meta.namespace
+def _is_for(proxy: Proxy, row: Object[Sidecar], selector: Labels, *, is_root: bool) -> bool:
+    return (is_root or proxy.namespace == row.meta.namespace) and selects(selector, proxy.labels)
 
 
 def _selector(world: Database, key: Key) -> object:

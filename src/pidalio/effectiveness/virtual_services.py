@@ -12,6 +12,7 @@ from pidalio.derive import Database
 from pidalio.effectiveness.connections import connection_findings
 from pidalio.effectiveness.facts import Alike, Facts
 from pidalio.effectiveness.finding import Finding
+from pidalio.effectiveness.letting_in import letting_in
 from pidalio.effectiveness.routes import route_findings
 from pidalio.model import ObjectRef, Origin, host_matches
 from pidalio.rules import mesh
@@ -26,7 +27,24 @@ from pidalio.store.tables import Key
 
 
 def virtual_service_findings(world: Database, facts: Facts, row: Object[VirtualService]) -> Iterator[Finding]:
-    """Yield everything there is to say of what a VirtualService does not do."""
+    """Yield everything there is to say of what a VirtualService does not do.
+
+    What no request selects is not without effect where a Sidecar lets its destination in for its sake alone.
+    """
+    scopes = [one.scope for one in facts.alike if one.scope.egress is not None]
+    for finding in _findings(world, facts, row):
+        if finding.code == "ineffective" and scopes and (scope := letting_in(world, scopes, row, finding.path)):
+            why = (
+                " (but its destination is in the scope of namespace ",
+                scope.namespace or "default",
+                " because of it)",
+            )
+            yield Finding("only-lets-in", row.ref, finding.path, (*finding.words, *why))
+        else:
+            yield finding
+
+
+def _findings(world: Database, facts: Facts, row: Object[VirtualService]) -> Iterator[Finding]:
     key = (row.meta.namespace, row.meta.name)
     one = head(world, key)
     if one is None or not (one.has_http or one.has_tcp):
