@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Examples:
   pidalio apply -f rules/ninety-ten.yaml
   pidalio apply -f rules/ --dry-run
+  pidalio apply -f rules/ --strict
   pidalio apply -f rules/ --timeout 2m -m "ten percent to v2"
   sed s/90/80/ rules/ninety-ten.yaml | pidalio apply -f -
 """,
@@ -27,6 +28,7 @@ Examples:
 @namespace_option()
 @click.option("--dry-run", is_flag=True, help="Show what would change for whom; change nothing.")
 @click.option("--force", is_flag=True, help="Accept references to what does not exist: they get 503.")
+@click.option("--strict", is_flag=True, help="Refuse what warnings are given for: what has no effect, or competes.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until the proxies concerned run it.")
 @click.option("--timeout", type=Seconds(), default="30s", show_default=True, help="How long to wait.")
 @click.option("-m", "--message", default="", help="Why: kept with the revision.")
@@ -40,6 +42,7 @@ def apply(
     namespace: str,
     dry_run: bool,
     force: bool,
+    strict: bool,
     wait: bool,
     timeout: float,
     message: str,
@@ -64,6 +67,7 @@ def apply(
             message=message,
             dry_run=dry_run,
             force=force,
+            strict=strict,
             namespace=namespace,
         )
 

@@ -29,7 +29,7 @@ def connection_findings(facts: Facts, row: Object[VirtualService]) -> Iterator[F
         path = f"{kind}[{index}]"
         if any(_is_part(one, path) for one in connected):
             continue
-        seen = [each for origin, found in facts.routes.items() if _is_of(origin, row, path) for each in found]
+        seen = [each for one in facts.parts.get(row.ref, ()) if _is_part(one.path, path) for each in facts.routes[one]]
         if seen:
             yield from route_findings(row.ref, path, seen)
         else:
@@ -38,10 +38,6 @@ def connection_findings(facts: Facts, row: Object[VirtualService]) -> Iterator[F
 
 def _is_part(path: str, of: str) -> bool:
     return path == of or path.startswith(f"{of}.")
-
-
-def _is_of(origin: Origin, row: Object[VirtualService], path: str) -> bool:
-    return origin.object == row.ref and _is_part(origin.path, path)
 
 
 def _absent(
@@ -54,6 +50,7 @@ def _absent(
         return ("its port, gateways or source hold for no caller",)
     for earlier in range(index):
         origin = Origin(row.ref, f"{kind}[{earlier}]")
-        if any(_is_part(one.path, origin.path) for one in (*facts.connected, *facts.routes) if one.object == row.ref):
+        own = (*(one for one in facts.connected if one.object == row.ref), *facts.parts.get(row.ref, ()))
+        if any(_is_part(one.path, origin.path) for one in own):
             return ("shadowed by ", origin)
     return ("its hosts have no port that takes such connections",)

@@ -123,7 +123,7 @@ def _subsets(
             for _, (host, owner) in questions
             for port in lookups.ports[host, owner]
         }
-        if not wanted & facts.destinations:
+        if facts.only is None and not wanted & facts.destinations:
             yield Finding("unused-subset", row.ref, path, (f"no route leads to subset {subset.name}",))
 
 

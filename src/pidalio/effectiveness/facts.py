@@ -33,6 +33,8 @@ from pidalio.rules.virtual_hosts import VirtualHostKey
 from pidalio.rules.visibility import Scope, scope_of, sidecar_for
 from pidalio.store.tables import Key
 
+_TOGETHER = 64
+
 
 class Alike(msgspec.Struct, frozen=True):
     """Proxies that hold the same but for what is each one's own."""
@@ -66,18 +68,36 @@ class Seen(msgspec.Struct, frozen=True, gc=False):
     host: str
 
 
+class Interest(msgspec.Struct, frozen=True, gc=False):
+    """The VirtualServices that are asked about, and whether Ingresses are."""
+
+    rules: frozenset[Key] = frozenset()
+    ingress: bool = False
+
+    def concerns(self, key: object) -> bool:
+        """Tell whether a resource is made from what is asked about, as far as its key says it."""
+        if isinstance(key, VirtualHostKey):
+            return any(one is not None and one.rule in self.rules for one in (key.requests, key.tunnels))
+        if isinstance(key, GatewayHostKey):
+            return any(self.ingress if one.ingress else one.key in self.rules for one in key.rules)
+        return True
+
+
 class Facts:
     """Everything that the proxies of a mesh hold, by what it came from.
 
-    `routes` are by origin, those of an entry that several virtual hosts have one after the other;
+    `routes` are by origin, those of an entry that several virtual hosts have one after the other, and `parts` are the
+    origins of each object; with `only` they are those of the virtual hosts that these rules take part in;
     `uses` says for whom each VirtualService was compiled; `clusters` are by service and view;
     `connected` are the destinations of filter chains that treat connections;
     `reached` are the proxies (positions in `alike`) for which an object takes part in what they hold.
     """
 
-    def __init__(self, alike: tuple[Alike, ...]) -> None:
+    def __init__(self, alike: tuple[Alike, ...], only: Interest | None = None) -> None:
         self.alike = alike
+        self.only = only
         self.routes: dict[Origin, list[Seen]] = defaultdict(list)
+        self.parts: dict[ObjectRef, dict[Origin, None]] = defaultdict(dict)
         self.uses: dict[Key, dict[RouteContext, None]] = defaultdict(dict)
         self.clusters: dict[ClusterKey, set[int]] = defaultdict(set)
         self.destinations: set[str] = set()
@@ -112,12 +132,13 @@ def gather(world: Database, facts: Facts) -> Iterator[None]:
     for at, one in enumerate(facts.alike):
         held = _Held()
         for group in groups_of(world, one.proxy):
-            for _, key in members(world, group):
+            for number, (_, key) in enumerate(members(world, group)):
                 if isinstance(key, ClusterKey):
                     facts.clusters[key].add(at)
-                elif not isinstance(key, Assignment):
+                elif not isinstance(key, Assignment) and (facts.only is None or facts.only.concerns(key)):
                     held.take(key, plan_of(world, key))
-            yield
+                if number % _TOGETHER == 0:
+                    yield
         yield from _look(facts, at, held)
 
 
@@ -200,6 +221,7 @@ def _note(facts: Facts, at: int, host: VirtualHostPlan, position: int, verdict: 
     twins = tuple(host.routes[each].origin for each in verdict.twins)
     for origin in (route.origin, route.root):
         if origin is not None:
+            facts.parts[origin.object][origin] = None
             facts.routes[origin].append(Seen(route, verdict, by, twins, host.name))
             if is_live:
                 facts.reached[origin.object].add(at)

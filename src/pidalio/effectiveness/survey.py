@@ -4,7 +4,6 @@ Nothing is kept from one survey to the next but the verdicts on equal virtual ho
 to look at, and is made when somebody asks.
 """
 
-from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
@@ -17,7 +16,7 @@ from pidalio.api.sidecar import Sidecar
 from pidalio.api.virtual_service import VirtualService
 from pidalio.derive import Database
 from pidalio.effectiveness.destination_rules import Lookups, destination_rule_findings
-from pidalio.effectiveness.facts import Facts, gather, group_alike
+from pidalio.effectiveness.facts import Facts, Interest, gather, group_alike
 from pidalio.effectiveness.finding import Finding, PlaceOf, told
 from pidalio.effectiveness.gateways import gateway_findings
 from pidalio.effectiveness.routes import route_findings
@@ -25,6 +24,8 @@ from pidalio.effectiveness.services import Declared, service_findings, workload_
 from pidalio.effectiveness.sidecars import sidecar_findings
 from pidalio.effectiveness.virtual_services import virtual_service_findings
 from pidalio.model import ObjectRef, Proxy, Report
+from pidalio.store import tables
+from pidalio.store.tables import Key
 
 _JUDGED = frozenset(
     {"VirtualService", "DestinationRule", "Gateway", "ServiceEntry", "Service", "Sidecar", "WorkloadEntry", "Ingress"}
@@ -64,9 +65,9 @@ class Survey(msgspec.Struct, frozen=True):
         return self.by_object.get(ref)
 
 
-def survey(world: Database, proxies: Iterable[Proxy], objects: Iterable[Object[Any]]) -> Survey:
-    """Return what all `objects`, which are live in `world`, do for `proxies`."""
-    steps = survey_steps(world, proxies, objects)
+def survey(world: Database, proxies: Iterable[Proxy], objects: Iterable[Object[Any]], *, only: bool = False) -> Survey:
+    """Return what `objects`, which are live in `world`, do for `proxies`; for `only` see `survey_steps`."""
+    steps = survey_steps(world, proxies, objects, only=only)
     while True:
         try:
             next(steps)
@@ -76,16 +77,21 @@ def survey(world: Database, proxies: Iterable[Proxy], objects: Iterable[Object[A
 
 
 def survey_steps(
-    world: Database, proxies: Iterable[Proxy], objects: Iterable[Object[Any]]
+    world: Database, proxies: Iterable[Proxy], objects: Iterable[Object[Any]], *, only: bool = False
 ) -> Generator[None, None, Survey]:
-    """Make a survey a little at a time; its result is that of the generator."""
-    facts = Facts(group_alike(world, proxies))
+    """Make a survey a little at a time; its result is that of the generator.
+
+    With `only`, `objects` are some of all: just what they take part in is looked at, and nothing is said of what no
+    rule uses.
+    """
+    wanted = tuple(objects)
+    facts = Facts(group_alike(world, proxies), _interest(world, wanted) if only else None)
     yield
     yield from gather(world, facts)
     lookups, declared = Lookups(world, facts), Declared(world, facts)
     yield
     statuses: dict[ObjectRef, ObjectStatus] = {}
-    for item in objects:
+    for item in wanted:
         findings = tuple(dict.fromkeys(_findings(world, facts, lookups, declared, item)))
         judged = item.kind in _JUDGED
         statuses[item.ref] = ObjectStatus(
@@ -97,6 +103,18 @@ def survey_steps(
         if len(statuses) % _TOGETHER == 0:
             yield
     return Survey(statuses)
+
+
+def _interest(world: Database, objects: Iterable[Object[Any]]) -> Interest:
+    """Return the rules whose virtual hosts tell of `objects`: themselves, and those that delegate to them."""
+    rules: set[Key] = set()
+    is_ingress = False
+    for item in objects:
+        key = (item.meta.namespace, item.meta.name)
+        is_ingress = is_ingress or item.kind == "Ingress"
+        if item.kind == "VirtualService":
+            rules |= {key, *tables.VS_BY_DELEGATE.keys(world, key)}
+    return Interest(frozenset(rules), is_ingress)
 
 
 _READ = frozenset({"MeshConfig", "Endpoints", "EndpointSlice", "Pod", "Deployment", "LocalWorkload", "Namespace"})
@@ -125,9 +143,5 @@ def _findings(
 
 
 def _ingress_findings(facts: Facts, ref: ObjectRef) -> Iterator[Finding]:
-    grouped: dict[str, list[Any]] = defaultdict(list)
-    for origin, seen in facts.routes.items():
-        if origin.object == ref:
-            grouped[origin.path] += seen
-    for path, seen in grouped.items():
-        yield from route_findings(ref, path, seen)
+    for origin in facts.parts.get(ref, ()):
+        yield from route_findings(ref, origin.path, facts.routes[origin])

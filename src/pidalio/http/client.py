@@ -82,6 +82,7 @@ class Client:
         message: str = "",
         dry_run: bool = False,
         force: bool = False,
+        strict: bool = False,
         namespace: str = "default",
         expected: int | None = None,
     ) -> wire.AppliedAnswer:
@@ -89,6 +90,7 @@ class Client:
         query = {
             "dryRun": dry_run,
             "force": force,
+            "strict": strict,
             "author": author,
             "message": message,
             "namespace": namespace,
@@ -112,10 +114,15 @@ class Client:
         return await self._ask("GET", "/v1/live", wire.LiveAnswer, query, waiting=seconds)
 
     async def objects(
-        self, kind: str | None = None, namespace: str | None = None, name: str | None = None
+        self,
+        kind: str | None = None,
+        namespace: str | None = None,
+        name: str | None = None,
+        *,
+        status: bool = True,
     ) -> tuple[wire.ObjectView, ...]:
-        """Return live objects; raise `NotFound` when one was named and there is none."""
-        query = {"kind": kind, "namespace": namespace, "name": name}
+        """Return live objects, with `status` what becomes of each; raise `NotFound` when there is none of the name."""
+        query = {"kind": kind, "namespace": namespace, "name": name, "status": status}
         return (await self._ask("GET", "/v1/objects", wire.ObjectsAnswer, query)).objects
 
     async def status(self) -> wire.StatusAnswer:

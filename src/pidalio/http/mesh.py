@@ -78,6 +78,7 @@ class Mesh(Protocol):
         message: str = "",
         dry_run: bool = False,
         force: bool = False,
+        strict: bool = False,
         expected: int | None = None,
     ) -> Outcome:
         """Add or replace objects: all, or none."""
@@ -92,6 +93,12 @@ class Mesh(Protocol):
 
     async def live(self, generation: int, seconds: float) -> tuple[Verdict, ...]:
         """Wait until every connected proxy runs `generation`, at most `seconds`."""
+
+    def audience(self) -> tuple[Proxy, ...]:
+        """Return the proxies for which objects take effect."""
+
+    def collect(self) -> None:
+        """Forget what was compiled and nobody needs."""
 
     def proxies(self) -> dict[str, Proxy]:
         """Return every connected proxy by its id."""

@@ -45,11 +45,12 @@ class HoldingsQuery(Query, frozen=True):
 
 
 class ObjectsQuery(Query, frozen=True):
-    """Which objects; what is not said does not filter."""
+    """Which objects; what is not said does not filter. Without `status` it is not found out what becomes of them."""
 
     kind: str | None = None
     namespace: str | None = None
     name: str | None = None
+    status: bool = True
 
 
 async def healthz(_: Served, __: Call) -> HealthAnswer:
@@ -70,7 +71,11 @@ async def objects(served: Served, call: Call) -> ObjectsAnswer:
         raise NotFound(f"no kind {query.kind!r} is read; there are {', '.join(sorted(BY_NAME))}")
     found = served.mesh.objects(query.kind, query.namespace)
     wanted = [item for item in found if query.name in (None, item.meta.name)]
-    shown = [served.views.object(item) async for item in unhurried(wanted)]
+    found_out = await served.surveyor.survey() if query.status else None
+    shown = [
+        served.views.object(item, served.surveyor.status(found_out, item) if found_out else None)
+        async for item in unhurried(wanted)
+    ]
     if query.kind and query.name and not shown:
         where = f" in namespace {query.namespace}" if query.namespace else ""
         raise NotFound(f"no {query.kind} {query.name}{where}")
@@ -80,7 +85,8 @@ async def objects(served: Served, call: Call) -> ObjectsAnswer:
 async def status(served: Served, _: Call) -> StatusAnswer:
     """Return every proxy, every standing report and every platform."""
     mesh = served.mesh
-    reports = (*mesh.reports(), *served.leases.reports(), *served.surroundings.reports())
+    found_out = served.surveyor.reports(await served.surveyor.survey())
+    reports = (*mesh.reports(), *found_out, *served.leases.reports(), *served.surroundings.reports())
     return StatusAnswer(
         mesh.revision,
         mesh.ads.generation,

@@ -10,6 +10,7 @@ from pidalio.http.leases import Leases
 from pidalio.http.mesh import Decide, Mesh, Surroundings
 from pidalio.http.metrics import Metrics
 from pidalio.http.recent import Recent
+from pidalio.http.surveying import Surveyor
 from pidalio.http.views import Views
 from pidalio.http.wire import PlatformView
 from pidalio.model import Report
@@ -51,3 +52,4 @@ class Served:
         self.leases = Leases(mesh, leases_file)
         self.recent = Recent()
         self.views = Views(mesh)
+        self.surveyor = Surveyor(mesh)

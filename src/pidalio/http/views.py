@@ -18,6 +18,7 @@ from pidalio.http.wire import (
     RejectionView,
     ReportView,
     RevisionView,
+    StatusView,
     TypeView,
 )
 from pidalio.model import Origin, Proxy, Report
@@ -48,11 +49,11 @@ class Views:
         where = self.origin(one.origins[0])
         return RejectionView(kind, one.name, one.version, one.error, where.object, where.path, where.place)
 
-    def object(self, item: Object[Any]) -> ObjectView:
-        """Return a live object with its owner and place."""
+    def object(self, item: Object[Any], status: StatusView | None = None) -> ObjectView:
+        """Return a live object with its owner and place, and what becomes of it."""
         owner = self._mesh.catalog.owner(item.ref)
         source, unit = (owner.source, owner.unit) if owner else ("", "")
-        return ObjectView(dump(item), source, unit, self._mesh.place(item.ref))
+        return ObjectView(dump(item), source, unit, self._mesh.place(item.ref), status)
 
     def proxies(self, streams: Iterable[StreamStatus]) -> tuple[ProxyView, ...]:
         """Return every stream; `behind` is counted from the newest generation that is compiled."""

@@ -119,13 +119,33 @@ class LiveAnswer(Body, frozen=True):
     proxies: tuple[LiveView, ...]
 
 
+class StatusView(Body, frozen=True):
+    """What becomes of an object: whether the compiler reads it, and on how many of `proxies` it is effective.
+
+    `effectiveOn` is None for kinds that concern no proxy. `ineffective` are the parts of it that do nothing and
+    `conflicts` where it loses to another object, each with the reason; `remarks` are things to know that may well be
+    meant.
+    """
+
+    compiled: bool
+    effective_on: int | None
+    proxies: int
+    ineffective: tuple[ReportView, ...] = ()
+    conflicts: tuple[ReportView, ...] = ()
+    remarks: tuple[ReportView, ...] = ()
+
+
 class ObjectView(Body, frozen=True):
-    """An object as it is live: its tree, who owns it (`source`, and there `unit`), and where it is written."""
+    """An object as it is live: its tree, who owns it (`source`, and there `unit`), and where it is written.
+
+    `status` is None where it was not asked for.
+    """
 
     object: dict[str, Any]
     source: str
     unit: str = ""
     place: Place | None = None
+    status: StatusView | None = None
 
 
 class ObjectsAnswer(Body, frozen=True):

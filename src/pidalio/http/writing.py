@@ -33,11 +33,13 @@ _LONGEST_WAIT: Final = 600.0
 class ApplyQuery(Query, frozen=True):
     """How to apply: `force` accepts missing references, `expected` refuses when another revision is the newest.
 
+    `strict` refuses a change that a warning would be given for: one that has no effect, or that competes with another.
     `namespace` is that of objects which name none; `file` is the name of a text sent as such.
     """
 
     dry_run: bool = False
     force: bool = False
+    strict: bool = False
     author: str = ""
     message: str = ""
     expected: int | None = None
@@ -79,6 +81,7 @@ async def apply(served: Served, call: Call) -> AppliedAnswer:
         message=query.message,
         dry_run=query.dry_run,
         force=query.force,
+        strict=query.strict,
         expected=query.expected,
     )
     unread = _unread(skipped for each in loaded for skipped in each.skipped)

@@ -15,6 +15,8 @@ from pidalio.api.load import Loaded
 from pidalio.api.object import Object
 from pidalio.api.parse import Parsed
 from pidalio.derive import Database
+from pidalio.effectiveness import Finding, Survey, implied_proxies, survey
+from pidalio.effectiveness import told as told_of
 from pidalio.history import History, replay
 from pidalio.model import ObjectRef, Place, Proxy, Report, Severity
 from pidalio.rules.effective import MISSING, reports_for
@@ -88,13 +90,17 @@ class ControlPlane:
         message: str = "",
         dry_run: bool = False,
         force: bool = False,
+        strict: bool = False,
         expected: int | None = None,
     ) -> Applied:
         """Add or replace objects: all, or none when one is refused or cannot be recorded.
 
-        A reference to something that does not exist refuses the change too, unless `force`.
+        A reference to something that does not exist refuses the change too, unless `force`; with `strict` so does any
+        warning about one of the objects, and anything that would lose its effect, or to another, because of them.
         """
-        return await self._write(lambda: self.catalog.apply(parsed), author, message, dry_run, force, expected)
+        return await self._write(
+            lambda: self.catalog.apply(parsed), author, message, dry_run, force, expected, strict=strict
+        )
 
     async def delete(
         self, refs: Sequence[ObjectRef], *, author: str, message: str = "", dry_run: bool = False
@@ -121,12 +127,16 @@ class ControlPlane:
         dry_run: bool,
         force: bool,
         expected: int | None,
+        *,
+        strict: bool = False,
     ) -> Applied:
         async with self._writing:
+            standing = set(self._survey(self.catalog.objects()).findings()) if strict else set()
             with self.catalog.trial():
                 planned = change()
-                verdict = _Judgement() if force and not dry_run else self._judge(planned)
-            refused = planned.is_refused or (verdict.is_missing and not force)
+                is_judged = dry_run or strict or not force
+                verdict = self._judge(planned, standing, strict=strict) if is_judged else _Judgement()
+            refused = planned.is_refused or (verdict.is_missing and not force) or verdict.is_warned
             if refused or dry_run:
                 reports = verdict.reports or self.catalog.locate(planned.reports)
                 return Applied(self.revision, self.world.generation, planned, reports, verdict.concerned, refused)
@@ -139,15 +149,31 @@ class ControlPlane:
             reports = verdict.reports or self._reports_on(done)
             return Applied(self.revision, self.world.generation, done, reports, self._concerned)
 
-    def _judge(self, planned: Change) -> "_Judgement":
+    def _judge(self, planned: Change, standing: set[Finding], *, strict: bool) -> "_Judgement":
         """Return what a change that is not made yet would mean; called while the catalog holds it on trial."""
-        with self.distribution.trial(planned.edits) as concerned:
-            reports = self._reports_on(planned)
-            names = {view.proxy.id: _sorted(dirty) for view, dirty in concerned.items()}
-        self.ads.current(self.world.generation)  # as before, but a trial counts as two generations
         touched = {*planned.added, *planned.changed}
+        with self.distribution.trial(planned.edits) as concerned:
+            told = self._reports_on(planned)
+            names = {view.proxy.id: _sorted(dirty) for view, dirty in concerned.items()}
+            found = self._survey(self.catalog.objects()) if strict else self._survey_of(touched)
+            news = [one for one in found.findings() if one.object in touched or (strict and one not in standing)]
+            reports = tuple(
+                dict.fromkeys((*told, *self.catalog.locate(told_of(one, self.catalog.place) for one in news)))
+            )
+        self.ads.current(self.world.generation)  # as before, but a trial counts as two generations
         is_missing = any(one.code in MISSING and one.object in touched for one in reports)
-        return _Judgement(reports, names, is_missing)
+        is_warned = strict and any(one.severity >= Severity.WARNING for one in reports)
+        return _Judgement(reports, names, is_missing, is_warned)
+
+    def _survey_of(self, refs: Iterable[ObjectRef]) -> Survey:
+        return self._survey([item for ref in sorted(refs) if (item := self.catalog.get(ref))], only=True)
+
+    def _survey(self, objects: Sequence[Object[Any]], *, only: bool = False) -> Survey:
+        return survey(self.world, self.audience(), objects, only=only)
+
+    def audience(self) -> tuple[Proxy, ...]:
+        """Return the proxies for which objects take effect: those connected, or while there are none, those implied."""
+        return tuple(self.proxies().values()) or implied_proxies(self.world)
 
     def _reports_on(self, change: Change) -> tuple[Report, ...]:
         items = (self.catalog.get(ref) for ref in (*change.added, *change.changed))
@@ -205,11 +231,15 @@ class ControlPlane:
 
 
 class _Judgement(msgspec.Struct, frozen=True):
-    """What a planned change would mean; `is_missing` when one of its objects names something that is not there."""
+    """What a planned change would mean; `is_missing` when one of its objects names something that is not there.
+
+    `is_warned` when it was to be strict, and there is a warning.
+    """
 
     reports: tuple[Report, ...] = ()
     concerned: dict[str, dict[str, tuple[str, ...]]] = {}
     is_missing: bool = False
+    is_warned: bool = False
 
 
 def _rejections(rejections: Iterable[Any]) -> Iterable[Report]:

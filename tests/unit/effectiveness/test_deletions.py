@@ -245,14 +245,27 @@ def test_what_is_effective_cannot_go(seed):
 
 
 def stands_in(after: World, before: World, witness: Request, useless: set[Origin]) -> bool:
-    """Tell whether the witness now falls to what did nothing before, to a rule's default, or to another rule's."""
+    """Tell whether the witness now falls to what the part itself kept out, to a service's default, or to another rule."""
     objects = {one.object for one in useless}
     for proxy in before.proxies:
         listener = door_of(after.plans(proxy))
         route = decide(after.plans(proxy), listener, witness).route if listener else None
-        if route is not None and (route.origin is None or route.origin.object in objects):
+        if route is not None and (
+            route.origin is None or route.origin.object in objects or route.origin not in known(before, proxy, witness)
+        ):
             return True
     return False
+
+
+def known(world: World, proxy: Proxy, request: Request) -> set[Origin | None]:
+    """Return where the routes of the request's virtual host come from."""
+    plans = world.plans(proxy)
+    listener = door_of(plans)
+    found = decide(plans, listener, request) if listener else None
+    if found is None or found.host is None:
+        return set()
+    hosts = (host for table in plans.tables for host in table.virtual_hosts if host.name == found.host.name)
+    return {route.origin for host in hosts for route in host.routes}
 
 
 def test_both_were_tried():

@@ -27,6 +27,7 @@ def test_parameters_are_those_that_are_read() -> None:
     assert {one["name"] for one in parameters} == {
         "dryRun",
         "force",
+        "strict",
         "author",
         "message",
         "expected",

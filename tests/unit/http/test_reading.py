@@ -63,6 +63,32 @@ async def test_status_has_what_stands_around_the_mesh(mesh: Embedded) -> None:
     assert [one.name for one in status.platforms] == ["files"]
 
 
+async def test_objects_say_what_becomes_of_them(mesh: Embedded) -> None:
+    mesh.connect().start()
+    await mesh.apply(rule())
+    await mesh.apply(rule(name="younger"))
+    found = {one.object["metadata"]["name"]: one.status for one in await mesh.client.objects("VirtualService")}
+    assert (found["reviews"].compiled, found["reviews"].effective_on, found["reviews"].proxies) == (True, 1, 1)
+    assert found["reviews"].ineffective == found["reviews"].conflicts == ()
+    lost = found["younger"]
+    assert (lost.effective_on, [one.code for one in lost.ineffective]) == (0, ["ineffective"])
+    assert [one.path for one in lost.conflicts] == ["spec.hosts[0]"]
+    assert "VirtualService default/reviews (rules.yaml:" in lost.conflicts[0].message
+    (plain,) = await mesh.client.objects("VirtualService", name="younger", status=False)
+    assert plain.status is None
+    assert {"ineffective", "conflict-host"} <= {one.code for one in (await mesh.client.status()).reports}
+
+
+async def test_what_nobody_is_connected_for_is_looked_at_for_those_who_are_implied(mesh: Embedded) -> None:
+    await mesh.apply(rule())
+    (found,) = await mesh.client.objects("VirtualService")
+    assert found.status.effective_on == found.status.proxies > 0
+    before = mesh.control.world.describe()
+    await mesh.apply(rule("v2"))
+    assert (await mesh.client.objects("VirtualService"))[0].status.effective_on
+    assert mesh.control.world.describe() == before  # nothing is kept for proxies that do not exist
+
+
 async def test_holdings_compare_what_is_held_with_what_should_be(mesh: Embedded) -> None:
     proxy = mesh.connect().start()
     host = "http_proxy/reviews.default.svc.cluster.local:9080"

@@ -119,9 +119,43 @@ async def test_what_has_no_effect_yet_is_told_on_apply_and_stands_in_status(mesh
     applied = await mesh.apply(
         rule() + "  tcp: [{match: [{sourceSubnet: 10.0.0.0/8}], route: [{destination: {host: reviews}}]}]\n"
     )
-    (told,) = applied.reports
-    assert (told.code, told.path) == ("not-yet-effective", "spec.tcp[0].match[0].sourceSubnet")
-    assert [one.code for one in (await mesh.client.status()).reports] == ["not-yet-effective"]
+    assert [(one.code, one.path) for one in applied.reports] == [
+        ("not-yet-effective", "spec.tcp[0].match[0].sourceSubnet"),
+        ("ineffective", "spec.tcp[0]"),
+    ]
+    assert [one.code for one in (await mesh.client.status()).reports] == ["not-yet-effective", "ineffective"]
+
+
+TO = "route: [{destination: {host: reviews}}]"
+SHADOWED = rule().replace(
+    "  - route:",
+    f"  - {{match: [{{uri: {{prefix: /a}}}}], {TO}}}\n  - {{match: [{{uri: {{exact: /a/b}}}}], {TO}}}\n  - route:",
+)
+
+
+async def test_apply_tells_what_has_no_effect_and_strict_refuses_it(mesh: Embedded) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        await mesh.apply(SHADOWED, strict=True)
+    assert [(one.code, one.path) for one in refused.value.reports] == [("ineffective", "spec.http[1]")]
+    assert await mesh.client.objects("VirtualService") == ()
+    planned = await mesh.apply(SHADOWED, dry_run=True)
+    applied = await mesh.apply(SHADOWED)
+    assert [one.line for one in applied.reports] == [one.line for one in planned.reports]
+    assert applied.reports[0].line.endswith("shadowed by VirtualService default/reviews http[0] (rules.yaml:9)")
+
+
+async def test_strict_refuses_what_takes_the_effect_of_another(mesh: Embedded) -> None:
+    await mesh.apply(rule("v1"), strict=True)
+    older = rule("v2", name="older").replace("name: older", "name: older\n  creationTimestamp: '2020-01-01T00:00:00Z'")
+    younger = rule("v2", name="zebra")
+    with pytest.raises(InvalidInput) as refused:
+        await mesh.apply(younger, strict=True)
+    assert {one.object.name for one in refused.value.reports} == {"zebra"}
+    assert "conflict-host" in [one.code for one in refused.value.reports]
+    await mesh.apply(older)
+    with pytest.raises(InvalidInput):
+        await mesh.apply(younger, strict=True)
+    assert len(await mesh.client.objects("VirtualService")) == 2
 
 
 async def test_delete_removes_and_says_so(mesh: Embedded) -> None:
