@@ -136,12 +136,12 @@ SHADOWED = rule().replace(
 async def test_apply_tells_what_has_no_effect_and_strict_refuses_it(mesh: Embedded) -> None:
     with pytest.raises(InvalidInput) as refused:
         await mesh.apply(SHADOWED, strict=True)
-    assert [(one.code, one.path) for one in refused.value.reports] == [("ineffective", "spec.http[1]")]
+    assert [(one.code, one.path) for one in refused.value.reports] == [("ineffective", "spec.http[1].match[0]")]
     assert await mesh.client.objects("VirtualService") == ()
     planned = await mesh.apply(SHADOWED, dry_run=True)
     applied = await mesh.apply(SHADOWED)
     assert [one.line for one in applied.reports] == [one.line for one in planned.reports]
-    assert applied.reports[0].line.endswith("shadowed by VirtualService default/reviews http[0] (rules.yaml:9)")
+    assert applied.reports[0].line.endswith("shadowed by VirtualService default/reviews http[0].match[0] (rules.yaml:9)")
 
 
 async def test_strict_refuses_what_takes_the_effect_of_another(mesh: Embedded) -> None:
