@@ -211,7 +211,10 @@ async def test_what_a_file_owns_is_refused_and_the_file_named(server: Server) ->
 
 async def test_get_delete_and_history(server: Server) -> None:
     await command("apply", "-f", "rule.yaml", "--author", "ada", "-m", "first")
-    assert "VirtualService   default    reviews  1/1               API                 rule.yaml:2" in (await command("get")).stdout
+    assert (
+        "VirtualService   default    reviews  1/1               API                 rule.yaml:2"
+        in (await command("get")).stdout
+    )
     shown = await command("get", "vs", "reviews", "-o", "yaml")
     Path("copy.yaml").write_text(shown.stdout)
     assert (await command("apply", "-f", "copy.yaml")).stdout.startswith("nothing changed")

@@ -141,7 +141,9 @@ async def test_apply_tells_what_has_no_effect_and_strict_refuses_it(mesh: Embedd
     planned = await mesh.apply(SHADOWED, dry_run=True)
     applied = await mesh.apply(SHADOWED)
     assert [one.line for one in applied.reports] == [one.line for one in planned.reports]
-    assert applied.reports[0].line.endswith("shadowed by VirtualService default/reviews http[0].match[0] (rules.yaml:9)")
+    assert applied.reports[0].line.endswith(
+        "shadowed by VirtualService default/reviews http[0].match[0] (rules.yaml:9)"
+    )
 
 
 async def test_strict_refuses_what_takes_the_effect_of_another(mesh: Embedded) -> None:
