@@ -227,6 +227,21 @@ ELSEWHERE: dict[str, dict[str, Example]] = {
                 - {destination: {host: v2.example.com}, weight: 10}
             """
         ),
+        "sticky-chooses-instances": _mesh(
+            _policy("reviews.example.com", ", trafficPolicy: {loadBalancer: {consistentHash: {httpHeaderName: id}}}"),
+            """
+            apiVersion: networking.istio.io/v1
+            kind: VirtualService
+            metadata: {name: reviews}
+            spec:
+              hosts: [reviews.example.com]
+              http:
+              - sticky: {cookie: {}}
+                route:
+                - {destination: {host: reviews.example.com}, weight: 90}
+                - {destination: {host: ratings.example.com}, weight: 10}
+            """,
+        ),
         "empty-subset": _mesh(_policy("reviews.example.com", ", subsets: [{name: v2, labels: {version: v2}}]")),
     },
     "store": {

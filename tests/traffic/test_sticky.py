@@ -42,14 +42,16 @@ class Shop:
         self._addresses = addresses
         self._mesh = OfflineMesh({})
 
-    def plans(self, sticky: str, **weights: int) -> ProxyPlans:
-        """Return what the gateway runs on once its rule has these weights."""
-        text = self._text(sticky, weights)
+    def plans(
+        self, sticky: str, policy: str = "{simple: RANDOM}", told: tuple[str, ...] = (), **weights: int
+    ) -> ProxyPlans:
+        """Return what the gateway runs on once its rule has these weights; `told` are the codes of reports about it."""
+        text = self._text(sticky, weights, policy)
         self._mesh.world.apply(self._mesh.catalog.replace_all("files", {"shop.yaml": load(text, "shop.yaml")}).edits)
-        assert not self._mesh.reports()
+        assert tuple(report.code for report in self._mesh.reports()) == told
         return plans_for(self._mesh.world, self._mesh.proxy(GATEWAY, (("istio", "edge"),)))
 
-    def _text(self, sticky: str, weights: dict[str, int]) -> str:
+    def _text(self, sticky: str, weights: dict[str, int], policy: str) -> str:
         ends = ", ".join(
             f"{{address: {host}, labels: {{version: {version}}}, ports: {{http: {port}}}}}"
             for version, (host, port) in self._addresses.items()
@@ -63,7 +65,7 @@ class Shop:
         return (
             f"{head} Gateway\nspec: {{selector: {{istio: edge}}, servers: [{{port: {port}, hosts: ['*']}}]}}\n---\n"
             f"{head} ServiceEntry\nspec: {{hosts: [shop.test], resolution: STATIC, ports: [{port}], endpoints: [{ends}]}}"
-            f"\n---\n{head} DestinationRule\nspec: {{host: shop.test, subsets: [{subsets}]}}\n---\n"
+            f"\n---\n{head} DestinationRule\nspec: {{host: shop.test, subsets: [{subsets}], trafficPolicy: {{loadBalancer: {policy}}}}}\n---\n"
             f"{head} VirtualService\nspec:\n  hosts: [shop.test]\n  gateways: [shop]\n"
             f"  http: [{{sticky: {sticky}, route: [{routes}]}}]\n"
         )
@@ -199,6 +201,17 @@ def test_two_rules_do_not_put_the_same_users_into_their_canaries(shop):
         other = [each.version for each in users.ask(users_of)]
     both = sum(pair == ("v2", "v2") for pair in zip(one, other, strict=True))
     assert _is_chance(both, 0.01)
+
+
+def test_what_instances_are_hashed_by_moves_nobody(shop):
+    hashed = "{consistentHash: {httpHeaderName: id}}"
+    told = ("sticky-chooses-instances",)
+    with Users(shop.plans("{header: user}", hashed, told, v1=50, v2=50)) as users:
+        visits = [
+            users.ask([f"user: user-{number}\r\nid: {number * turn}\r\n" for number in range(100)]) for turn in range(5)
+        ]
+    assert all(one == visits[0] for one in visits)
+    assert {one.version for one in visits[0]} == {"v1", "v2"}
 
 
 def test_a_gateway_goes_by_addresses(shop):

@@ -57,9 +57,8 @@ def _header(name: str) -> pb.RouteAction.HashPolicy:
 
 def _by_hash(message: pb.Route, policy: pb.RouteAction.HashPolicy, salt: str) -> None:
     """Let `policy` decide; the salt is a second hash, of a header that every request has, rewritten to it."""
-    if not message.route.HasField("weighted_clusters"):
-        return
-    message.route.weighted_clusters.use_hash_policy.value = True
+    if message.route.HasField("weighted_clusters"):
+        message.route.weighted_clusters.use_hash_policy.value = True
     salted = _header(_ALWAYS_THERE)
     salted.header.regex_rewrite.pattern.regex = "^.*$"
     salted.header.regex_rewrite.substitution = salt

@@ -11,6 +11,10 @@ CODES: dict[str, Code] = {
         "Sticky weights go by the source's address in a rule that sidecars follow too: they draw each request.",
         "Be sticky by a header or a cookie there, or bind the rule to gateways only.",
     ),
+    "sticky-chooses-instances": Code(
+        "Instances are chosen by what a rule is sticky by, and not by what a DestinationRule hashes.",
+        "Be sticky by what is hashed, remove `consistentHash`, or accept it: a user stays with one instance anyway.",
+    ),
     "unknown-host": Code(
         "A destination names a host that no visible service has: requests to it get 503.",
         "Correct the name, export the service to this namespace, or declare it.",

@@ -216,7 +216,7 @@ def reports_for(world: Database, item: Object[Any]) -> tuple[Report, ...]:
 def virtual_service_reports(world: Database, key: Key) -> tuple[Report, ...]:
     """Return all that there is to say of VirtualService `key`."""
     row = tables.VIRTUAL_SERVICES.get(world, key)
-    return (*not_yet_effective(row), *references(world, row), *sticky_reports(row)) if row else ()
+    return (*not_yet_effective(row), *references(world, row), *sticky_reports(world, row)) if row else ()
 
 
 @derived

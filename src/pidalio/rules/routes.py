@@ -127,7 +127,8 @@ def _forward(world: Database, rule: Rule, context: RouteContext) -> tuple[Forwar
         host_rewrite=(rewrite.authority if rewrite else "") or host_rewrite,
         mirrors=tuple(_mirrors(world, rule, context)),
         sticky=sticky,
-        hashes=distinct(_hashes(world, rule, context)),
+        # Envoy takes one key for both choices, so that users who stay with a version stay with its instance too.
+        hashes=() if sticky else distinct(_hashes(world, rule, context)),
     )
     return (_staying(forward) if single else forward), added_request, added_response
 

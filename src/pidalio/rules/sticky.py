@@ -10,14 +10,18 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from pidalio.api.object import Object
-from pidalio.api.virtual_service import Sticky, VirtualService
+from pidalio.api.strings import Destination
+from pidalio.api.virtual_service import HTTPRoute, Sticky, VirtualService
 from pidalio.derive import Database
 from pidalio.ir import BucketRange, CookieKey, HeaderKey, SourceKey, StickyPlan, WeightedCluster
 from pidalio.model import Report, Severity
+from pidalio.rules import services
 from pidalio.rules.delegates import Rule
+from pidalio.rules.hashing import hash_plan
 from pidalio.rules.matching import RouteContext
 from pidalio.store import tables
 from pidalio.store.buckets import relayout
+from pidalio.store.hosts import host_reference
 from pidalio.store.sticky import layout_for, owners_of, salt_of, weights_of
 
 COOKIE = "pidalio-user"
@@ -58,17 +62,35 @@ def with_shares(clusters: Sequence[WeightedCluster], sticky: StickyPlan) -> tupl
     )
 
 
-def sticky_reports(row: Object[VirtualService]) -> Iterator[Report]:
-    """Yield a report for each rule that goes by addresses and that sidecars follow too."""
-    if _MESH not in (row.spec.gateways or (_MESH,)):
-        return
+def sticky_reports(world: Database, row: Object[VirtualService]) -> Iterator[Report]:
+    """Yield a report for each sticky rule that means less than it says, or whose destinations do."""
     for index, rule in enumerate(row.spec.http):
-        if rule.sticky and rule.sticky.source_address:
+        if rule.sticky is None:
+            continue
+        here = f"spec.http[{index}].sticky"
+        if rule.sticky.source_address and _MESH in (row.spec.gateways or (_MESH,)):
             message = (
                 "sidecars draw each request, for all that they see comes from their own workload: use a header there"
             )
-            path = f"spec.http[{index}].sticky.sourceAddress"
-            yield Report(Severity.WARNING, "sticky-at-gateways-only", message, row.ref, path)
+            yield Report(Severity.WARNING, "sticky-at-gateways-only", message, row.ref, f"{here}.sourceAddress")
+        if hashing := _hashing(world, rule, row.meta.namespace):
+            message = (
+                f"what is sticky here chooses the instance too, and not the consistentHash for {', '.join(hashing)}"
+            )
+            yield Report(Severity.WARNING, "sticky-chooses-instances", message, row.ref, here)
+
+
+def _hashing(world: Database, rule: HTTPRoute, namespace: str) -> list[str]:
+    """Return the hosts of a rule's destinations whose instances are chosen by a hash."""
+    found: dict[str, None] = {}
+    for one in rule.route:
+        stated = one.destination or Destination()
+        identity = services.resolve(world, host_reference(stated.host, namespace), namespace)
+        ports = services.ports(world, identity) if identity else ()
+        numbers = (stated.port.number,) if stated.port else tuple(port.number for port in ports)
+        if any(hash_plan(world, namespace, identity, number, stated.subset) for number in numbers):
+            found[stated.host] = None
+    return list(found)
 
 
 def _key(sticky: Sticky) -> CookieKey | HeaderKey | SourceKey | None:
