@@ -26,13 +26,14 @@ from pidalio.ir import (
     VirtualHostPlan,
     one_chain,
 )
-from pidalio.model import Delivery, Mode, Proxy, ProxyType
+from pidalio.model import Delivery, Proxy, ProxyType
 from pidalio.rules import clusters, gateway_ports, gateways, inbound, inbound_listeners, names, virtual_hosts
 from pidalio.rules.clusters import Assignment, ClusterKey
 from pidalio.rules.gateway_ports import GatewayPort
 from pidalio.rules.gateways import GatewayHostKey
 from pidalio.rules.inbound import InboundPort
 from pidalio.rules.listener_settings import settled
+from pidalio.rules.vantage import Vantage, vantage_of
 from pidalio.rules.virtual_hosts import VirtualHostKey
 from pidalio.rules.visibility import OutboundPolicy, Scope, outbound_policy, scope_of
 
@@ -41,7 +42,7 @@ class Outbound(msgspec.Struct, frozen=True, tag=True, gc=False):
     """The clusters of a scope, or with `endpoints` the endpoints of those whose endpoints travel by themselves."""
 
     scope: Scope
-    mode: Mode
+    vantage: Vantage
     endpoints: bool = False
 
 
@@ -160,10 +161,10 @@ Members: TypeAlias = tuple[tuple[str, ResourceKey], ...]
 @derived(output=True)
 def groups_of(world: Database, proxy: Proxy) -> tuple[Group, ...]:
     """Return the groups that `proxy` holds."""
-    scope = scope_of(world, proxy)
+    scope, vantage = scope_of(world, proxy), vantage_of(world, proxy)
     shared: tuple[Group, ...] = (
-        Outbound(scope, proxy.mode),
-        Outbound(scope, proxy.mode, endpoints=True),
+        Outbound(scope, vantage),
+        Outbound(scope, vantage, endpoints=True),
         Own(proxy),
     )
     if proxy.type is ProxyType.ROUTER:
@@ -187,8 +188,8 @@ def _tables(proxy: Proxy, found: Mapping[Shell, SidecarHosts | GatewayHosts]) ->
 def members(world: Database, group: Group) -> Members:
     """Return the resources of `group` by name."""
     match group:
-        case Outbound(scope, mode, endpoints):
-            found = clusters.scope_clusters(world, scope, mode)
+        case Outbound(scope, vantage, endpoints):
+            found = clusters.scope_clusters(world, scope, vantage)
             if endpoints:
                 return tuple(entry for one in found for entry in one.assignments)
             return ((names.PASSTHROUGH, Passthrough()), *(entry for one in found for entry in one.clusters))

@@ -5,6 +5,7 @@ field is refused.
 """
 
 _PROBE = "tests/unit/agent/test_probe.py::"
+_GOLDEN = "tests/golden/test_golden.py::test_the_input_compiles_to_what_is_kept"
 _HASHING = "tests/unit/rules/test_hashing.py::"
 _PROCESS = "tests/unit/agent/test_sidecar.py::"
 _STARTING = "tests/unit/rules/test_process.py::"
@@ -20,6 +21,11 @@ _CLIENT_CERT = {
 }
 ELSEWHERE: dict[str, str] = _CLIENT_CERT | {
     "MeshConfig defaultConfig.proxyHeaders.server.disabled": f"{_SETTINGS}test_headers_and_limits[no server]",
+    "DestinationRule trafficPolicy.loadBalancer.localityLbSetting.distribute[].to": f"{_GOLDEN}[destinations/localities]",
+    "DestinationRule trafficPolicy.portLevelSettings[].loadBalancer.localityLbSetting.distribute[].to": f"{_GOLDEN}[destinations/localities]",
+    "DestinationRule subsets[].trafficPolicy.loadBalancer.localityLbSetting.distribute[].to": f"{_GOLDEN}[destinations/localities]",
+    "DestinationRule subsets[].trafficPolicy.portLevelSettings[].loadBalancer.localityLbSetting.distribute[].to": f"{_GOLDEN}[destinations/localities]",
+    "MeshConfig localityLbSetting.distribute[].to": f"{_GOLDEN}[destinations/mesh-distribute]",
     "DestinationRule trafficPolicy.loadBalancer.consistentHash.useSourceIp": f"{_HASHING}test_source_address[host]",
     "DestinationRule trafficPolicy.portLevelSettings[].loadBalancer.consistentHash.useSourceIp": f"{_HASHING}test_source_address[port]",
     "DestinationRule subsets[].trafficPolicy.loadBalancer.consistentHash.useSourceIp": f"{_HASHING}test_source_address[subset]",

@@ -28,7 +28,7 @@ from pidalio.ir import (
     WeightedCluster,
     one_chain,
 )
-from pidalio.model import Health
+from pidalio.model import Health, Locality
 from pidalio.simulate import Request, decide
 
 _HEALTH = {"h": Health.HEALTHY, "u": Health.UNHEALTHY, "d": Health.DRAINING, "k": Health.UNKNOWN}
@@ -107,9 +107,51 @@ def test_health_priorities_and_panic(threshold, backend):
 def test_weights_of_instances(backend):
     clusters = [
         _cluster(balancing.name, "hhhu", backend.port, threshold=0, balancing=balancing, weights=(1, 2, 5, 7))
-        for balancing in LoadBalancing
+        for balancing in (LoadBalancing.LEAST_REQUEST, LoadBalancing.ROUND_ROBIN, LoadBalancing.RANDOM)
     ]
     _compare(_plans(clusters), [cluster.name for cluster in clusters])
+
+
+_PLACES = (
+    # localities of each priority: their weight and their members
+    "70:h 30:h",
+    "1:hh 1:h",
+    "70:hu 30:h",
+    "70:huu 30:hh",
+    "70:uu 30:h",
+    "70:hd 30:hu",
+    "9:h 1:u/5:h",
+    "7:uuu 3:h/5:h 5:h",
+    "70:uu 30:uu",
+)
+
+
+@pytest.mark.envoy
+@pytest.mark.parametrize("balancing", [LoadBalancing.ROUND_ROBIN, LoadBalancing.LEAST_REQUEST, LoadBalancing.RANDOM])
+@pytest.mark.parametrize("threshold", [0, None])
+def test_weights_of_localities(balancing, threshold, backend):
+    clusters = [_placed(world, backend.port, balancing, threshold) for world in _PLACES]
+    _compare(_plans(clusters), _PLACES)
+
+
+def _placed(world, port, balancing, threshold):
+    localities = []
+    for priority, part in enumerate(world.split("/")):
+        for zone, place in enumerate(part.split()):
+            weight, _, members = place.partition(":")
+            endpoints = tuple(
+                EndpointPlan(f"127.91.{priority * 8 + zone + 1}.{position}", port, health=_HEALTH[health])
+                for position, health in enumerate(members, 1)
+            )
+            localities.append(LocalityPlan(endpoints, Locality("eu", f"z{zone}"), int(weight), priority))
+    return ClusterPlan(
+        world,
+        Discovery.STATIC,
+        load_balancing=balancing,
+        locality_weighted=True,
+        healthy_panic_threshold=threshold,
+        assignment=AssignmentPlan(world, tuple(localities)),
+    )
 
 
 def _compare(plans, names):

@@ -34,6 +34,8 @@ def cluster(plan: ClusterPlan) -> pb.Cluster:
         _set_balancer(message, plan)
         if plan.healthy_panic_threshold is not None:
             message.common_lb_config.healthy_panic_threshold.value = plan.healthy_panic_threshold
+    if plan.locality_weighted:
+        message.common_lb_config.locality_weighted_lb_config.SetInParent()
     if plan.outlier is not None:
         message.outlier_detection.CopyFrom(outlier_detection(plan.outlier))
     options = protocol_options(plan)

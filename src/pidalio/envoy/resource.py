@@ -116,7 +116,7 @@ def cluster_resource(plan: ClusterPlan) -> Resource:
 
 def load_assignment_resource(plan: AssignmentPlan) -> Resource:
     """Return the endpoints of a cluster."""
-    return resource(LOAD_ASSIGNMENT, plan.cluster, load_assignment(plan), ())
+    return resource(LOAD_ASSIGNMENT, plan.cluster, load_assignment(plan), (plan.origin,))
 
 
 def resource(kind: str, name: str, content: Message, origins: Iterable[Origin | None]) -> Resource:

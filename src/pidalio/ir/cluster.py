@@ -50,16 +50,21 @@ class LocalityPlan(msgspec.Struct, frozen=True, gc=False):
 
 
 class AssignmentPlan(msgspec.Struct, frozen=True, gc=False):
-    """A ClusterLoadAssignment: everything that is known of a cluster's endpoints, possibly nothing."""
+    """A ClusterLoadAssignment: everything that is known of a cluster's endpoints, possibly nothing.
+
+    `origin` is the locality setting that ordered them.
+    """
 
     cluster: str
     localities: tuple[LocalityPlan, ...] = ()
+    origin: Origin | None = None
 
 
 class ClusterPlan(msgspec.Struct, frozen=True, gc=False):
     """A cluster.
 
     Times in milliseconds; `assignment` is set for STATIC and DNS clusters, whose endpoints travel with them.
+    With `locality_weighted` a locality's share is its weight, not the number of its instances.
     `host`, `service_name`, `namespace`, `subset`, `port` say which destination it stands for ("" and 0: none).
     `lb_origin` is the rule that chose the load balancer, None for the default; `table_size` is the least size of a hash
     ring, or that of a Maglev table (0: Envoy's own); `service` declares its endpoints.
@@ -72,6 +77,7 @@ class ClusterPlan(msgspec.Struct, frozen=True, gc=False):
     load_balancing: LoadBalancing = LoadBalancing.LEAST_REQUEST
     lb_origin: Origin | None = None
     table_size: int = 0
+    locality_weighted: bool = False
     warmup: WarmupPlan | None = None
     protocol: UpstreamProtocol = UpstreamProtocol.HTTP1
     pool: ConnectionPoolPlan = ConnectionPoolPlan()

@@ -6,6 +6,7 @@ Adapters produce these values, rules read them; nothing here knows files, networ
 
 from pidalio.model.hostname import host_matches, host_sort_key, host_subset_of, is_wildcard
 from pidalio.model.labels import Labels, labels_of, selects
+from pidalio.model.locality import NETWORK, REGION, SUBZONE, ZONE, labelled_locality, parse_locality
 from pidalio.model.proxy import Delivery, Interception, Mode, Proxy, ProxyType
 from pidalio.model.report import Code, ObjectRef, Origin, Place, Report, Severity, printable
 from pidalio.model.service import (
@@ -21,6 +22,10 @@ from pidalio.model.service import (
 )
 
 __all__ = [
+    "NETWORK",
+    "REGION",
+    "SUBZONE",
+    "ZONE",
     "Alias",
     "Code",
     "Delivery",
@@ -46,7 +51,9 @@ __all__ = [
     "host_sort_key",
     "host_subset_of",
     "is_wildcard",
+    "labelled_locality",
     "labels_of",
+    "parse_locality",
     "printable",
     "selects",
 ]

@@ -9,22 +9,23 @@ from collections.abc import Iterator
 
 import msgspec
 
+from pidalio.api.traffic_policy import LocalityLoadBalancerSetting
 from pidalio.derive import Database, derived
 from pidalio.ir import (
     AssignmentPlan,
     ClusterPlan,
     Discovery,
-    EndpointPlan,
-    LocalityPlan,
     UpstreamProtocol,
 )
-from pidalio.model import Endpoint, Health, Labels, Locality, Mode, Protocol, Resolution, selects
+from pidalio.model import Endpoint, Health, Labels, Protocol, Resolution, selects
 from pidalio.rules import destination_rules, mesh, names, services
 from pidalio.rules.balancing import balanced
+from pidalio.rules.locality import arranged
 from pidalio.rules.outliers import min_health, outlier_plan
 from pidalio.rules.policies import Stated, policy
 from pidalio.rules.pools import limited, retry_budget_plan, upgraded, upstream_protocol
 from pidalio.rules.services import ServiceId
+from pidalio.rules.vantage import Vantage, preference, seen_from
 from pidalio.rules.visibility import Scope
 
 _DISCOVERY = {
@@ -42,8 +43,8 @@ _PASSTHROUGH_IDLE = 300_000
 class ClusterKey(msgspec.Struct, frozen=True, gc=False):
     """One destination: a service's port and subset, under the DestinationRules that `view` sees.
 
-    `mode` is the proxy's where the destination's shape depends on it, and else EXPLICIT; `node` is the machine whose
-    instances alone serve, None for all; `instance` is the one of a headless service that is called by its own name.
+    `vantage` holds what the destination's shape asks about the proxy; `node` is the machine whose instances alone
+    serve, None for all; `instance` is the one of a headless service that is called by its own name.
     """
 
     host: str
@@ -51,7 +52,7 @@ class ClusterKey(msgspec.Struct, frozen=True, gc=False):
     port: int
     subset: str = ""
     view: str = ""
-    mode: Mode = Mode.EXPLICIT
+    vantage: Vantage = Vantage()
     node: str | None = None
     instance: str = ""
 
@@ -80,39 +81,40 @@ class ServiceClusters(msgspec.Struct, frozen=True, gc=False):
     assignments: tuple[tuple[str, Assignment], ...] = ()
 
 
-def scope_clusters(world: Database, scope: Scope, mode: Mode) -> Iterator[ServiceClusters]:
+def scope_clusters(world: Database, scope: Scope, vantage: Vantage) -> Iterator[ServiceClusters]:
     """Yield the outbound clusters of a scope, service by service in order of hostname."""
     local = services.node_local(world)
     for identity in services.visible_services(world, scope):
         view = destination_rules.client_view(world, scope.namespace, identity)
-        shape = mode if depends_on_mode(world, identity) else Mode.EXPLICIT
-        yield service_clusters(world, identity, view, shape, scope.node if identity in local else None)
+        seen = seen_from(world, vantage, identity, view)
+        yield service_clusters(world, identity, view, seen, scope.node if identity in local else None)
 
 
 @derived
-def depends_on_mode(world: Database, identity: ServiceId) -> bool:
-    """Tell whether the clusters of a service differ with the way in which callers reach the proxy."""
-    found = services.service(world, identity)
-    return found is not None and any(port.protocol is Protocol.UNSUPPORTED for port in found.ports)
+def service_clusters(
+    world: Database, identity: ServiceId, view: str, vantage: Vantage, node: str | None
+) -> ServiceClusters:
+    """Return the clusters of one service as `view` sees it: each port with each subset, and each headless instance.
 
-
-@derived
-def service_clusters(world: Database, identity: ServiceId, view: str, mode: Mode, node: str | None) -> ServiceClusters:
-    """Return the clusters of one service as `view` sees it: each port with each subset, and each headless instance."""
+    Where endpoints travel by themselves, only they depend on where the proxy runs.
+    """
     host, owner = identity
     found = services.service(world, identity)
     subsets = ("", *sorted(one.name for one in destination_rules.subsets(world, view, identity)))
     single = services.instances(world, identity)
     keys = [
-        ClusterKey(host, owner, port.number, subset, view, mode, node, instance)
+        ClusterKey(host, owner, port.number, subset, view, vantage, node, instance)
         for port in (found.ports if found else ())
         if port.protocol is not Protocol.UDP
         for subset, instance in (*((one, "") for one in subsets), *(("", one) for one in single))
     ]
     discovers = found is not None and _DISCOVERY[found.resolution] is Discovery.EDS
+    if not discovers:
+        return ServiceClusters(tuple((key.name, key) for key in keys))
+    shared = Vantage(vantage.mode)
     return ServiceClusters(
-        tuple((key.name, key) for key in keys),
-        tuple((key.name, Assignment(key)) for key in keys) if discovers else (),
+        tuple((key.name, msgspec.structs.replace(key, vantage=shared)) for key in keys),
+        tuple((key.name, Assignment(key)) for key in keys),
     )
 
 
@@ -135,10 +137,11 @@ def cluster(world: Database, key: ClusterKey) -> ClusterPlan | None:
     plan = ClusterPlan(
         name=key.name,
         discovery=discovery,
-        protocol=upstream_protocol(port.protocol, key.mode),
+        protocol=upstream_protocol(port.protocol, key.vantage.mode),
         retry_budget=retry_budget_plan(holds.retry_budget),
         outlier=outlier_plan(holds.outlier_detection),
         healthy_panic_threshold=min_health(holds.outlier_detection),
+        locality_weighted=_is_locality_weighted(preference(world, holds)),
         dns_refresh=mesh.dns_refresh(world),
         assignment=assignment,
         host=key.host,
@@ -161,30 +164,34 @@ def endpoints_of(world: Database, key: ClusterKey) -> AssignmentPlan:
     """
     labels: Labels = ()
     if key.subset:
-        chosen = destination_rules.subset(world, key.view, key.identity, key.subset)
-        if chosen is None:
+        found = destination_rules.subset(world, key.view, key.identity, key.subset)
+        if found is None:
             return AssignmentPlan(key.name)
-        labels = chosen.labels
-    withheld = min_health(policy(world, key.view, key.identity, key.port, key.subset).outlier_detection) > 0
-    groups: dict[Locality, list[EndpointPlan]] = {}
-    for one in services.endpoints(world, key.identity):
-        if withheld and one.health is Health.UNHEALTHY:
-            continue
-        if one.service_port == key.port and selects(labels, one.labels) and _is_in(key, one):
-            groups.setdefault(one.locality, []).append(_endpoint(one))
-    localities = tuple(
-        LocalityPlan(tuple(members), locality, sum(member.weight for member in members))
-        for locality, members in sorted(groups.items())
-    )
-    return AssignmentPlan(key.name, localities)
+        labels = found.labels
+    holds = policy(world, key.view, key.identity, key.port, key.subset)
+    withheld = min_health(holds.outlier_detection) > 0
+    chosen = [
+        one
+        for one in services.endpoints(world, key.identity)
+        if one.service_port == key.port
+        and selects(labels, one.labels)
+        and _is_in(key, one)
+        and not (withheld and one.health is Health.UNHEALTHY)
+    ]
+    preferred = preference(world, holds)
+    localities = arranged(chosen, preferred.value if preferred else None, key.vantage)
+    return AssignmentPlan(key.name, localities, preferred.origin if preferred else None)
 
 
 def _is_in(key: ClusterKey, one: Endpoint) -> bool:
     return key.instance in ("", one.instance) and key.node in (None, one.node)
 
 
-def _endpoint(one: Endpoint) -> EndpointPlan:
-    return EndpointPlan(one.address, one.port, one.weight or 1, one.health, one.workload, one.labels)
+def _is_locality_weighted(setting: Stated[LocalityLoadBalancerSetting] | None) -> bool:
+    """Tell whether localities have shares of their own: else the balancer weighs instances, wherever they are."""
+    if setting is None:
+        return False
+    return bool(setting.value.distribute or setting.value.failover or setting.value.failover_priority)
 
 
 def passthrough_cluster(world: Database) -> ClusterPlan:

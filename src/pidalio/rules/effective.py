@@ -60,7 +60,7 @@ def _is_within(pattern: str, outer: str) -> bool:
 
 _POLICY = """
     {0} {0}.loadBalancer {0}.loadBalancer.simple {0}.loadBalancer.consistentHash.*
-    {0}.loadBalancer.warmup.* {0}.loadBalancer.warmupDurationSecs
+    {0}.loadBalancer.localityLbSetting.* {0}.loadBalancer.warmup.* {0}.loadBalancer.warmupDurationSecs
     {0}.connectionPool.* {0}.outlierDetection.*
 """
 _POLICIES = [
@@ -111,7 +111,7 @@ _EFFECTIVE: dict[str, _Honoured] = {
         protocolDetectionTimeout
         ingressClass ingressSelector ingressControllerMode
         defaultServiceExportTo defaultVirtualServiceExportTo defaultDestinationRuleExportTo defaultHttpRetryPolicy.*
-        defaultTrafficPolicy.* tcpKeepalive.* h2UpgradePolicy
+        localityLbSetting.* defaultTrafficPolicy.* tcpKeepalive.* h2UpgradePolicy
         pathNormalization.* accessLogFile accessLogFormat accessLogEncoding
         defaultConfig defaultConfig.concurrency defaultConfig.drainDuration defaultConfig.terminationDrainDuration
         defaultConfig.fileFlushInterval defaultConfig.fileFlushMinSizeKb defaultConfig.proxyMetadata

@@ -6,7 +6,12 @@ Source of the defaults: Istio's MeshConfig (reference §1.9, §2.6).
 
 from pidalio.api.mesh_config import IngressControllerMode, MeshConfig, MeshH2UpgradePolicy
 from pidalio.api.sidecar import OutboundMode
-from pidalio.api.traffic_policy import ConnectionPoolSettings, OutlierDetection, TcpKeepalive
+from pidalio.api.traffic_policy import (
+    ConnectionPoolSettings,
+    LocalityLoadBalancerSetting,
+    OutlierDetection,
+    TcpKeepalive,
+)
 from pidalio.api.virtual_service import HTTPRetry
 from pidalio.derive import Database, derived
 from pidalio.model import Origin
@@ -15,6 +20,7 @@ from pidalio.store.tables import MESH
 EXPORTED_KINDS = ("Service", "VirtualService", "DestinationRule")
 """Kinds with `exportTo`, for which the mesh may have a default."""
 _DEFAULT = MeshConfig()
+_NEAR = LocalityLoadBalancerSetting(enabled=True)
 
 
 @derived
@@ -72,6 +78,20 @@ def tcp_keepalive(world: Database) -> TcpKeepalive | None:
 def upgrades_to_http2(world: Database) -> bool:
     """Tell whether ports declared HTTP are spoken to in HTTP/2."""
     return mesh_config(world).h2_upgrade_policy is MeshH2UpgradePolicy.UPGRADE
+
+
+@derived
+def locality_setting(world: Database) -> tuple[LocalityLoadBalancerSetting, Origin | None]:
+    """Return how localities are preferred where no rule says it, and who set it."""
+    stated = mesh_config(world).locality_lb_setting
+    return (_NEAR, None) if stated is None else (stated, mesh_origin(world, "localityLbSetting"))
+
+
+@derived
+def prefers_near(world: Database) -> bool:
+    """Tell whether the mesh's own settings may order localities where no rule says anything."""
+    setting, _ = locality_setting(world)
+    return setting.enabled is not False and bool(setting.distribute or default_outlier(world))
 
 
 @derived

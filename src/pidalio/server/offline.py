@@ -15,7 +15,7 @@ from pidalio.api.object import Object
 from pidalio.derive import Database
 from pidalio.effectiveness import Survey, implied_proxies, survey
 from pidalio.errors import NotFound, UsageError
-from pidalio.model import Interception, Labels, Proxy, Report, Workload, labels_of
+from pidalio.model import Interception, Labels, Locality, Proxy, Report, Workload, labelled_locality, labels_of
 from pidalio.platforms.files.paths import read_paths
 from pidalio.platforms.local.addresses import subnets
 from pidalio.platforms.local.gateways import gateway_name, label_sets
@@ -93,8 +93,9 @@ class OfflineMesh:
         workload = self.workload(base.name, base.namespace)
         redirected = interception is not Interception.NONE
         known = workload.labels if workload and labels is None else labels or ()
+        place = workload.locality if workload and workload.locality != Locality() else labelled_locality(dict(known))
         return msgspec.structs.replace(
-            base, labels=known, outbound="" if redirected else outbound, interception=interception
+            base, labels=known, locality=place, outbound="" if redirected else outbound, interception=interception
         )
 
     def gateway_labels(self, name: str) -> Labels | None:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from pidalio.errors import Refused, UsageError
-from pidalio.model import Delivery, Interception, Locality, Proxy, labels_of
+from pidalio.model import Delivery, Interception, Locality, Proxy, labelled_locality, labels_of
 from pidalio.xds.node import Node
 
 _OWN = "PIDALIO"
@@ -41,7 +41,7 @@ def proxy_of(node: Node) -> Proxy:
     return msgspec.structs.replace(
         base,
         labels=labels_of(labels),
-        locality=node.locality if node.locality != Locality() else base.locality,
+        locality=node.locality if node.locality != Locality() else labelled_locality(labels),
         outbound=outbound,
         app_address=own.app_address,
         app_ports=_ports(own.app_ports),

@@ -13,6 +13,7 @@ from pidalio.derive import Database
 from pidalio.model import Proxy, ProxyType
 from pidalio.pipeline import groups_of, members, resource_of
 from pidalio.rules import clusters, virtual_hosts
+from pidalio.rules.vantage import vantage_of
 from pidalio.rules.visibility import scope_of
 
 SLICE: Final = 0.010
@@ -30,7 +31,7 @@ async def warm(world: Database, proxy: Proxy) -> None:
 
 def _steps(world: Database, proxy: Proxy) -> Iterator[object]:
     scope = scope_of(world, proxy)
-    yield from clusters.scope_clusters(world, scope, proxy.mode)
+    yield from clusters.scope_clusters(world, scope, vantage_of(world, proxy))
     if proxy.type is ProxyType.SIDECAR:
         yield from virtual_hosts.scope_hosts(world, scope)
     for group in groups_of(world, proxy):

@@ -4,9 +4,11 @@ Source: Envoy's load balancing documentation, checked on Envoy 1.40 (statuses, p
 of an idle proxy with all connections working: what health checks and ejections find out later is not in a plan.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
-from pidalio.ir import AssignmentPlan, ClusterPlan, EndpointPlan, LoadBalancing
+from pidalio.ir import AssignmentPlan, ClusterPlan, EndpointPlan, LoadBalancing, LocalityPlan
 from pidalio.model import Health, Labels, Locality
 
 _OVERPROVISIONING = 140
@@ -40,27 +42,33 @@ class Pool(msgspec.Struct, frozen=True):
 
 
 class _Priority(msgspec.Struct):
-    members: list[tuple[EndpointPlan, Locality]]
+    localities: list[LocalityPlan]
     panic: bool = False
     load: float = 0.0
 
     @property
-    def healthy(self) -> list[EndpointPlan]:
-        return [endpoint for endpoint, _ in self.members if endpoint.health in (Health.HEALTHY, Health.UNKNOWN)]
-
-    @property
-    def counted(self) -> int:
-        """Return how many count towards its health: draining ones count neither as healthy nor as ill (observed)."""
-        return sum(endpoint.health is not Health.DRAINING for endpoint, _ in self.members)
+    def members(self) -> list[EndpointPlan]:
+        return [endpoint for locality in self.localities for endpoint in locality.endpoints]
 
     @property
     def healthy_percent(self) -> float:
-        return 100 * len(self.healthy) / self.counted if self.counted else 0.0
+        healthy, counted = _counts(self.members)
+        return 100 * healthy / counted if counted else 0.0
 
     @property
     def availability(self) -> int:
         """Return Envoy's health of the priority (0–100): whole percent, with overprovisioning."""
-        return min(100, _OVERPROVISIONING * len(self.healthy) // self.counted) if self.counted else 0
+        healthy, counted = _counts(self.members)
+        return min(100, _OVERPROVISIONING * healthy // counted) if counted else 0
+
+
+def _takes_requests(endpoint: EndpointPlan) -> bool:
+    return endpoint.health in (Health.HEALTHY, Health.UNKNOWN)
+
+
+def _counts(members: Sequence[EndpointPlan]) -> tuple[int, int]:
+    """Return how many are healthy, and of how many: draining ones are neither healthy nor ill (observed)."""
+    return sum(map(_takes_requests, members)), sum(each.health is not Health.DRAINING for each in members)
 
 
 def pool(cluster: ClusterPlan, assignment: AssignmentPlan | None) -> Pool:
@@ -70,9 +78,7 @@ def pool(cluster: ClusterPlan, assignment: AssignmentPlan | None) -> Pool:
         return Pool()
     threshold = cluster.healthy_panic_threshold
     _spread(priorities, _DEFAULT_PANIC_THRESHOLD if threshold is None else threshold)
-    reached = [
-        each for level, priority in enumerate(priorities) for each in _reach(priority, level, cluster.load_balancing)
-    ]
+    reached = [each for level, priority in enumerate(priorities) for each in _reach(priority, level, cluster)]
     return Pool(tuple(reached), any(each.panic and each.load for each in priorities))
 
 
@@ -80,7 +86,7 @@ def _priorities(assignment: AssignmentPlan | None) -> list[_Priority]:
     localities = assignment.localities if assignment is not None else ()
     levels = [_Priority([]) for _ in range(max((each.priority for each in localities), default=-1) + 1)]
     for locality in localities:
-        levels[locality.priority].members += [(endpoint, locality.locality) for endpoint in locality.endpoints]
+        levels[locality.priority].localities.append(locality)
     return levels
 
 
@@ -105,21 +111,46 @@ def _spread(priorities: list[_Priority], threshold: int) -> None:
         next(each for each in priorities if each.availability).load += left / 100
 
 
-def _reach(priority: _Priority, level: int, balancing: LoadBalancing) -> list[Reach]:
-    chosen = [endpoint for endpoint, _ in priority.members] if priority.panic else priority.healthy
-    weights = {id(each): 1 if balancing is LoadBalancing.RANDOM else each.weight for each in chosen}
-    total = sum(weights.values())
+def _reach(priority: _Priority, level: int, cluster: ClusterPlan) -> list[Reach]:
+    """Return the members of a priority; in panic nobody asks where or how healthy they are."""
+    if not cluster.locality_weighted or priority.panic:
+        shares = _weighed(priority.members, cluster.load_balancing, panic=priority.panic)
+    else:
+        weights = [_effective_weight(each) for each in priority.localities]
+        total = sum(weights) or 1
+        shares = [
+            share * weight / total
+            for each, weight in zip(priority.localities, weights, strict=True)
+            for share in _weighed(each.endpoints, cluster.load_balancing, panic=False)
+        ]
+    places = [each.locality for each in priority.localities for _ in each.endpoints]
     return [
         Reach(
             address=endpoint.address,
             port=endpoint.port,
             workload=endpoint.workload,
             health=endpoint.health,
-            share=priority.load * weights.get(id(endpoint), 0) / total if total else 0.0,
+            share=priority.load * share,
             weight=endpoint.weight,
             priority=level,
             locality=locality,
             labels=endpoint.labels,
         )
-        for endpoint, locality in priority.members
+        for endpoint, locality, share in zip(priority.members, places, shares, strict=True)
     ]
+
+
+def _weighed(members: Sequence[EndpointPlan], balancing: LoadBalancing, *, panic: bool) -> list[float]:
+    """Return the share of each member among those that take requests."""
+    weights = [
+        (1 if balancing is LoadBalancing.RANDOM else each.weight) if panic or _takes_requests(each) else 0
+        for each in members
+    ]
+    total = sum(weights) or 1
+    return [weight / total for weight in weights]
+
+
+def _effective_weight(locality: LocalityPlan) -> float:
+    """Return what a locality weighs: less than it says when more of it is ill than overprovisioning covers."""
+    healthy, counted = _counts(locality.endpoints)
+    return locality.weight * min(1.0, _OVERPROVISIONING / 100 * healthy / counted) if counted else 0.0

@@ -13,7 +13,20 @@ from pidalio.api.object import Object
 from pidalio.api.service_entry import Location, ServiceEntry
 from pidalio.api.workload_entry import WorkloadEntry
 from pidalio.derive import Table
-from pidalio.model import Alias, Endpoint, Health, Locality, Port, Protocol, Resolution, Service, Workload, labels_of
+from pidalio.model import (
+    Alias,
+    Endpoint,
+    Health,
+    Locality,
+    Port,
+    Protocol,
+    Resolution,
+    Service,
+    Workload,
+    labelled_locality,
+    labels_of,
+    parse_locality,
+)
 from pidalio.store import tables
 from pidalio.store.claims import Live
 from pidalio.store.hosts import kubernetes_host
@@ -35,12 +48,6 @@ def layout_rows(live: Live) -> Rows:
     """Return the row of the layouts of an object's sticky rules, if it has any."""
     meta = live.object.meta
     return {tables.LAYOUTS: {(meta.namespace, meta.name): live.layouts}} if live.layouts else {}
-
-
-def parse_locality(text: str) -> Locality:
-    """Return the locality written as `region/zone/subzone` (or with dots, as labels must)."""
-    parts = (text.replace(".", "/") if "/" not in text else text).split("/")
-    return Locality(*(*parts, "", "", "")[:3])
 
 
 def _service_entry(item: Object[ServiceEntry]) -> Rows:
@@ -88,7 +95,7 @@ def _entry_endpoint(entry: WorkloadEntry, port: Port) -> Endpoint:
         service_port=port.number,
         labels=labels_of(entry.labels),
         weight=entry.weight,
-        locality=parse_locality(entry.locality or dict(entry.labels).get("istio-locality", "")),
+        locality=parse_locality(entry.locality) if entry.locality else labelled_locality(dict(entry.labels)),
         network=entry.network,
     )
 
@@ -102,7 +109,7 @@ def _workload_entry(item: Object[WorkloadEntry]) -> Rows:
         labels=labels_of(spec.labels),
         ports=tuple(sorted(spec.ports)),
         weight=spec.weight,
-        locality=parse_locality(spec.locality or dict(spec.labels).get("istio-locality", "")),
+        locality=parse_locality(spec.locality) if spec.locality else labelled_locality(dict(spec.labels)),
         service_account=spec.service_account,
         network=spec.network,
         object=item.ref,
@@ -228,7 +235,7 @@ def _pod(item: Object[kubernetes.Pod]) -> Rows:
         address=status.pod_ip if status else "",
         labels=item.meta.labels,
         named_ports=_container_ports(spec),
-        locality=_labelled_locality(dict(item.meta.labels)),
+        locality=labelled_locality(dict(item.meta.labels)),
         health=_pod_health(item),
         service_account=spec.service_account_name if spec else "",
         object=item.ref,
@@ -263,16 +270,6 @@ def _deployment(item: Object[kubernetes.Deployment]) -> Rows:
 def _container_ports(spec: kubernetes.PodSpec | None) -> tuple[tuple[str, int], ...]:
     ports = (port for container in (spec.containers if spec else ()) for port in container.ports)
     return tuple(sorted((port.name, port.container_port) for port in ports if port.name))
-
-
-def _labelled_locality(labels: Mapping[str, str]) -> Locality:
-    if text := labels.get("istio-locality"):
-        return parse_locality(text)
-    return Locality(
-        labels.get("topology.kubernetes.io/region", ""),
-        labels.get("topology.kubernetes.io/zone", ""),
-        labels.get("topology.istio.io/subzone", ""),
-    )
 
 
 def _mesh_config(item: Object[MeshConfig]) -> Rows:

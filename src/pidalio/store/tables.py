@@ -25,7 +25,7 @@ from pidalio.derive import Index, Table
 from pidalio.model import Alias, Endpoint, Service, Workload, is_wildcard
 from pidalio.store.hosts import host_reference
 from pidalio.store.sticky import Layouts
-from pidalio.store.traits import Trait, traits_of
+from pidalio.store.traits import Trait, priority_labels, traits_of
 
 Key: TypeAlias = tuple[str, str]
 """Namespace and name of an object."""
@@ -156,6 +156,9 @@ DR_BY_EXPORT: Index[str, Key, Object[DestinationRule]] = DESTINATION_RULES.index
 )
 
 DR_BY_TRAIT: Index[tuple[Trait, str], Key, Object[DestinationRule]] = DESTINATION_RULES.index("by_trait", _rule_traits)
+DR_BY_PRIORITY: Index[str, Key, Object[DestinationRule]] = DESTINATION_RULES.index(
+    "by_priority", lambda _, row: priority_labels(row.spec)
+)
 
 GATEWAYS_BY_PAIR: Index[Pair, Key, Object[Gateway]] = GATEWAYS.index(
     "by_pair", lambda _, row: (row.spec.selector[0] if row.spec.selector else ("", ""),)

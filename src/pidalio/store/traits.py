@@ -24,6 +24,13 @@ def traits_of(rule: DestinationRule) -> frozenset[Trait]:
     return frozenset(trait for policy in _policies(rule) for trait in _traits(policy))
 
 
+def priority_labels(rule: DestinationRule) -> frozenset[str]:
+    """Return the names of labels by which a rule orders instances."""
+    balancers = (one.load_balancer for one in _policies(rule))
+    settings = (one.locality_lb_setting for one in balancers if one)
+    return frozenset(entry.partition("=")[0] for one in settings if one for entry in one.failover_priority)
+
+
 def _policies(rule: DestinationRule) -> Iterator[TrafficPolicy | PortTrafficPolicy]:
     for stated in (rule.traffic_policy, *(one.traffic_policy for one in rule.subsets)):
         if stated is not None:

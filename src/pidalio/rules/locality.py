@@ -1,0 +1,95 @@
+"""Which instances are preferred: endpoints in, groups with priorities and weights out.
+
+Source of the rules: Istio's documented locality load balancing (reference §2.9): `distribute` gives localities shares
+and the others nothing; failover orders them by nearness, or by labels in common, into priorities from 0 without gaps.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import ceil
+
+import msgspec
+
+from pidalio.api.traffic_policy import Distribute, Failover, LocalityLoadBalancerSetting
+from pidalio.ir import EndpointPlan, LocalityPlan
+from pidalio.model import Endpoint, Locality
+from pidalio.rules.vantage import Vantage, placed
+
+_STEPS = 5
+"""How many levels nearness has: same subzone, same zone, same region, elsewhere, and where a failover does not lead."""
+
+
+def arranged(
+    endpoints: Iterable[Endpoint], setting: LocalityLoadBalancerSetting | None, vantage: Vantage
+) -> tuple[LocalityPlan, ...]:
+    """Return endpoints in groups, as a proxy at `vantage` prefers them; without a setting none is preferred.
+
+    A group weighs as much as its members, unless `distribute` says otherwise.
+    """
+    wanted = setting.failover_priority if setting and not setting.distribute else ()
+    own = dict(vantage.labels)
+    groups: dict[tuple[int, Locality], list[Endpoint]] = {}
+    for one in endpoints:
+        groups.setdefault((_unlike(one, wanted, own), one.locality), []).append(one)
+    if setting is None or setting.distribute:
+        plans = tuple(_plan(members, where) for (_, where), members in sorted(groups.items(), key=lambda each: each[0]))
+        return _distributed(plans, setting.distribute, vantage.locality) if setting else plans
+    levels = {group: _level(group, setting, vantage.locality) for group in groups}
+    ranks = {level: rank for rank, level in enumerate(sorted(set(levels.values())))}
+    ordered = sorted(groups, key=lambda group: (levels[group], group))
+    return tuple(_plan(groups[group], group[1], ranks[levels[group]]) for group in ordered)
+
+
+def _plan(members: Sequence[Endpoint], where: Locality, priority: int = 0) -> LocalityPlan:
+    plans = tuple(
+        EndpointPlan(one.address, one.port, one.weight or 1, one.health, one.workload, one.labels) for one in members
+    )
+    return LocalityPlan(plans, where, sum(one.weight for one in plans), priority)
+
+
+def _unlike(one: Endpoint, wanted: Sequence[str], own: Mapping[str, str]) -> int:
+    """Return how early the labels in order of importance differ: 0 never, else the more the earlier."""
+    labels = placed(one.labels, one.locality, one.network) if wanted else {}
+    for position, entry in enumerate(wanted):
+        name, overridden, value = entry.partition("=")
+        if labels.get(name, "") != (value if overridden else own.get(name, "")):
+            return len(wanted) - position
+    return 0
+
+
+def _level(group: tuple[int, Locality], setting: LocalityLoadBalancerSetting, near: Locality) -> int:
+    unlike, where = group
+    if near == Locality() or (setting.failover_priority and not setting.failover):
+        return unlike * _STEPS
+    return unlike * _STEPS + _distance(near, where, setting.failover)
+
+
+def _distance(near: Locality, where: Locality, failover: Sequence[Failover]) -> int:
+    if near.region != where.region:
+        to = next((one.to for one in failover if one.from_ == near.region), where.region)
+        return 3 if to == where.region else 4
+    if near.zone != where.zone:
+        return 2
+    return 0 if near.subzone == where.subzone else 1
+
+
+def _distributed(
+    plans: tuple[LocalityPlan, ...], rules: Sequence[Distribute], near: Locality
+) -> tuple[LocalityPlan, ...]:
+    """Return the groups with the shares of the first rule for callers in `near`; others lose their endpoints."""
+    rule = next((one for one in rules if _within(near, one.from_)), None)
+    if rule is None:
+        return plans
+    result = []
+    left = list(plans)
+    for target, share in rule.to:
+        chosen = [one for one in left if _within(one.locality, target)]
+        left = [one for one in left if one not in chosen]
+        total = sum(one.weight for one in chosen)
+        result += [msgspec.structs.replace(one, weight=ceil(one.weight * share / total)) for one in chosen]
+    return tuple(sorted(result, key=lambda one: one.locality))
+
+
+def _within(where: Locality, pattern: str) -> bool:
+    """Tell whether a locality fits `region/zone/subzone`, of which the end may be left out or `*`."""
+    region, zone, subzone = (*pattern.split("/"), "", "")[:3]
+    return region in ("*", where.region) and zone in ("", "*", where.zone) and subzone in ("", "*", where.subzone)

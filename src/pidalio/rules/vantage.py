@@ -1,0 +1,114 @@
+"""Where a proxy stands: the little of a proxy itself that may shape clusters and their endpoints.
+
+A cluster's key holds of it only what some rule for the service asks for, so that proxies share every other cluster
+however they run and wherever they are.
+Source of the rules: Istio's documented locality settings (reference §2.9) and protocol selection (§2.11).
+"""
+
+import msgspec
+
+from pidalio.api.traffic_policy import LocalityLoadBalancerSetting
+from pidalio.derive import Database, derived
+from pidalio.model import NETWORK, REGION, SUBZONE, ZONE, Labels, Locality, Mode, Origin, Port, Protocol, Proxy
+from pidalio.rules import destination_rules, mesh, services
+from pidalio.rules.policies import Policy, Stated, policy
+from pidalio.rules.services import ServiceId
+from pidalio.store import tables
+from pidalio.store.traits import Trait
+
+
+class Vantage(msgspec.Struct, frozen=True, gc=False):
+    """How requests reach the proxy, where it runs, and those of its labels that `failoverPriority` names."""
+
+    mode: Mode = Mode.EXPLICIT
+    locality: Locality = Locality()
+    labels: Labels = ()
+
+
+class Needs(msgspec.Struct, frozen=True, gc=False):
+    """What of a vantage a service's clusters ask for."""
+
+    mode: bool = False
+    locality: bool = False
+    labels: frozenset[str] = frozenset()
+
+
+_NOTHING = Needs()
+
+
+def placed(labels: Labels, locality: Locality, network: str = "") -> dict[str, str]:
+    """Return `labels` with those that say where something runs filled in."""
+    known = ((REGION, locality.region), (ZONE, locality.zone), (SUBZONE, locality.subzone), (NETWORK, network))
+    return {**{name: value for name, value in known if value}, **dict(labels)}
+
+
+@derived
+def vantage_of(world: Database, proxy: Proxy) -> Vantage:
+    """Return where `proxy` stands, without what nothing in the mesh asks for."""
+    if not (mesh.prefers_near(world) or destination_rules.is_anywhere(world, Trait.LOCAL)):
+        return Vantage(proxy.mode)
+    own = placed(proxy.labels, proxy.locality)
+    wide, _ = mesh.locality_setting(world)
+    asked = _names(wide)
+    labels = {name: own[name] for name in own if name in asked or tables.DR_BY_PRIORITY.keys(world, name)}
+    return Vantage(proxy.mode, proxy.locality, tuple(sorted(labels.items())))
+
+
+def seen_from(world: Database, vantage: Vantage, identity: ServiceId, view: str) -> Vantage:
+    """Return of `vantage` what the clusters of a service ask for, as `view` sees its rules."""
+    asked = needs(world, identity, view)
+    if asked == _NOTHING:
+        return Vantage()
+    return Vantage(
+        mode=vantage.mode if asked.mode else Mode.EXPLICIT,
+        locality=vantage.locality if asked.locality else Locality(),
+        labels=tuple(pair for pair in vantage.labels if pair[0] in asked.labels),
+    )
+
+
+@derived
+def needs(world: Database, identity: ServiceId, view: str) -> Needs:
+    """Return what the clusters of a service ask about proxies."""
+    found = services.service(world, identity)
+    if found is None:
+        return _NOTHING
+    by_mode = any(map(is_sniffed, found.ports))
+    if not (mesh.prefers_near(world) or destination_rules.has_trait(world, Trait.LOCAL, identity[0])):
+        return Needs(by_mode)
+    subsets = ("", *(one.name for one in destination_rules.subsets(world, view, identity)))
+    settings = [
+        preference(world, policy(world, view, identity, port.number, subset))
+        for port in found.ports
+        for subset in subsets
+    ]
+    asked = [one.value for one in settings if one]
+    return Needs(by_mode, any(map(_by_locality, asked)), frozenset(name for one in asked for name in _names(one)))
+
+
+def is_sniffed(port: Port) -> bool:
+    """Tell whether the port's protocol is not declared."""
+    return port.protocol is Protocol.UNSUPPORTED
+
+
+def preference(world: Database, holds: Policy) -> Stated[LocalityLoadBalancerSetting] | None:
+    """Return the locality setting that acts on a cluster: the rule's, else the mesh's; None where none does.
+
+    One that only orders localities acts with outlier detection alone: without it nothing would ever fail over.
+    """
+    balancer = holds.load_balancer
+    setting = Stated(*mesh.locality_setting(world))
+    if balancer and balancer.value.locality_lb_setting:
+        where = balancer.origin
+        origin = Origin(where.object, f"{where.path}.localityLbSetting") if where else None
+        setting = Stated(balancer.value.locality_lb_setting, origin)
+    if setting.value.enabled is False:
+        return None
+    return setting if setting.value.distribute or holds.outlier_detection else None
+
+
+def _by_locality(setting: LocalityLoadBalancerSetting) -> bool:
+    return bool(setting.distribute or setting.failover or not setting.failover_priority)
+
+
+def _names(setting: LocalityLoadBalancerSetting) -> frozenset[str]:
+    return frozenset(entry.partition("=")[0] for entry in setting.failover_priority)
