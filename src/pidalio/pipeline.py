@@ -19,22 +19,33 @@ from pidalio.ir import (
     AssignmentPlan,
     ClusterPlan,
     Direction,
-    HttpPlan,
     ListenerPlan,
+    ListenerSettings,
     ProxyPlans,
     RouteTablePlan,
     VirtualHostPlan,
-    one_chain,
 )
-from pidalio.model import Delivery, Proxy, ProxyType
-from pidalio.rules import clusters, gateway_ports, gateways, inbound, inbound_listeners, names, virtual_hosts
+from pidalio.model import Delivery, Mode, Proxy, ProxyType
+from pidalio.rules import (
+    clusters,
+    egress,
+    gateway_ports,
+    gateways,
+    inbound,
+    inbound_listeners,
+    names,
+    outbound_listeners,
+    virtual_hosts,
+)
 from pidalio.rules.clusters import Assignment, ClusterKey
+from pidalio.rules.egress import Way
 from pidalio.rules.gateway_ports import GatewayPort
 from pidalio.rules.gateways import GatewayHostKey
 from pidalio.rules.inbound import InboundPort
-from pidalio.rules.listener_settings import settled
+from pidalio.rules.listener_settings import listener_settings, settled
+from pidalio.rules.outbound_ports import OutboundPort, outbound_side
 from pidalio.rules.vantage import Vantage, vantage_of
-from pidalio.rules.virtual_hosts import VirtualHostKey
+from pidalio.rules.virtual_hosts import EXPLICIT, HostTable, SidecarTable, VirtualHostKey
 from pidalio.rules.visibility import OutboundPolicy, Scope, outbound_policy, scope_of
 
 
@@ -46,10 +57,18 @@ class Outbound(msgspec.Struct, frozen=True, tag=True, gc=False):
     endpoints: bool = False
 
 
+class CatchAll(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """The clusters for what nothing is declared for."""
+
+    mode: Mode
+    by_name: bool = False
+
+
 class SidecarHosts(msgspec.Struct, frozen=True, tag=True, gc=False):
-    """The virtual hosts of a scope's route table."""
+    """The virtual hosts that a scope has in one route table."""
 
     scope: Scope
+    table: HostTable
 
 
 class GatewayHosts(msgspec.Struct, frozen=True, tag=True, gc=False):
@@ -59,6 +78,28 @@ class GatewayHosts(msgspec.Struct, frozen=True, tag=True, gc=False):
     port: GatewayPort
 
 
+class Look(msgspec.Struct, frozen=True, gc=False):
+    """What the listeners of workloads' own calls share, whatever they take; `access_log` is a file, empty for none."""
+
+    settings: ListenerSettings
+    access_log: str = ""
+
+    def on(self, plan: ListenerPlan) -> ListenerPlan:
+        """Return the listener with what all share."""
+        return msgspec.structs.replace(plan, settings=self.settings)
+
+
+class Doors(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """The listeners for workloads' own calls; `without` is the workload that does not call itself this way."""
+
+    ways: tuple[Way, ...]
+    policy: OutboundPolicy
+    transparent: bool
+    look: Look
+    http_proxy: str = ""
+    without: str = ""
+
+
 class Own(msgspec.Struct, frozen=True, tag=True, gc=False):
     """What no other proxy shares: its listeners, or with `clusters` its inbound clusters."""
 
@@ -66,11 +107,27 @@ class Own(msgspec.Struct, frozen=True, tag=True, gc=False):
     clusters: bool = False
 
 
-class OutboundListener(msgspec.Struct, frozen=True, gc=False):
-    """The explicit HTTP-proxy listener; `allows_any` adds resolution of unknown hosts."""
+class ProxyListener(msgspec.Struct, frozen=True, gc=False):
+    """The HTTP proxy at `address`; `allows_any` adds resolution of unknown hosts."""
 
-    proxy: Proxy
+    address: str
     allows_any: bool
+    look: Look
+
+
+class VirtualOutbound(msgspec.Struct, frozen=True, gc=False):
+    """The listener to which the system redirects a workload's own calls."""
+
+    policy: OutboundPolicy
+    look: Look
+
+
+class OutboundListener(msgspec.Struct, frozen=True, gc=False):
+    """The listener of one address and port of workloads' own calls."""
+
+    port: OutboundPort
+    policy: OutboundPolicy
+    look: Look
 
 
 class GatewayListener(msgspec.Struct, frozen=True, gc=False):
@@ -94,18 +151,18 @@ class InboundCluster(msgspec.Struct, frozen=True, gc=False):
     port: InboundPort
 
 
-class SidecarTable(msgspec.Struct, frozen=True, gc=False):
-    """The route table of sidecars that treat unknown hosts alike."""
+class OwnTable(msgspec.Struct, frozen=True, gc=False):
+    """The route table that a service has for itself."""
 
-    policy: OutboundPolicy
+    host: VirtualHostKey
 
     @property
     def table(self) -> str:
         """Return the name of the route table."""
-        return names.HTTP_PROXY
+        return self.host.table.name
 
 
-Shell: TypeAlias = SidecarTable | GatewayPort
+Shell: TypeAlias = SidecarTable | OwnTable | GatewayPort
 """What a route table is beside its virtual hosts."""
 
 
@@ -121,8 +178,11 @@ class Placeholder(msgspec.Struct, frozen=True, gc=False):
     table: str
 
 
-class Passthrough(msgspec.Struct, frozen=True, gc=False):
-    """The cluster for unknown hosts."""
+class Elsewhere(msgspec.Struct, frozen=True, gc=False):
+    """A cluster for what nothing is declared for, by name."""
+
+    name: str
+    mode: Mode
 
 
 class WholeTable(msgspec.Struct, frozen=True, gc=False):
@@ -138,20 +198,23 @@ class WholeTables(msgspec.Struct, frozen=True, tag=True, gc=False):
     tables: tuple[WholeTable, ...]
 
 
-Group: TypeAlias = Outbound | SidecarHosts | GatewayHosts | Tables | WholeTables | Own
+Group: TypeAlias = Outbound | CatchAll | SidecarHosts | GatewayHosts | Tables | WholeTables | Doors | Own
 ResourceKey: TypeAlias = (
     ClusterKey
     | Assignment
     | VirtualHostKey
     | GatewayHostKey
     | SidecarTable
+    | OwnTable
     | GatewayPort
+    | ProxyListener
+    | VirtualOutbound
     | OutboundListener
     | GatewayListener
     | InboundListener
     | InboundCluster
     | Placeholder
-    | Passthrough
+    | Elsewhere
     | WholeTable
 )
 Plan: TypeAlias = ListenerPlan | RouteTablePlan | VirtualHostPlan | ClusterPlan | AssignmentPlan
@@ -165,14 +228,39 @@ def groups_of(world: Database, proxy: Proxy) -> tuple[Group, ...]:
     shared: tuple[Group, ...] = (
         Outbound(scope, vantage),
         Outbound(scope, vantage, endpoints=True),
+        CatchAll(proxy.mode, proxy.type is ProxyType.SIDECAR and outbound_policy(world, proxy).by_name),
         Own(proxy),
     )
     if proxy.type is ProxyType.ROUTER:
         http = (port for port in _gateway_ports(world, proxy) if port.http)
         return (*shared, *_tables(proxy, {port: GatewayHosts(scope, port) for port in http}))
-    if proxy.outbound:
-        shared += _tables(proxy, {SidecarTable(outbound_policy(world, proxy)): SidecarHosts(scope)})
-    return (*shared, Own(proxy, clusters=True))
+    return (*shared, *_ways_out(world, proxy), Own(proxy, clusters=True))
+
+
+def _ways_out(world: Database, proxy: Proxy) -> tuple[Group, ...]:
+    """Return what a sidecar opens for its workload's own calls, and the tables by which requests are routed there."""
+    policy, http_proxy = outbound_policy(world, proxy), egress.http_proxy(world, proxy)
+    ways = egress.ways_out(world, proxy)
+    if not ways and not http_proxy:
+        return ()
+    side = outbound_side(world, ways)
+    hosts = [(EXPLICIT, egress.proxy_scope(world, proxy))] if http_proxy else []
+    hosts += side.tables
+    found: dict[Shell, SidecarHosts | GatewayHosts] = {
+        SidecarTable(table, policy, _reach(table, proxy)): SidecarHosts(scope, table) for table, scope in hosts
+    }
+    look = Look(listener_settings(world, proxy, Direction.OUTBOUND), proxy.access_log)
+    without = proxy.address if any(port.address == proxy.address for port in side.ports) else ""
+    return (
+        *_tables(proxy, found),
+        Tables(tuple(map(OwnTable, side.own_tables))),
+        Doors(ways, policy, proxy.mode is Mode.TRANSPARENT, look, http_proxy, without),
+    )
+
+
+def _reach(table: HostTable, proxy: Proxy) -> Mode:
+    """Return how unknown hosts of a table are reached: callers of an explicit proxy call no address of their own."""
+    return Mode.EXPLICIT if table == EXPLICIT else proxy.mode
 
 
 def _tables(proxy: Proxy, found: Mapping[Shell, SidecarHosts | GatewayHosts]) -> tuple[Group, ...]:
@@ -192,9 +280,11 @@ def members(world: Database, group: Group) -> Members:
             found = clusters.scope_clusters(world, scope, vantage)
             if endpoints:
                 return tuple(entry for one in found for entry in one.assignments)
-            return ((names.PASSTHROUGH, Passthrough()), *(entry for one in found for entry in one.clusters))
-        case SidecarHosts(scope):
-            return (_placeholder(names.HTTP_PROXY), *virtual_hosts.virtual_host_keys(world, scope))
+            return tuple(entry for one in found for entry in one.clusters)
+        case CatchAll(mode, by_name):
+            return tuple((name, Elsewhere(name, mode)) for name in clusters.catch_all(mode, by_name=by_name))
+        case SidecarHosts(scope, table):
+            return (_placeholder(table.name), *virtual_hosts.virtual_host_keys(world, scope, table))
         case GatewayHosts(scope, port):
             hosts = gateways.gateway_host_keys(world, scope, port)
             return (_placeholder(port.table), *((f"{port.table}/{key.name}", key) for key in hosts))
@@ -202,12 +292,26 @@ def members(world: Database, group: Group) -> Members:
             return tuple((shell.table, shell) for shell in tables)
         case WholeTables(tables):
             return tuple((whole.shell.table, whole) for whole in tables)
+        case Doors():
+            return tuple(_doors(world, group))
         case Own(proxy, True):
             opened = inbound.inbound_ports(world, proxy)
             return tuple((names.inbound_cluster(port.number), InboundCluster(proxy, port)) for port in opened)
         case Own(proxy):
             listeners = _listener_keys(world, proxy)
             return tuple((plan.name, key) for key in listeners if isinstance(plan := plan_of(world, key), ListenerPlan))
+
+
+def _doors(world: Database, group: Doors) -> Iterator[tuple[str, ResourceKey]]:
+    policy, look = group.policy, group.look
+    if group.http_proxy:
+        key = ProxyListener(group.http_proxy, policy.allows_any, look)
+        yield group.http_proxy.replace(":", "_"), key
+    if group.transparent:
+        yield names.VIRTUAL_OUTBOUND, VirtualOutbound(policy, look)
+    for port in outbound_side(world, group.ways).ports:
+        if port.address != group.without or not port.captured:
+            yield names.listener(port.address, port.port), OutboundListener(port, policy, look)
 
 
 def _placeholder(table: str) -> tuple[str, ResourceKey]:
@@ -217,10 +321,7 @@ def _placeholder(table: str) -> tuple[str, ResourceKey]:
 def _listener_keys(world: Database, proxy: Proxy) -> list[ResourceKey]:
     if proxy.type is ProxyType.ROUTER:
         return [GatewayListener(proxy, port) for port in _gateway_ports(world, proxy)]
-    keys: list[ResourceKey] = [InboundListener(proxy, port) for port in inbound.inbound_ports(world, proxy)]
-    if proxy.outbound:
-        keys.append(OutboundListener(proxy, outbound_policy(world, proxy).allows_any))
-    return keys
+    return [InboundListener(proxy, port) for port in inbound.inbound_ports(world, proxy)]
 
 
 def _gateway_ports(world: Database, proxy: Proxy) -> tuple[GatewayPort, ...]:
@@ -238,12 +339,18 @@ def plan_of(world: Database, key: ResourceKey) -> Plan | None:
             return virtual_hosts.virtual_host(world, key)
         case GatewayHostKey():
             return gateways.gateway_host(world, key)
-        case SidecarTable(policy):
-            return virtual_hosts.sidecar_table(policy)
+        case SidecarTable():
+            return virtual_hosts.sidecar_table(key)
+        case OwnTable(host):
+            return virtual_hosts.own_table(world, host)
         case GatewayPort():
             return gateways.gateway_table(key)
-        case OutboundListener(proxy, allows_any):
-            return settled(world, proxy, outbound_listener(proxy, allows_any=allows_any))
+        case ProxyListener(address, allows_any, look):
+            return look.on(outbound_listeners.proxy_listener(address, look.access_log, allows_any=allows_any))
+        case VirtualOutbound(policy, look):
+            return look.on(outbound_listeners.virtual_outbound(world, policy, look.access_log))
+        case OutboundListener(way, policy, look):
+            return look.on(outbound_listeners.outbound_listener(world, way, policy, look.access_log))
         case GatewayListener(proxy, port):
             opened = gateways.gateway_listener(world, proxy, port)
             return settled(world, proxy, opened) if opened else None
@@ -253,8 +360,8 @@ def plan_of(world: Database, key: ResourceKey) -> Plan | None:
             return inbound_listeners.inbound_cluster(world, proxy, own)
         case Placeholder():
             return PLACEHOLDER
-        case Passthrough():
-            return clusters.passthrough_cluster(world)
+        case Elsewhere(name, mode):
+            return clusters.catch_all_cluster(world, name, mode)
         case WholeTable(shell, hosts):
             return _put_together(plan_of(world, shell), [plan_of(world, host) for host in _real(members(world, hosts))])
 
@@ -296,7 +403,12 @@ def _put_together(shell: Plan | None, hosts: Iterable[Plan | None]) -> Plan | No
 
 def table_of(key: object) -> str:
     """Return the name of the route table that a virtual host belongs to, by its key."""
-    return key.table if isinstance(key, GatewayHostKey | Placeholder) else names.HTTP_PROXY
+    match key:
+        case GatewayHostKey() | Placeholder():
+            return key.table
+        case VirtualHostKey():
+            return key.table.name
+    raise TypeError(f"{key} is no virtual host")
 
 
 def type_of(group: Group) -> str:
@@ -308,31 +420,10 @@ def type_of(group: Group) -> str:
             return wire.VIRTUAL_HOST
         case Tables() | WholeTables():
             return wire.ROUTE_CONFIGURATION
-        case Own(_, False):
+        case Own(_, False) | Doors():
             return wire.LISTENER
         case _:
             return wire.CLUSTER
-
-
-def outbound_listener(proxy: Proxy, *, allows_any: bool) -> ListenerPlan:
-    """Return the listener that applications of the workload name as their HTTP proxy (design record 0005)."""
-    address, _, port = proxy.outbound.rpartition(":")
-    name = f"{address}_{port}"
-    return ListenerPlan(
-        name=name,
-        address=address,
-        port=int(port),
-        direction=Direction.OUTBOUND,
-        chains=one_chain(
-            HttpPlan(
-                stat_prefix=f"outbound_{name}",
-                table=names.HTTP_PROXY,
-                explicit_proxy=True,
-                forward_proxy=allows_any,
-                access_log=proxy.access_log,
-            )
-        ),
-    )
 
 
 def plans_for(world: Database, proxy: Proxy) -> ProxyPlans:

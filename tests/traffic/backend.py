@@ -2,6 +2,7 @@
 
 Headers of a request tell it what to do: `x-echo-status` answers with that status, `x-echo-fails: n` does so for the
 first n tries of this call only, `x-echo-delay` waits that many milliseconds first.
+Whoever sends something else than a request is told the address in a line; instances of v31 tell it before that.
 """
 
 import asyncio
@@ -10,6 +11,8 @@ import threading
 from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field
+
+from tests.traffic.fleet import speaks_first
 
 CALL_ID = "x-echo-call"
 
@@ -74,9 +77,12 @@ class Backend:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         address = writer.get_extra_info("sockname")[0]
         with suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                writer.write(await self._answer(address, head))
+            if speaks_first(address):
+                writer.write(f"from {address}\r\n".encode())
+            while (begun := await reader.readexactly(1)).isalpha():
+                writer.write(await self._answer(address, begun + await reader.readuntil(b"\r\n\r\n")))
+            writer.write(f"from {address}\r\n".encode())
+            await reader.read()
         writer.close()
 
     async def _answer(self, address: str, head: bytes) -> bytes:

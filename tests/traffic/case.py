@@ -15,6 +15,7 @@ class Call:
     `to` names the instances reached, or the shares of several: then it is sent `times` times.
     `path`, `host` and `sees` are what the instance got (a header mapped to None must be absent), `gets` what the
     client got; `tries` counts attempts, `timeout` is the one in effect and `slow` the delay of faults, in ms.
+    In transparent mode `dst` is the `address:port` that was called, and `protocol` may be `h2c`.
     """
 
     method: str = "GET"
@@ -38,6 +39,8 @@ class Call:
     slow: int | None = None
     mirrors: frozenset[str] | None = None
     times: int = 1
+    dst: str = ""
+    protocol: str = "http/1.1"
 
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:
@@ -55,16 +58,41 @@ class Call:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Connect:
+    """One connection that bears no request for the proxy, and its fate; what is None is not compared.
+
+    `sends` is `bytes`, `tls` (a client hello with `sni` and `alpn`), or `nothing`: then the server speaks first.
+    `to` is as in `Call`; `bound` names the bound listener (`address_port`) that is called instead of `dst`.
+    """
+
+    dst: str = ""
+    sends: str = "bytes"
+    sni: str = ""
+    alpn: tuple[str, ...] = ()
+    to: str | Mapping[str, float] | None = None
+    cluster: str | None = None
+    flag: str | None = None
+    times: int = 1
+    bound: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.sends} {self.sni} to {self.dst or self.bound}"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Case:
     """One world of YAML, with `$PORT` for the echo server's port, seen from one proxy.
 
     A sidecar is called as an HTTP proxy; a gateway, and a sidecar with `inbound`, on the port of each call's URL.
+    In `transparent` mode a sidecar gets connections with the address that each was for.
     """
 
     id: str
     intent: str
     config: str
     calls: tuple[Call, ...]
+    connections: tuple[Connect, ...] = ()
+    mode: str = "explicit"
     proxy: str = SIDECAR
     labels: tuple[tuple[str, str], ...] = ()
     inbound: bool = False

@@ -4,16 +4,20 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tests.traffic import http2
+
 
 @dataclass(frozen=True)
 class Sent:
-    """One request: `target` is what stands in the request line."""
+    """One request: `target` is what stands in the request line; `called` is told by the PROXY protocol first."""
 
     address: tuple[str, int]
     method: str
     target: str
     host: str
     headers: tuple[tuple[str, str], ...] = ()
+    called: str = ""
+    protocol: str = "http/1.1"
 
     def bytes(self) -> bytes:
         lines = [f"{self.method} {self.target} HTTP/1.1", f"Host: {self.host}"]
@@ -31,6 +35,12 @@ class Got:
     def header(self, name: str) -> str | None:
         values = [value for key, value in self.headers if key == name]
         return ",".join(values) if values else None
+
+
+def told(caller: str, called: str) -> bytes:
+    """Return the PROXY protocol's line for a connection between two `address:port`."""
+    (source, source_port), (target, port) = caller.rsplit(":", 1), called.rsplit(":", 1)
+    return f"PROXY TCP4 {source} {target} {source_port} {port}\r\n".encode()
 
 
 def fetch(requests: Sequence[Sent], *, at_once: int = 16) -> list[Got]:
@@ -62,14 +72,23 @@ async def _one(request: Sent, connections: dict) -> Got:
     if request.address not in connections:
         connections[request.address] = await asyncio.open_connection(*request.address)
     reader, writer = connections[request.address]
+    if request.called:
+        del connections[request.address]
+        writer.write(told("10.255.0.1:1024", request.called))
+    if request.protocol == "h2c":
+        writer.write(http2.request(request))
+        async with asyncio.timeout(30):
+            status, body = await http2.response(reader)
+        writer.close()
+        return Got(status, http2.echoed(body), body, loop.time() - begun)
     writer.write(request.bytes())
     async with asyncio.timeout(30):
         got, stays = await _read(reader, head_only=request.method == "HEAD", tunnel=request.method == "CONNECT")
         if request.method == "CONNECT" and got.status == 200:
             got = await _through(reader, writer, request, got)
-    if not stays:
+    if not stays or request.called:
         writer.close()
-        del connections[request.address]
+        connections.pop(request.address, None)
     return Got(got.status, got.headers, got.body, loop.time() - begun)
 
 

@@ -22,7 +22,7 @@ from pidalio.envoy.bootstrap import admin, node
 from pidalio.envoy.executable import find_envoy
 from pidalio.envoy.protos import to_dict
 from pidalio.envoy.static import static_bootstrap
-from pidalio.ir import ListenerPlan, ProxyPlans
+from pidalio.ir import Inspector, ListenerPlan, ProxyPlans
 
 LOG_ID = "x-log-id"
 _FIRST_PORT = 15_000
@@ -34,6 +34,7 @@ _LOG_FORMAT = {
     "details": "%RESPONSE_CODE_DETAILS%",
     "status": "%RESPONSE_CODE%",
     "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
+    "peer": "%DOWNSTREAM_REMOTE_ADDRESS%",
 }
 
 
@@ -47,12 +48,23 @@ def own_address() -> str:
 
 
 def relocated(plans: ProxyPlans, address: str) -> ProxyPlans:
-    """Return `plans` with every listener on its own port of `address`."""
-    listeners = tuple(
-        msgspec.structs.replace(each, address=address, port=_FIRST_PORT + position)
+    """Return `plans` with every listener that binds on its own port of `address`.
+
+    The destination of a redirected connection comes from the PROXY protocol instead of the system.
+    """
+    listeners = (
+        msgspec.structs.replace(
+            each, address=address, port=_FIRST_PORT + position, inspectors=tuple(map(_told, each.inspectors))
+        )
+        if each.bind
+        else each
         for position, each in enumerate(plans.listeners)
     )
-    return msgspec.structs.replace(plans, listeners=listeners)
+    return msgspec.structs.replace(plans, listeners=tuple(listeners))
+
+
+def _told(inspector: Inspector) -> Inspector:
+    return Inspector.PROXY_PROTOCOL if inspector is Inspector.ORIGINAL_DST else inspector
 
 
 @dataclass
@@ -107,7 +119,7 @@ class RunningEnvoy:
                         break
                     self._read += len(line.encode())
                     entry = json.loads(line)
-                    self._log[str(entry["id"])] = entry
+                    self._log[str(entry["id"] or entry["peer"])] = entry
             if identity not in self._log:
                 time.sleep(0.005)  # the log is written by another process
         return self._log[identity]
@@ -130,7 +142,7 @@ class RunningEnvoy:
         return written
 
     def _wait_until_ready(self) -> None:
-        addresses = {(each.address, each.port) for each in self.plans.listeners}
+        addresses = {(each.address, each.port) for each in self.plans.listeners if each.bind}
         until = time.monotonic() + 30
         while addresses:
             if self.process.poll() is not None or time.monotonic() > until:

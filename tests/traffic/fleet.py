@@ -27,6 +27,11 @@ def instance_at(found: str) -> str:
     return f"{name} v{low % 32} #{instance}" if name else found
 
 
+def speaks_first(found: str) -> bool:
+    """Tell whether the instance at an address talks before it is talked to: those of v31 do."""
+    return int(found.split(".")[2]) % 32 == 31
+
+
 def service(
     name: str,
     instances: str = "v1",

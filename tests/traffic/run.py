@@ -15,10 +15,10 @@ from tests.traffic.fleet import instance_at
 from tests.traffic.observe import Outcome, broken_expectations, foreseen
 
 from pidalio.ir import ListenerPlan, ProxyPlans
-from pidalio.model import Severity
+from pidalio.model import Interception, Severity
 from pidalio.pipeline import plans_for
 from pidalio.server.offline import OfflineMesh
-from pidalio.simulate import Request, decide
+from pidalio.simulate import Connection, Request, decide
 
 _OWNED = frozenset({"unknown-host", "unknown-port", "unknown-subset", "unknown-delegate"})
 
@@ -42,23 +42,26 @@ def mesh_of(case: Case, port: int) -> OfflineMesh:
 def plans_of(case: Case, mesh: OfflineMesh) -> ProxyPlans:
     """Return what the proxy of `case` runs on in `mesh`."""
     outbound = "" if case.inbound else "127.0.0.1:15001"
-    return plans_for(mesh.world, mesh.proxy(case.proxy, case.labels or None, outbound))
+    interception = Interception.REDIRECT if case.mode == "transparent" else Interception.NONE
+    return plans_for(mesh.world, mesh.proxy(case.proxy, case.labels or None, outbound, interception))
 
 
 def foretold(plans: ProxyPlans, call: Call, port: int) -> list[str]:
     """Return which expectations of `call` the simulator breaks on `plans`."""
     call = with_port(call, port)
-    decision = decide(plans, listener_for(plans, call), request_of(call))
+    decision = decide(plans, listener_for(plans, call), request_of(call), connection_of(call))
     return broken_expectations(without_share(call), foreseen(decision, call))
 
 
 def with_port(call: Call, port: int) -> Call:
     """Return the call with the echo server's port in its URL."""
-    return replace(call, url=call.url.replace("$PORT", str(port)))
+    return replace(call, url=call.url.replace("$PORT", str(port)), dst=call.dst.replace("$PORT", str(port)))
 
 
 def listener_for(plans: ProxyPlans, call: Call) -> ListenerPlan:
-    """Return where a client sends the call: the HTTP proxy, or the gateway's port that the URL names."""
+    """Return where a call arrives: where all are redirected, at the HTTP proxy, or at the gateway's port in the URL."""
+    if call.dst:
+        return next(each for each in plans.listeners if each.hands_off)
     proxies = [each for each in plans.listeners if each.explicit_proxy]
     if proxies:
         return proxies[0]
@@ -71,6 +74,12 @@ def listener_for(plans: ProxyPlans, call: Call) -> ListenerPlan:
 def request_of(call: Call) -> Request:
     """Return the call as a request."""
     return Request.from_url(call.method, call.url, call.pairs)
+
+
+def connection_of(call: Call) -> Connection:
+    """Return the connection that the call is sent in."""
+    address, _, port = call.dst.rpartition(":")
+    return Connection(destination=address, port=int(port or 0), protocol=call.protocol)
 
 
 @dataclass
@@ -88,7 +97,7 @@ def drive(envoy: RunningEnvoy, call: Call, backend: Backend) -> Driven:
     request = request_of(call)
     identities = [envoy.next_id() for _ in range(call.times)]
     marked = [_marked(request, envoy, each) for each in identities]
-    answers = fetch([_sent(door, each) for each in marked], at_once=1)
+    answers = fetch([_sent(door, each, call) for each in marked], at_once=1)
     copies = len(call.mirrors or ())
     seen = [
         backend.wait_for(_call_id(envoy, each), copies + (1 if got.header("x-from") else 0))
@@ -96,7 +105,7 @@ def drive(envoy: RunningEnvoy, call: Call, backend: Backend) -> Driven:
     ]
     differences = []
     for identity, one, got, arrived in zip(identities, marked, answers, seen, strict=True):
-        decision = decide(envoy.plans, door, one)
+        decision = decide(envoy.plans, door, one, connection_of(call))
         if not call.is_told:
             direct = [each for each in arrived if each.address == got.header("x-from")]
             differences += mismatches(decision, got, envoy.logged(identity), direct)
@@ -113,13 +122,14 @@ def _call_id(envoy: RunningEnvoy, identity: str) -> str:
     return f"{envoy.folder.name}-{identity}"
 
 
-def _sent(door: ListenerPlan, request: Request) -> Sent:
+def _sent(door: ListenerPlan, request: Request, call: Call) -> Sent:
     target = request.path
     if request.connect:
         target = request.authority
     elif door.explicit_proxy:
         target = f"http://{request.authority}{request.path}"
-    return Sent((door.address, door.port), request.method, target, request.authority, request.headers)
+    where = (door.address, door.port)
+    return Sent(where, request.method, target, request.authority, request.headers, call.dst, call.protocol)
 
 
 def _outcome(

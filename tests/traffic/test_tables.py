@@ -1,6 +1,7 @@
 """Every call of the tables, on the simulator and on a real Envoy, with the same expectation."""
 
 import pytest
+from tests.traffic.connections import drive_connection, foretold_connection
 from tests.traffic.envoy import RunningEnvoy
 from tests.traffic.observe import broken_expectations
 from tests.traffic.run import compiled, drive, foretold
@@ -8,6 +9,13 @@ from tests.traffic.tables import ALL
 
 _CALLS = [
     pytest.param(case, call, id=f"{case.id}-{number}") for case in ALL for number, call in enumerate(case.calls, 1)
+]
+
+
+_CONNECTIONS = [
+    pytest.param(case, one, id=f"{case.id}-{number}")
+    for case in ALL
+    for number, one in enumerate(case.connections, len(case.calls) + 1)
 ]
 
 
@@ -28,10 +36,18 @@ def test_envoy_does_what_the_table_says(case, backend):
             broken = broken_expectations(call, driven.outcome)
             broken += [f"differs from the simulator: {each}" for each in driven.differences]
             told += [f"{call}: {each}" for each in broken]
+        for one in case.connections:
+            told += [f"{one}: {each}" for each in drive_connection(envoy, one, backend.port)]
     finally:
         envoy.stop()
     assert not told, f"{case.intent}\n" + "\n".join(told)
 
 
+@pytest.mark.parametrize(("case", "one"), _CONNECTIONS)
+def test_simulator_says_what_the_table_says_of_connections(case, one, backend):
+    broken = foretold_connection(compiled(case, backend.port), one, backend.port)
+    assert not broken, f"{case.intent}\n{one}\n" + "\n".join(broken)
+
+
 def test_there_are_enough_calls():
-    assert len(_CALLS) >= 150
+    assert len(_CALLS) + len(_CONNECTIONS) >= 150

@@ -10,7 +10,7 @@ from pidalio.errors import InvalidInput, UsageError
 from pidalio.model import Labels, ProxyType, Severity, labels_of
 
 if TYPE_CHECKING:
-    from pidalio.model import Proxy
+    from pidalio.model import Interception, Proxy
     from pidalio.server.offline import OfflineMesh
 
 
@@ -28,6 +28,13 @@ Examples:
 @click.option("--labels", metavar="K=V,…", help="Labels of the proxy; else those of its workload in the files.")
 @click.option("--outbound", default="127.0.0.1:15001", show_default=True, help="Address of the HTTP-proxy listener.")
 @click.option(
+    "--mode",
+    type=click.Choice(["explicit", "transparent"]),
+    default="explicit",
+    show_default=True,
+    help="Whether callers name the sidecar as their proxy, or the system redirects connections to it.",
+)
+@click.option(
     "--format",
     "form",
     type=click.Choice(["static", "dump"]),
@@ -37,7 +44,7 @@ Examples:
 )
 @namespace_option()
 def compile_(
-    paths: tuple[str, ...], node_id: str, labels: str | None, outbound: str, form: str, namespace: str
+    paths: tuple[str, ...], node_id: str, labels: str | None, outbound: str, mode: str, form: str, namespace: str
 ) -> None:
     """Print the configuration of one proxy.
 
@@ -47,7 +54,7 @@ def compile_(
     from pidalio.server.offline import OfflineMesh
 
     mesh = OfflineMesh.from_paths(paths, namespace)
-    proxy = mesh.proxy(node_id, parse_labels(labels), outbound)
+    proxy = mesh.proxy(node_id, parse_labels(labels), outbound, interception_of(mode))
     if labels is None and proxy.type is ProxyType.SIDECAR and mesh.workload(proxy.name, proxy.namespace) is None:
         message = f"no workload {proxy.name}.{proxy.namespace} is in the files: nothing is compiled for its own ports"
         click.echo(f"pidalio: {message}; correct the name, or say --labels", err=True)
@@ -62,6 +69,13 @@ def compile_(
 
 _OWNED = frozenset({"unknown-host", "unknown-port", "unknown-subset"})
 """Errors that compile to an owned failure (503) and stop nothing."""
+
+
+def interception_of(mode: str) -> "Interception":
+    """Return how connections reach a sidecar in `explicit` or `transparent` mode."""
+    from pidalio.model import Interception
+
+    return Interception.REDIRECT if mode == "transparent" else Interception.NONE
 
 
 def parse_labels(written: str | None) -> Labels | None:

@@ -251,7 +251,7 @@ def _mirror(mirror: Mirrored) -> str:
 
 
 def _verdict(one: Verdict) -> str:
-    status = "the upstream's status" if one.status is None else str(one.status)
+    status = "the upstream's status" if one.status is None else str(one.status or "closed")
     flag = "" if one.flag == "-" else f" flag {one.flag}"
     delay = f", after {one.delay} ms" if one.delay else ""
     return f"{one.share:.4g}: {status}{flag}{delay} ({one.why})"

@@ -99,6 +99,8 @@ def _set_discovery(message: pb.Cluster, plan: ClusterPlan) -> None:
         case Discovery.ORIGINAL_DST:
             message.type = pb.Cluster.ORIGINAL_DST
             message.lb_policy = pb.Cluster.CLUSTER_PROVIDED
+            if plan.called_port:
+                message.original_dst_lb_config.upstream_port_override.value = plan.called_port
     if plan.assignment is not None:
         message.load_assignment.CopyFrom(load_assignment(plan.assignment))
 

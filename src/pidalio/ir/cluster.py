@@ -65,6 +65,7 @@ class ClusterPlan(msgspec.Struct, frozen=True, gc=False):
 
     Times in milliseconds; `assignment` is set for STATIC and DNS clusters, whose endpoints travel with them.
     With `locality_weighted` a locality's share is its weight, not the number of its instances.
+    `called_port` replaces the port that was called (ORIGINAL_DST), 0 keeps it.
     `host`, `service_name`, `namespace`, `subset`, `port` say which destination it stands for ("" and 0: none).
     `lb_origin` is the rule that chose the load balancer, None for the default; `table_size` is the least size of a hash
     ring, or that of a Maglev table (0: Envoy's own); `service` declares its endpoints.
@@ -84,6 +85,7 @@ class ClusterPlan(msgspec.Struct, frozen=True, gc=False):
     retry_budget: RetryBudgetPlan | None = None
     outlier: OutlierPlan | None = None
     dns_refresh: int = 60_000
+    called_port: int = 0
     assignment: AssignmentPlan | None = None
     healthy_panic_threshold: int | None = 0
     host: str = ""

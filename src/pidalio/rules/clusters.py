@@ -17,7 +17,7 @@ from pidalio.ir import (
     Discovery,
     UpstreamProtocol,
 )
-from pidalio.model import Endpoint, Health, Labels, Protocol, Resolution, selects
+from pidalio.model import Endpoint, Health, Labels, Mode, Protocol, Resolution, Service, selects
 from pidalio.rules import destination_rules, mesh, names, services
 from pidalio.rules.balancing import balanced
 from pidalio.rules.locality import arranged
@@ -25,7 +25,7 @@ from pidalio.rules.outliers import min_health, outlier_plan
 from pidalio.rules.policies import Stated, policy
 from pidalio.rules.pools import limited, retry_budget_plan, upgraded, upstream_protocol
 from pidalio.rules.services import ServiceId
-from pidalio.rules.vantage import Vantage, preference, seen_from
+from pidalio.rules.vantage import Vantage, is_reached_as_called, preference, seen_from
 from pidalio.rules.visibility import Scope
 
 _DISCOVERY = {
@@ -108,7 +108,7 @@ def service_clusters(
         if port.protocol is not Protocol.UDP
         for subset, instance in (*((one, "") for one in subsets), *(("", one) for one in single))
     ]
-    discovers = found is not None and _DISCOVERY[found.resolution] is Discovery.EDS
+    discovers = found is not None and _discovery(found, vantage.mode) is Discovery.EDS
     if not discovers:
         return ServiceClusters(tuple((key.name, key) for key in keys))
     shared = Vantage(vantage.mode)
@@ -116,6 +116,13 @@ def service_clusters(
         tuple((key.name, msgspec.structs.replace(key, vantage=shared)) for key in keys),
         tuple((key.name, Assignment(key)) for key in keys),
     )
+
+
+def _discovery(found: Service, mode: Mode) -> Discovery:
+    """Return where endpoints come from: where callers' own addresses are known, they may be all that counts."""
+    if mode is Mode.TRANSPARENT and is_reached_as_called(found):
+        return Discovery.ORIGINAL_DST
+    return _DISCOVERY[found.resolution]
 
 
 def cluster(world: Database, key: ClusterKey) -> ClusterPlan | None:
@@ -128,7 +135,7 @@ def cluster(world: Database, key: ClusterKey) -> ClusterPlan | None:
     if key.subset and chosen is None:
         return None
     holds = policy(world, key.view, key.identity, key.port, key.subset)
-    discovery = _DISCOVERY[found.resolution]
+    discovery = _discovery(found, key.vantage.mode)
     assignment = None
     if discovery in (Discovery.STRICT_DNS, Discovery.LOGICAL_DNS):
         assignment = endpoints_of(world, key)
@@ -144,6 +151,7 @@ def cluster(world: Database, key: ClusterKey) -> ClusterPlan | None:
         locality_weighted=_is_locality_weighted(preference(world, holds)),
         dns_refresh=mesh.dns_refresh(world),
         assignment=assignment,
+        called_port=port.target_port if discovery is Discovery.ORIGINAL_DST and not found.headless else 0,
         host=key.host,
         namespace=key.owner,
         port=key.port,
@@ -194,14 +202,25 @@ def _is_locality_weighted(setting: Stated[LocalityLoadBalancerSetting] | None) -
     return bool(setting.value.distribute or setting.value.failover or setting.value.failover_priority)
 
 
-def passthrough_cluster(world: Database) -> ClusterPlan:
-    """Return the cluster that reaches whatever address DNS gives for an unknown host (explicit mode).
+def catch_all(mode: Mode, *, by_name: bool) -> tuple[str, ...]:
+    """Return the names of the clusters for what nothing is declared for."""
+    if mode is not Mode.TRANSPARENT:
+        return (names.PASSTHROUGH,)
+    return (names.PASSTHROUGH, names.BLACKHOLE, names.DYNAMIC_DNS) if by_name else (names.PASSTHROUGH, names.BLACKHOLE)
 
-    The mesh's default limits bound it, too.
+
+def catch_all_cluster(world: Database, name: str, mode: Mode) -> ClusterPlan:
+    """Return a cluster for what nothing is declared for, bounded by the mesh's default limits.
+
+    It reaches the address that was called, where connections are redirected, and else whatever DNS gives for the host;
+    the black hole reaches nothing.
     """
+    if name == names.BLACKHOLE:
+        return ClusterPlan(name, Discovery.STATIC, assignment=AssignmentPlan(name), healthy_panic_threshold=None)
+    is_called = mode is Mode.TRANSPARENT and name == names.PASSTHROUGH
     plan = ClusterPlan(
-        names.PASSTHROUGH,
-        Discovery.DYNAMIC_FORWARD_PROXY,
+        name,
+        Discovery.ORIGINAL_DST if is_called else Discovery.DYNAMIC_FORWARD_PROXY,
         protocol=UpstreamProtocol.DOWNSTREAM,
         dns_refresh=mesh.dns_refresh(world),
         healthy_panic_threshold=None,

@@ -51,8 +51,13 @@ def single_addresses(found: Service) -> list[str]:
 
 def domains(called: Iterable[str], port: int) -> tuple[str, ...]:
     """Return the domains of a virtual host: each name with its port, on port 80 without it too."""
-    written = (f"[{name}]" if ":" in name and is_address(name) else name for name in called)
+    written = bare_domains(called)
     return tuple(domain for name in written for domain in ((name, f"{name}:80") if port == 80 else (f"{name}:{port}",)))
+
+
+def bare_domains(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the domains of a virtual host in a table that drops ports before it compares."""
+    return tuple(f"[{name}]" if ":" in name and is_address(name) else name for name in names)
 
 
 def is_near(host: str, namespace: str) -> bool:

@@ -120,12 +120,24 @@ def default_export(world: Database, kind: str) -> tuple[str, ...]:
 
 
 @derived
-def allows_any(world: Database) -> tuple[bool, Origin | None]:
-    """Tell whether unknown hosts are let through mesh-wide, and who says so."""
+def outbound_mode(world: Database) -> tuple[OutboundMode, Origin | None]:
+    """Return what happens to unknown hosts mesh-wide, and who says so."""
     policy = mesh_config(world).outbound_traffic_policy
     if policy is None:
-        return True, None
-    return policy.mode is not OutboundMode.REGISTRY_ONLY, mesh_origin(world, "outboundTrafficPolicy.mode")
+        return OutboundMode.ALLOW_ANY, None
+    return policy.mode, mesh_origin(world, "outboundTrafficPolicy.mode")
+
+
+@derived
+def outbound_port(world: Database) -> int:
+    """Return the port to which a workload's own calls are redirected."""
+    return mesh_config(world).proxy_listen_port or 15001
+
+
+@derived
+def http_proxy_port(world: Database) -> int:
+    """Return the port of the HTTP proxy at every sidecar, 0 for none."""
+    return mesh_config(world).proxy_http_port
 
 
 @derived

@@ -8,7 +8,10 @@ import sys
 
 PASSTHROUGH = "PassthroughCluster"
 BLACKHOLE = "BlackHoleCluster"
+DYNAMIC_DNS = "AllowAnyDynamicDNSCluster"
 HTTP_PROXY = "http_proxy"
+VIRTUAL_OUTBOUND = "virtualOutbound"
+PASSTHROUGH_CHAIN = "PassthroughFilterChain"
 
 
 def outbound_cluster(host: str, port: int, subset: str = "") -> str:
@@ -24,6 +27,11 @@ def instance_host(instance: str, host: str) -> str:
 def inbound_cluster(port: int) -> str:
     """Return `inbound|9080||`."""
     return f"inbound|{port}||"
+
+
+def listener(address: str, port: int) -> str:
+    """Return `10.0.0.1_80`."""
+    return f"{address}_{port}"
 
 
 def virtual_host(host: str, port: int) -> str:

@@ -9,7 +9,21 @@ import msgspec
 
 from pidalio.api.traffic_policy import LocalityLoadBalancerSetting
 from pidalio.derive import Database, derived
-from pidalio.model import NETWORK, REGION, SUBZONE, ZONE, Labels, Locality, Mode, Origin, Port, Protocol, Proxy
+from pidalio.model import (
+    NETWORK,
+    REGION,
+    SUBZONE,
+    ZONE,
+    Labels,
+    Locality,
+    Mode,
+    Origin,
+    Port,
+    Protocol,
+    Proxy,
+    Resolution,
+    Service,
+)
 from pidalio.rules import destination_rules, mesh, services
 from pidalio.rules.policies import Policy, Stated, policy
 from pidalio.rules.services import ServiceId
@@ -72,7 +86,7 @@ def needs(world: Database, identity: ServiceId, view: str) -> Needs:
     found = services.service(world, identity)
     if found is None:
         return _NOTHING
-    by_mode = any(map(is_sniffed, found.ports))
+    by_mode = any(map(is_sniffed, found.ports)) or is_reached_as_called(found)
     if not (mesh.prefers_near(world) or destination_rules.has_trait(world, Trait.LOCAL, identity[0])):
         return Needs(by_mode)
     subsets = ("", *(one.name for one in destination_rules.subsets(world, view, identity)))
@@ -88,6 +102,11 @@ def needs(world: Database, identity: ServiceId, view: str) -> Needs:
 def is_sniffed(port: Port) -> bool:
     """Tell whether the port's protocol is not declared."""
     return port.protocol is Protocol.UNSUPPORTED
+
+
+def is_reached_as_called(found: Service) -> bool:
+    """Tell whether connections to a service go on to the very address that was called, where that is known."""
+    return found.headless or found.resolution is Resolution.NONE
 
 
 def preference(world: Database, holds: Policy) -> Stated[LocalityLoadBalancerSetting] | None:

@@ -1,9 +1,9 @@
-"""Virtual hosts of a sidecar's route table: which there are, their domains, their routes.
+"""Virtual hosts of a sidecar's route tables: which there are, their domains, their routes.
 
 `VirtualHostKey` holds exactly what a virtual host depends on beside rules and services, so that proxies of
 different scopes share it wherever it is the same for them.
-The table is that of the explicit HTTP-proxy listener (design record 0005): one for all ports, so that domains carry
-`:port`, and port 80 goes without it too.
+The tables of an explicit HTTP proxy (design record 0005) and of a UNIX socket are for all ports, so that domains carry
+`:port`, and port 80 goes without it too; that of a port has its services only, and names without port.
 Source of the rules: Istio's documented route tables (reference §2.4, §2.5).
 """
 
@@ -13,25 +13,23 @@ from typing import TypeAlias
 import msgspec
 
 from pidalio.derive import Database, derived
-from pidalio.ir import (
-    DirectResponsePlan,
-    ForwardPlan,
-    HeaderEdits,
-    HeaderMatch,
-    MatchKind,
-    MatchPlan,
-    RoutePlan,
-    RouteTablePlan,
-    StringPattern,
-    VirtualHostPlan,
-    WeightedCluster,
-)
-from pidalio.model import Labels, ObjectRef, Origin, Protocol, is_wildcard
+from pidalio.ir import RoutePlan, RouteTablePlan, VirtualHostPlan
+from pidalio.model import Mode, ObjectRef, Origin, Protocol, is_wildcard
 from pidalio.rules import aliases, names, services
-from pidalio.rules.domains import Claims, HostPort, contested, denied_names, domains, instance_names, is_near, names_of
-from pidalio.rules.hashing import hash_view
+from pidalio.rules.callers import Caller, connector, hashing, requester, view_of
+from pidalio.rules.catch_all import unknown_hosts
+from pidalio.rules.domains import (
+    Claims,
+    HostPort,
+    bare_domains,
+    contested,
+    denied_names,
+    domains,
+    instance_names,
+    is_near,
+    names_of,
+)
 from pidalio.rules.instances import no_instance, to_instance
-from pidalio.rules.matching import RouteContext
 from pidalio.rules.routes import default_route, routes_of
 from pidalio.rules.tcp_routes import TcpRoute, own_route, tcp_routes, tls_routes
 from pidalio.rules.tunnels import tunnel_routes
@@ -45,12 +43,30 @@ from pidalio.rules.virtual_services import (
 )
 from pidalio.rules.visibility import OutboundPolicy, Scope
 from pidalio.store.hosts import DOMAIN, wildcards_of
-from pidalio.store.tables import Key
 
-_LOOP_HEADER = "x-pidalio-passthrough"
 _ABSENT = "invalid"
 _USUAL = f".svc.{DOMAIN}"
 """The end of hosts that can be no alias of another."""
+
+
+class HostTable(msgspec.Struct, frozen=True, gc=False):
+    """A route table, and which virtual hosts it has: of services' ports numbered `port` (0: of all ports).
+
+    With `alone` it is a service's own, and its only virtual host takes every host.
+    """
+
+    name: str = names.HTTP_PROXY
+    port: int = 0
+    alone: bool = False
+
+    @property
+    def takes_tunnels(self) -> bool:
+        """Tell whether callers open tunnels by CONNECT."""
+        return self.name == names.HTTP_PROXY
+
+
+EXPLICIT = HostTable()
+"""The table of a proxy that callers name."""
 
 
 class VirtualHostKey(msgspec.Struct, frozen=True, gc=False):
@@ -66,11 +82,12 @@ class VirtualHostKey(msgspec.Struct, frozen=True, gc=False):
     host: str
     port: int
     owner: str | None
-    requests: "Caller | None" = None
-    tunnels: "Caller | None" = None
+    requests: Caller | None = None
+    tunnels: Caller | None = None
     near: str = ""
     denied: tuple[str, ...] = ()
     instance: str = ""
+    table: HostTable = EXPLICIT
 
     @property
     def name(self) -> str:
@@ -88,18 +105,19 @@ Entries: TypeAlias = tuple[tuple[str, VirtualHostKey], ...]
 
 
 @derived
-def virtual_host_keys(world: Database, scope: Scope) -> Entries:
-    """Return every virtual host of the scope's table."""
+def virtual_host_keys(world: Database, scope: Scope, table: HostTable) -> Entries:
+    """Return every virtual host that a scope has in `table`."""
     result: list[tuple[str, VirtualHostKey]] = []
     single: list[VirtualHostKey] = []
     claims: dict[HostPort, Claims] = {}
-    for found in scope_hosts(world, scope):
+    for found in scope_hosts(world, scope, table):
         result += found.entries
         single += found.instances
         if found.contested:
             claims |= {(key.host, key.port): found.contested for _, key in found.entries}
     known = dict(services.visible_services(world, scope))
-    result += map(_entry, _rule_only(world, scope, known))
+    if table.port in (0, 80):
+        result += map(_entry, _rule_only(world, scope, table, known))
     unusual = ((key.host, key.port) for _, key in result if not key.host.endswith(_USUAL))
     if denied := denied_names(world, scope.namespace, unusual, claims, known):
         result = [(name, _without(key, denied.get((key.host, key.port), ()))) for name, key in result]
@@ -121,51 +139,44 @@ def _names_of_instance(world: Database, key: VirtualHostKey) -> list[str]:
     return instance_names(key.instance, key.host, aliases.aliases_of(world, key.host), near=key.near)
 
 
-def scope_hosts(world: Database, scope: Scope) -> Iterator["ServiceHosts"]:
+def scope_hosts(world: Database, scope: Scope, table: HostTable) -> Iterator["ServiceHosts"]:
     """Yield the virtual hosts of a scope's services, service by service."""
-    view = _view(world, scope)
+    view = view_of(world, scope)
     also_near = aliases.near_targets(world, scope.namespace)
+    for identity in _services_in(world, scope, table):
+        host = identity[0]
+        near = scope.namespace if is_near(host, scope.namespace) or host in also_near else ""
+        requests = hashing(world, scope, requester(scope, governing(world, scope, host), view), host)
+        tunnels = None
+        if table.takes_tunnels:
+            tunnels = connector(scope, governing_tcp(world, scope, host), view)
+        yield service_hosts(world, identity, near, requests, tunnels, table)
+
+
+def _services_in(world: Database, scope: Scope, table: HostTable) -> tuple[services.ServiceId, ...]:
+    if table.port:
+        return request_ports(world, scope).get(table.port, ())
+    return services.visible_services(world, scope)
+
+
+@derived
+def request_ports(world: Database, scope: Scope) -> Mapping[int, tuple[services.ServiceId, ...]]:
+    """Return the ports that take requests, each with the scope's services that have it, sorted by hostname."""
+    found: dict[int, list[services.ServiceId]] = {}
     for identity in services.visible_services(world, scope):
-        near = scope.namespace if is_near(identity[0], scope.namespace) or identity[0] in also_near else ""
-        requests = _hashing(world, scope, _caller(scope, governing(world, scope, identity[0]), view), identity[0])
-        tunnels = _caller(scope, governing_tcp(world, scope, identity[0]), view, tcp=True)
-        yield service_hosts(world, identity, near, requests, tunnels)
+        for port in services.ports(world, identity):
+            if takes_requests(port.protocol):
+                found.setdefault(port.number, []).append(identity)
+    return {number: tuple(found[number]) for number in sorted(found)}
 
 
-def _view(world: Database, scope: Scope) -> str:
-    return scope.namespace if services.has_own_view(world, scope.namespace) else ""
+def takes_requests(protocol: Protocol) -> bool:
+    """Tell whether requests are routed on a port of this protocol."""
+    return protocol.is_http or protocol is Protocol.UNSUPPORTED
 
 
 def _without(key: VirtualHostKey, denied: tuple[str, ...]) -> VirtualHostKey:
     return msgspec.structs.replace(key, denied=denied) if denied else key
-
-
-class Caller(msgspec.Struct, frozen=True, gc=False):
-    """What a virtual host depends on of those who call: the rule for them, and what it and names ask about them."""
-
-    rule: Key | None = None
-    namespace: str = ""
-    labels: Labels = ()
-    view: str = ""
-    hash_view: str = ""
-
-    def context(self, port: int) -> RouteContext:
-        """Return for whom the rule's routes are compiled at `port`."""
-        return RouteContext("mesh", port, self.namespace, self.labels, self.view, self.hash_view)
-
-
-def _caller(scope: Scope, rule: Head | None, view: str, *, tcp: bool = False) -> Caller:
-    if rule is None:
-        return Caller(view=view)
-    if rule.tcp_by_source if tcp else rule.by_source:
-        return Caller(rule.key, scope.namespace, scope.labels, view)
-    return Caller(rule.key, view=view)
-
-
-def _hashing(world: Database, scope: Scope, caller: Caller, host: str) -> Caller:
-    """Return the caller with the namespace whose rules say what is hashed, where that makes a difference."""
-    seen = hash_view(world, scope.namespace, caller.view, (caller.rule,) if caller.rule else (), host)
-    return msgspec.structs.replace(caller, hash_view=seen) if seen else caller
 
 
 class ServiceHosts(msgspec.Struct, frozen=True, gc=False):
@@ -181,7 +192,12 @@ class ServiceHosts(msgspec.Struct, frozen=True, gc=False):
 
 @derived
 def service_hosts(
-    world: Database, identity: services.ServiceId, near: str, requests: Caller, tunnels: Caller
+    world: Database,
+    identity: services.ServiceId,
+    near: str,
+    requests: Caller,
+    tunnels: Caller | None,
+    table: HostTable,
 ) -> ServiceHosts:
     """Return the virtual hosts of one service; callers of the namespace `near` may use bare names.
 
@@ -191,12 +207,12 @@ def service_hosts(
     found = services.service(world, identity)
     keys = []
     for port in found.ports if found else ():
-        if port.protocol is Protocol.UDP:
+        if port.protocol is Protocol.UDP or port.number != (table.port or port.number):
             continue
-        is_open = port.protocol is Protocol.UNSUPPORTED
-        taken = requests if is_open or port.protocol.is_http else None
-        tunnelled = tunnels if is_open or not port.protocol.is_http else None
-        keys.append(VirtualHostKey(host, port.number, owner, taken, tunnelled, near))
+        taken = requests if takes_requests(port.protocol) else None
+        tunnelled = None if port.protocol.is_http else tunnels
+        if taken or tunnelled:
+            keys.append(VirtualHostKey(host, port.number, owner, taken, tunnelled, near, table=table))
     single = services.instances(world, identity)
     called = (*single, "*") if found and found.headless else ()
     instances = tuple(msgspec.structs.replace(key, instance=name) for name in called for key in keys)
@@ -204,12 +220,12 @@ def service_hosts(
 
 
 def _entry(key: VirtualHostKey) -> tuple[str, VirtualHostKey]:
-    return f"{names.HTTP_PROXY}/{key.name}", key
+    return f"{key.table.name}/{key.name}", key
 
 
-def _rule_only(world: Database, scope: Scope, known: Mapping[str, str]) -> Iterator[VirtualHostKey]:
+def _rule_only(world: Database, scope: Scope, table: HostTable, known: Mapping[str, str]) -> Iterator[VirtualHostKey]:
     """Yield hosts that a visible VirtualService names and no visible service has: on port 80 only."""
-    view = _view(world, scope)
+    view = view_of(world, scope)
     covered: set[str] | None = None
     for host in hosts_in(world, scope):
         if host in known or host == "*" or aliases.target_of(world, host) in known:
@@ -223,7 +239,8 @@ def _rule_only(world: Database, scope: Scope, known: Mapping[str, str]) -> Itera
             (one for one in _naming(world, host) if is_visible(world, one, scope.namespace, scope.egress)), None
         )
         if rule:
-            yield VirtualHostKey(host, 80, None, _hashing(world, scope, _caller(scope, rule, view), host))
+            callers = hashing(world, scope, requester(scope, rule, view), host)
+            yield VirtualHostKey(host, 80, None, callers, table=table)
 
 
 def _naming(world: Database, host: str) -> Iterator[Head]:
@@ -237,7 +254,7 @@ def virtual_host(world: Database, key: VirtualHostKey) -> VirtualHostPlan:
     host that only the rule names is left to the catch-all (its domain is then one that no request can have).
     """
     known = _called(world, key)
-    own = domains((name for name in known if name not in key.denied), key.port)
+    own = _domains(key, known)
     if key.instance == "*":
         return VirtualHostPlan(key.name, own, (no_instance(key.host),))
     routes: tuple[RoutePlan, ...] = ()
@@ -266,6 +283,13 @@ def _called(world: Database, key: VirtualHostKey) -> list[str]:
     return names_of(found, key.host, aliases.aliases_of(world, key.host), near=key.near)
 
 
+def _domains(key: VirtualHostKey, known: list[str]) -> tuple[str, ...]:
+    if key.table.alone:
+        return ("*",)
+    written = (name for name in known if name not in key.denied)
+    return bare_domains(written) if key.table.port else domains(written, key.port)
+
+
 def _tunnels(world: Database, key: VirtualHostKey, callers: Caller, known: list[str]) -> list[RoutePlan]:
     """Return the routes of CONNECT requests: by `tls` rules where the port is declared so, else by `tcp` rules."""
     found: tuple[TcpRoute, ...] = ()
@@ -276,30 +300,25 @@ def _tunnels(world: Database, key: VirtualHostKey, callers: Caller, known: list[
     return tunnel_routes(found, known, key.port, own_route(names.outbound_cluster(key.host, key.port)))
 
 
-def sidecar_table(policy: OutboundPolicy) -> RouteTablePlan:
-    """Return the sidecar's route table: its virtual hosts travel by themselves, the catch-all is inline."""
-    catch_all = _allow_any(policy.origin) if policy.allows_any else _block_all(policy.origin)
-    return RouteTablePlan(names.HTTP_PROXY, (catch_all,), delta=True)
+class SidecarTable(msgspec.Struct, frozen=True, gc=False):
+    """A route table without the virtual hosts that travel by themselves, of sidecars that treat the rest alike."""
+
+    hosts: HostTable
+    policy: OutboundPolicy
+    mode: Mode = Mode.EXPLICIT
+
+    @property
+    def table(self) -> str:
+        """Return the name of the route table."""
+        return self.hosts.name
 
 
-def _block_all(origin: Origin | None) -> VirtualHostPlan:
-    refusal = DirectResponsePlan(502, reason="no service has this host, and only registered ones are allowed")
-    return VirtualHostPlan("block_all", ("*",), (RoutePlan(MatchPlan(), refusal, "block_all"),), origin=origin)
+def sidecar_table(key: SidecarTable) -> RouteTablePlan:
+    """Return a sidecar's route table: its virtual hosts travel by themselves, the catch-all is inline."""
+    catch_all = unknown_hosts(key.policy, key.mode)
+    return RouteTablePlan(key.table, (catch_all,), delta=True, ignore_port=bool(key.hosts.port))
 
 
-def _allow_any(origin: Origin | None) -> VirtualHostPlan:
-    """Let unknown hosts through to the address that DNS gives for them, but never twice: that would be a loop."""
-    again = HeaderMatch(_LOOP_HEADER, StringPattern(MatchKind.PRESENT))
-    loop = DirectResponsePlan(502, reason="the request came back to a proxy of the mesh: no service has this host")
-    forward = ForwardPlan((WeightedCluster(names.PASSTHROUGH, 1),), dynamic=True)
-    mark = HeaderEdits(set=((_LOOP_HEADER, "1"),))
-    return VirtualHostPlan(
-        "allow_any",
-        ("*",),
-        (
-            RoutePlan(MatchPlan(headers=(again,)), loop, "loop"),
-            RoutePlan(MatchPlan(connect=True), forward, "allow_any"),
-            RoutePlan(MatchPlan(), forward, "allow_any", request_headers=mark),
-        ),
-        origin=origin,
-    )
+def own_table(world: Database, key: VirtualHostKey) -> RouteTablePlan:
+    """Return the table that a service has for itself, where its address has already decided."""
+    return RouteTablePlan(key.table.name, (virtual_host(world, key),))

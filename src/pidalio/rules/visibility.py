@@ -5,6 +5,8 @@ anonymous namespace "": proxies of equal scope share every byte.
 Source of the rules: Istio's documented visibility (reference §1.6, §2.2).
 """
 
+from collections.abc import Iterable
+
 import msgspec
 
 from pidalio.api.object import Object
@@ -42,10 +44,11 @@ class Scope(msgspec.Struct, frozen=True, gc=False):
 
 
 class OutboundPolicy(msgspec.Struct, frozen=True, gc=False):
-    """What happens to unknown hosts, and who says so."""
+    """What happens to unknown hosts, and who says so; `by_name` resolves them by DNS whatever address was called."""
 
     allows_any: bool
     origin: Origin | None = None
+    by_name: bool = False
 
 
 def is_exported(export_to: tuple[str, ...], owner: str, client: str, default: tuple[str, ...]) -> bool:
@@ -58,30 +61,40 @@ def is_exported(export_to: tuple[str, ...], owner: str, client: str, default: tu
 
 @derived
 def scope_of(world: Database, proxy: Proxy) -> Scope:
-    """Return the scope of `proxy`, in canonical form."""
+    """Return the scope of `proxy`, in canonical form: all that any of its egress listeners lets in."""
+    row = sidecar_of(world, proxy)
+    if row is None or not row.spec.egress:
+        return _caller_scope(world, proxy)
+    return restricted(world, proxy, [host for listener in row.spec.egress for host in listener.hosts])
+
+
+def restricted(world: Database, proxy: Proxy, hosts: Iterable[str]) -> Scope:
+    """Return what `proxy` may see of `hosts`, written as a Sidecar writes them; nothing for none."""
+    egress = tuple(dict.fromkeys(_egress_host(host, proxy.namespace) for host in hosts))
+    lets_all_in = EgressHost("*", "*") in egress and not any(one.excludes for one in egress)
+    return msgspec.structs.replace(_caller_scope(world, proxy), egress=None if lets_all_in else egress)
+
+
+def _caller_scope(world: Database, proxy: Proxy) -> Scope:
     labels = tuple(pair for pair in proxy.labels if tables.VS_BY_SOURCE.keys(world, pair))
     namespace = proxy.namespace if _is_distinct(world, proxy.namespace) else ""
-    node = _node_of(world, proxy)
-    row = _sidecar_of(world, proxy)
-    if row is None or not row.spec.egress:
-        return Scope(namespace, labels, node=node)
-    written = [host for listener in row.spec.egress for host in listener.hosts]
-    egress = tuple(dict.fromkeys(_egress_host(host, proxy.namespace) for host in written))
-    lets_all_in = EgressHost("*", "*") in egress and not any(one.excludes for one in egress)
-    return Scope(namespace, labels, None if lets_all_in else egress, node)
+    return Scope(namespace, labels, node=_node_of(world, proxy))
 
 
 @derived
 def outbound_policy(world: Database, proxy: Proxy) -> OutboundPolicy:
     """Tell whether unknown hosts are let through for `proxy`: its Sidecar decides, else the mesh."""
-    row = _sidecar_of(world, proxy)
+    row = sidecar_of(world, proxy)
     if row and row.spec.outbound_traffic_policy:
-        allowed = row.spec.outbound_traffic_policy.mode is not OutboundMode.REGISTRY_ONLY
-        return OutboundPolicy(allowed, Origin(row.ref, "outboundTrafficPolicy.mode"))
-    return OutboundPolicy(*mesh.allows_any(world))
+        mode = row.spec.outbound_traffic_policy.mode
+        origin: Origin | None = Origin(row.ref, "outboundTrafficPolicy.mode")
+    else:
+        mode, origin = mesh.outbound_mode(world)
+    return OutboundPolicy(mode is not OutboundMode.REGISTRY_ONLY, origin, mode is OutboundMode.ALLOW_ANY_DYNAMIC_DNS)
 
 
-def _sidecar_of(world: Database, proxy: Proxy) -> Object[Sidecar] | None:
+def sidecar_of(world: Database, proxy: Proxy) -> Object[Sidecar] | None:
+    """Return the Sidecar that governs `proxy`, None for gateways and where there is none."""
     if proxy.type is ProxyType.ROUTER:
         return None
     key = sidecar_for(world, proxy.namespace, proxy.labels)

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from pidalio.derive import Database
-from pidalio.model import Proxy, ProxyType
-from pidalio.pipeline import groups_of, members, resource_of
+from pidalio.model import Proxy
+from pidalio.pipeline import SidecarHosts, groups_of, members, resource_of
 from pidalio.rules import clusters, virtual_hosts
 from pidalio.rules.vantage import vantage_of
 from pidalio.rules.visibility import scope_of
@@ -32,8 +32,9 @@ async def warm(world: Database, proxy: Proxy) -> None:
 def _steps(world: Database, proxy: Proxy) -> Iterator[object]:
     scope = scope_of(world, proxy)
     yield from clusters.scope_clusters(world, scope, vantage_of(world, proxy))
-    if proxy.type is ProxyType.SIDECAR:
-        yield from virtual_hosts.scope_hosts(world, scope)
+    for group in groups_of(world, proxy):
+        if isinstance(group, SidecarHosts):
+            yield from virtual_hosts.scope_hosts(world, group.scope, group.table)
     for group in groups_of(world, proxy):
         for _, key in members(world, group):
             yield resource_of(world, key)

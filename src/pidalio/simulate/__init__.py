@@ -5,6 +5,7 @@ Invariant: for every request the answer equals what Envoy 1.40 does; `tests/traf
 that. Nothing here reads a clock, draws a number or opens a connection: what Envoy draws is told as shares.
 """
 
+from pidalio.simulate.carry import Carried, carry
 from pidalio.simulate.connection import Connection
 from pidalio.simulate.decide import decide
 from pidalio.simulate.decision import (
@@ -27,6 +28,7 @@ from pidalio.simulate.retries import repeats_status, tries
 
 __all__ = [
     "Answered",
+    "Carried",
     "Connection",
     "Decision",
     "Destination",
@@ -41,6 +43,7 @@ __all__ = [
     "RouteTry",
     "Timeout",
     "Verdict",
+    "carry",
     "decide",
     "edited",
     "repeats_status",

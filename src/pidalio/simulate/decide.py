@@ -18,10 +18,11 @@ from pidalio.ir import (
     TcpPlan,
     VirtualHostPlan,
 )
-from pidalio.simulate.connection import Connection, chosen_chain, taken_by
+from pidalio.simulate.carry import Carried, carry, chain_for
+from pidalio.simulate.connection import Connection
 from pidalio.simulate.decision import Answered, Decision, Forwarded, HostChoice, Redirected, RouteTry, Verdict
 from pidalio.simulate.domain import DomainRule, choose_virtual_host, compared_host
-from pidalio.simulate.forward import forwarded, tunnelled
+from pidalio.simulate.forward import forwarded
 from pidalio.simulate.incoming import Arrival, Refusal, arrive
 from pidalio.simulate.matching import unmet
 from pidalio.simulate.outcome import likeliest_first, local_answer, outcomes, with_faults
@@ -39,22 +40,36 @@ def decide(
     Raise `LookupError` when there is no such listener, or its table is not among the plans.
     """
     opened = connection or Connection()
-    door = taken_by(plans, _listener(plans, listener), opened)
-    chain = chosen_chain(door, opened)
-    trace = Decision(listener=door.name, listener_origin=door.origin, request=request, verdicts=())
-    if chain is None:
-        why = f"no filter chain of listener {door.name} takes this connection"
-        return _ended(trace, Verdict(1.0, None, "NR", "filter_chain_not_found", why=why))
-    trace = msgspec.structs.replace(trace, chain=chain.name, chain_origin=chain.origin)
-    if isinstance(chain.filter, TcpPlan):
-        action = tunnelled(plans, chain.filter)
-        return msgspec.structs.replace(trace, action=action, verdicts=likeliest_first(outcomes(action, grpc=False)))
+    door, chain = chain_for(plans, _listener(plans, listener), opened)
+    if chain is None or isinstance(chain.filter, TcpPlan):
+        return _carried(carry(plans, door, opened), request)
+    trace = Decision(
+        listener=door.name,
+        listener_origin=door.origin,
+        chain=chain.name,
+        chain_origin=chain.origin,
+        request=request,
+        verdicts=(),
+    )
     table = _table(plans, chain.filter)
     trace = msgspec.structs.replace(trace, table=table.name)
     arrival = arrive(door, chain.filter, request)
     if isinstance(arrival, Refusal):
         return _refused(trace, arrival)
-    return _routed(plans, table, arrival, msgspec.structs.replace(trace, request=arrival.request))
+    return _routed(plans, table, arrival, opened, msgspec.structs.replace(trace, request=arrival.request))
+
+
+def _carried(found: Carried, request: Request) -> Decision:
+    """Return the decision on a request that the proxy does not read, but carries as bytes."""
+    return Decision(
+        listener=found.listener,
+        listener_origin=found.listener_origin,
+        chain=found.chain,
+        chain_origin=found.chain_origin,
+        request=request,
+        action=found.action,
+        verdicts=found.verdicts,
+    )
 
 
 def _refused(trace: Decision, refusal: Refusal) -> Decision:
@@ -87,7 +102,9 @@ def _ended(trace: Decision, verdict: Verdict) -> Decision:
     return msgspec.structs.replace(trace, verdicts=(verdict,))
 
 
-def _routed(plans: ProxyPlans, table: RouteTablePlan, arrival: Arrival, trace: Decision) -> Decision:
+def _routed(
+    plans: ProxyPlans, table: RouteTablePlan, arrival: Arrival, opened: Connection, trace: Decision
+) -> Decision:
     request = arrival.request
     chosen = choose_virtual_host(table, request.authority)
     if chosen is None:
@@ -107,7 +124,7 @@ def _routed(plans: ProxyPlans, table: RouteTablePlan, arrival: Arrival, trace: D
     if route is None:
         why = f"none of the {len(tried)} routes of virtual host {virtual_host.name} matches"
         return _ended(trace, local_answer(404, "NR", "route_not_found", why, grpc=request.is_grpc))
-    return _acted(plans, route, arrival, trace)
+    return _acted(plans, route, arrival, opened, trace)
 
 
 def _host_choice(
@@ -138,9 +155,9 @@ def _first_match(virtual_host: VirtualHostPlan, request: Request) -> tuple[Route
     return None, tuple(tried)
 
 
-def _acted(plans: ProxyPlans, route: RoutePlan, arrival: Arrival, trace: Decision) -> Decision:
+def _acted(plans: ProxyPlans, route: RoutePlan, arrival: Arrival, opened: Connection, trace: Decision) -> Decision:
     request = arrival.request
-    action = _action(plans, route, arrival)
+    action = _action(plans, route, arrival, opened)
     verdicts = outcomes(action, grpc=request.is_grpc)
     if isinstance(action, Forwarded) and answers_preflight(route.cors, request):
         verdicts = (Verdict(1.0, 200, "-", "cors_response", why="the route's CORS policy answers this preflight"),)
@@ -148,12 +165,14 @@ def _acted(plans: ProxyPlans, route: RoutePlan, arrival: Arrival, trace: Decisio
     return msgspec.structs.replace(trace, action=action, fault=route.fault, verdicts=verdicts)
 
 
-def _action(plans: ProxyPlans, route: RoutePlan, arrival: Arrival) -> Forwarded | Redirected | Answered:
+def _action(
+    plans: ProxyPlans, route: RoutePlan, arrival: Arrival, opened: Connection
+) -> Forwarded | Redirected | Answered:
     request = arrival.request
     edits = (route.response_headers,) if route.response_headers else ()
     match route.action:
         case ForwardPlan() as forward:
-            return forwarded(plans, route, forward, arrival)
+            return forwarded(plans, route, forward, arrival, opened)
         case RedirectPlan() as redirect:
             return Redirected(redirect.code, location(route.match, redirect, request), edits)
         case DirectResponsePlan() as answer:

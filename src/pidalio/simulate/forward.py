@@ -6,25 +6,29 @@ it is the only one, for a single destination has no weight.
 
 import msgspec
 
-from pidalio.ir import ClusterPlan, ForwardPlan, MirrorPlan, ProxyPlans, RoutePlan, TcpPlan, WeightedCluster
-from pidalio.model import Origin
+from pidalio.ir import ClusterPlan, Discovery, ForwardPlan, MirrorPlan, ProxyPlans, RoutePlan, TcpPlan, WeightedCluster
+from pidalio.model import Health, Origin
+from pidalio.simulate.connection import Connection
 from pidalio.simulate.decision import Destination, Forwarded, Mirrored
 from pidalio.simulate.edits import edited, request_edits, response_edits
 from pidalio.simulate.incoming import Arrival
 from pidalio.simulate.override import effective_retry, effective_timeout, told_deadline
-from pidalio.simulate.pool import Pool, pool
+from pidalio.simulate.pool import Pool, Reach, pool
 from pidalio.simulate.rewrite import rewritten_path
 from pidalio.simulate.sticky import bucket_of, makes_cookie, owner_of, request_with_cookie, response_with_cookie
 
 
-def forwarded(plans: ProxyPlans, route: RoutePlan, action: ForwardPlan, arrival: Arrival) -> Forwarded:
-    """Return what `action` does with the request that arrived."""
+def forwarded(
+    plans: ProxyPlans, route: RoutePlan, action: ForwardPlan, arrival: Arrival, opened: Connection
+) -> Forwarded:
+    """Return what `action` does with the request that arrived in the connection `opened`."""
     bucket = bucket_of(action.sticky, arrival, action.clusters) if action.sticky else None
     shares = cluster_shares(action.clusters)
     if action.sticky and bucket and bucket.number is not None:
         shares = ((action.clusters[owner_of(action.sticky, bucket.number)], 1.0),)
+    known = ((_known(plans, each, share, opened), each) for each, share in shares)
     return Forwarded(
-        destinations=tuple(_destination(plans, route, action, arrival, each, share) for each, share in shares),
+        destinations=tuple(_destination(route, action, arrival, to, each) for to, each in known),
         timeout=effective_timeout(action, arrival),
         retry=effective_retry(action, arrival),
         mirrors=tuple(_mirrored(plans, each) for each in action.mirrors if each.percent),
@@ -43,18 +47,16 @@ def cluster_shares(clusters: tuple[WeightedCluster, ...]) -> tuple[tuple[Weighte
 
 
 def _destination(
-    plans: ProxyPlans,
     route: RoutePlan,
     action: ForwardPlan,
     arrival: Arrival,
+    to: Destination,
     weighted: WeightedCluster,
-    share: float,
 ) -> Destination:
     single = len(action.clusters) == 1
     request = arrival.request
     # With one destination its host replaces the route's; with several the route's comes last and wins.
     first, second = (weighted, action) if single else (action, weighted)
-    to = _known(plans, weighted, share)
     deadline = told_deadline(action, arrival)
     on_request, on_response = route.request_headers, route.response_headers
     if key := makes_cookie(action.sticky, request):
@@ -70,12 +72,12 @@ def _destination(
     )
 
 
-def tunnelled(plans: ProxyPlans, tcp: TcpPlan) -> Forwarded:
-    """Return where the connections of a listener that does not speak HTTP go."""
-    return Forwarded(tuple(_known(plans, each, share) for each, share in cluster_shares(tcp.clusters)))
+def tunnelled(plans: ProxyPlans, tcp: TcpPlan, opened: Connection) -> Forwarded:
+    """Return where a connection goes that is carried as bytes."""
+    return Forwarded(tuple(_known(plans, each, share, opened) for each, share in cluster_shares(tcp.clusters)))
 
 
-def _known(plans: ProxyPlans, weighted: WeightedCluster, share: float) -> Destination:
+def _known(plans: ProxyPlans, weighted: WeightedCluster, share: float, opened: Connection) -> Destination:
     to = Destination(weighted.cluster, weighted.weight, share, known=False, origin=weighted.origin)
     cluster = plans.cluster(weighted.cluster)
     if cluster is None:
@@ -92,9 +94,16 @@ def _known(plans: ProxyPlans, weighted: WeightedCluster, share: float) -> Destin
         lb_origin=cluster.lb_origin,
         connect_timeout=cluster.connect_timeout,
         connect_timeout_origin=cluster.connect_timeout_origin,
-        pool=_pool(plans, cluster),
+        pool=_called(cluster, opened) or _pool(plans, cluster),
         pool_origin=Origin(cluster.service) if cluster.service else None,
     )
+
+
+def _called(cluster: ClusterPlan, opened: Connection) -> Pool | None:
+    """Return the one endpoint of a cluster that reaches whatever address was called."""
+    if cluster.discovery is not Discovery.ORIGINAL_DST or not opened.destination:
+        return None
+    return Pool((Reach(opened.destination, cluster.called_port or opened.port, "", Health.UNKNOWN, 1.0),))
 
 
 def _pool(plans: ProxyPlans, cluster: ClusterPlan | None) -> Pool:

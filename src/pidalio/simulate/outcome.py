@@ -43,6 +43,16 @@ def _sent(destination: Destination, *, grpc: bool) -> Verdict:
     return Verdict(share, None, "-", "via_upstream", cluster=name, why=f"forwarded to {name}")
 
 
+def connected(destination: Destination) -> Verdict:
+    """Return the verdict of a connection that is carried as bytes."""
+    name, share = destination.cluster, destination.share
+    if not destination.known:
+        return Verdict(share, 0, "NC", "", why=f"cluster {name} does not exist")
+    if destination.pool.is_empty and destination.discovery not in _RESOLVED_ELSEWHERE:
+        return Verdict(share, 0, "UH", "", cluster=name, why=f"no endpoint of {name} may take connections")
+    return Verdict(share, None, "-", "", cluster=name, why=f"carried to {name}")
+
+
 def with_faults(fault: FaultPlan | None, verdicts: tuple[Verdict, ...], *, grpc: bool) -> tuple[Verdict, ...]:
     """Return the verdicts after faults: the draw for the delay, then an independent one for the abort."""
     abort = fault.abort if fault is not None else None

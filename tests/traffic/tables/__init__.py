@@ -19,6 +19,7 @@ from tests.traffic.tables import (
     settings,
     sticky,
     surprises,
+    transparent,
     tunnels,
     weights,
 )
@@ -42,5 +43,6 @@ ALL: tuple[Case, ...] = (
     *sticky.CASES,
     *settings.CASES,
     *surprises.CASES,
+    *transparent.CASES,
     *tunnels.CASES,
 )
