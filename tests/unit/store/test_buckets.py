@@ -89,6 +89,7 @@ def test_a_removed_version_leaves_its_users_to_those_that_grow():
 
 
 @given(_WEIGHTS, st.sampled_from(_NAMES), st.integers(1, 1000))
+@settings(deadline=None)
 def test_more_weight_never_means_fewer_buckets_and_gives_none_to_others(weights, name, more):
     before = shares(weights)
     after = shares({**weights, name: weights.get(name, 0) + more})
@@ -97,11 +98,13 @@ def test_more_weight_never_means_fewer_buckets_and_gives_none_to_others(weights,
 
 
 @given(_WEIGHTS, st.integers(2, 50))
+@settings(deadline=None)
 def test_only_ratios_count(weights, factor):
     assert shares({name: weight * factor for name, weight in weights.items()}) == shares(weights)
 
 
 @given(_WEIGHTS)
+@settings(deadline=None)
 def test_shares_are_the_nearest_whole_numbers_of_buckets(weights):
     total = sum(weights.values())
     assert sum(shares(weights).values()) == BUCKETS
@@ -112,7 +115,7 @@ def test_shares_are_the_nearest_whole_numbers_of_buckets(weights):
 
 
 @given(st.lists(_WEIGHTS, min_size=1, max_size=12))
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_through_any_history_only_users_of_shrinking_versions_move(history):
     layout: Layout = ()
     for weights in history:
@@ -130,7 +133,7 @@ def test_through_any_history_only_users_of_shrinking_versions_move(history):
 
 
 @given(st.lists(_WEIGHTS, min_size=40, max_size=40))
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 def test_ranges_stay_few(history):
     layout: Layout = ()
     for weights in history:
@@ -139,6 +142,7 @@ def test_ranges_stay_few(history):
 
 
 @given(st.lists(st.tuples(st.integers(0, 100), st.integers(0, 100)).filter(any), min_size=1, max_size=30))
+@settings(deadline=None)
 def test_two_versions_never_have_more_than_a_seam_between_them(history):
     layout: Layout = ()
     for one, other in history:
