@@ -26,6 +26,8 @@ _ONE: dict[ShapeKind, Any] = {
     ShapeKind.INT_OR_STRING: "1",
     ShapeKind.JSON: "{}",
 }
+_WORDS = ("TCP", "UDP", "HTTP", "NOT_FOUND")
+"""Texts that some fields take where they take no other."""
 
 
 def patterns(kind: str) -> Iterator[tuple[str, Object[Any]]]:
@@ -124,6 +126,7 @@ def _scalars(held: Any, shape: Shape) -> Iterator[Any]:
         yield not held
     elif shape.kind in (ShapeKind.STRING, ShapeKind.INT_OR_STRING):
         yield f"{held}x"
+        yield from (word for word in _WORDS if word != held)
     elif shape.kind in (ShapeKind.INT, ShapeKind.DURATION, ShapeKind.NUMBER, ShapeKind.PERCENT):
         yield held + 1
         yield held / 2 if isinstance(held, float) else held // 2

@@ -6,7 +6,6 @@ Each struct holds spec and status side by side where the object itself has no `s
 import msgspec
 
 from pidalio.api.scalars import IntOrString, Message, StringMap
-from pidalio.api.strings import MatchLabelsSelector
 
 
 class KubeServicePort(Message, frozen=True):
@@ -40,7 +39,6 @@ class ObjectReference(Message, frozen=True):
     """The object that an address stands for."""
 
     kind: str = ""
-    namespace: str = ""
     name: str = ""
 
 
@@ -58,8 +56,6 @@ class EndpointPort(Message, frozen=True):
 
     name: str = ""
     port: int = 0
-    protocol: str = ""
-    app_protocol: str = ""
 
 
 class EndpointSubset(Message, frozen=True):
@@ -98,7 +94,6 @@ class SliceEndpoint(Message, frozen=True):
 class EndpointSlice(Message, frozen=True):
     """A part of a service's instances; the service is named by the label `kubernetes.io/service-name`."""
 
-    address_type: str = ""
     endpoints: tuple[SliceEndpoint, ...] = ()
     ports: tuple[EndpointPort, ...] = ()
 
@@ -108,20 +103,12 @@ class ContainerPort(Message, frozen=True):
 
     name: str = ""
     container_port: int = 0
-    protocol: str = ""
 
 
 class Container(Message, frozen=True):
     """A container, so far as ports need it."""
 
-    name: str = ""
     ports: tuple[ContainerPort, ...] = ()
-
-
-class PodIP(Message, frozen=True):
-    """One of a pod's addresses."""
-
-    ip: str = ""
 
 
 class PodCondition(Message, frozen=True):
@@ -136,7 +123,6 @@ class PodStatus(Message, frozen=True):
 
     phase: str = ""
     pod_ip: str = msgspec.field(default="", name="podIP")
-    pod_ips: tuple[PodIP, ...] = msgspec.field(default=(), name="podIPs")
     conditions: tuple[PodCondition, ...] = ()
 
 
@@ -144,10 +130,7 @@ class PodSpec(Message, frozen=True):
     """What a pod asks for."""
 
     node_name: str = ""
-    service_account_name: str = ""
-    host_network: bool = False
     hostname: str = ""
-    subdomain: str = ""
     containers: tuple[Container, ...] = ()
 
 
@@ -162,21 +145,24 @@ class PodMetadata(Message, frozen=True):
     """A template's metadata."""
 
     labels: StringMap = ()
-    annotations: StringMap = ()
+
+
+class TemplateSpec(Message, frozen=True):
+    """What a template's pods ask for."""
+
+    containers: tuple[Container, ...] = ()
 
 
 class PodTemplate(Message, frozen=True):
     """What a Deployment's pods look like."""
 
     metadata: PodMetadata | None = None
-    spec: PodSpec | None = None
+    spec: TemplateSpec | None = None
 
 
 class Deployment(Message, frozen=True):
-    """A set of equal pods; `replicas` None means 1."""
+    """A set of equal pods, of which only the template counts."""
 
-    replicas: int | None = None
-    selector: MatchLabelsSelector | None = None
     template: PodTemplate | None = None
 
 

@@ -91,7 +91,7 @@ _EFFECTIVE: dict[str, _Honoured] = {
     ),
     "ServiceEntry": _honoured(
         "hosts addresses ports.* location resolution endpoints.* workloadSelector.* exportTo",
-        but="endpoints[].network",
+        but="endpoints[].network endpoints[].serviceAccount",
         values=(("resolution", "DYNAMIC_DNS"),),
     ),
     "Service": _honoured(
@@ -100,7 +100,7 @@ _EFFECTIVE: dict[str, _Honoured] = {
     ),
     "Ingress": _honoured("ingressClassName defaultBackend.* rules.*"),
     "IngressClass": _honoured("controller"),
-    "WorkloadEntry": _honoured("address ports labels weight locality serviceAccount"),
+    "WorkloadEntry": _honoured("address ports labels weight locality"),
     "Sidecar": _honoured(
         "workloadSelector.* egress egress[].hosts outboundTrafficPolicy outboundTrafficPolicy.mode",
         values=(("outboundTrafficPolicy.mode", "ALLOW_ANY_DYNAMIC_DNS"),),
@@ -127,9 +127,7 @@ _EFFECTIVE: dict[str, _Honoured] = {
         values=(("outboundTrafficPolicy.mode", "ALLOW_ANY_DYNAMIC_DNS"),),
     ),
     "ProxyConfig": _honoured("selector.* concurrency environmentVariables"),
-    "LocalWorkload": _honoured(
-        "labels replicas command ports.* environment probe.* serviceAccount locality workingDirectory"
-    ),
+    "LocalWorkload": _honoured("labels replicas command ports.* environment probe.* locality workingDirectory"),
 }
 _UNREAD = frozenset({"WorkloadGroup", "EnvoyFilter"})
 """Kinds that have no effect as a whole."""

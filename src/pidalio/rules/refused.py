@@ -46,6 +46,9 @@ REASONS: dict[str, dict[str, str]] = {
             "proxies balance by DestinationRule: use trafficPolicy.loadBalancer.consistentHash.useSourceIp instead"
         ),
     },
+    "LocalWorkload": {
+        "ports[].protocol": "a port speaks what the Service or ServiceEntry that leads to it declares",
+    },
     "ProxyConfig": {"image": f"{_NOT_OURS}, and not in containers; --envoy names another program"},
     "Gateway": {"servers[].defaultEndpoint": "a server leads where VirtualServices say, in Istio as well"},
 }

@@ -237,7 +237,6 @@ def _pod(item: Object[kubernetes.Pod]) -> Rows:
         named_ports=_container_ports(spec),
         locality=labelled_locality(dict(item.meta.labels)),
         health=_pod_health(item),
-        service_account=spec.service_account_name if spec else "",
         object=item.ref,
         hostname=spec.hostname if spec else "",
         node=spec.node_name if spec else "",
@@ -267,7 +266,7 @@ def _deployment(item: Object[kubernetes.Deployment]) -> Rows:
     return {tables.WORKLOADS: {(item.meta.namespace, item.meta.name, item.kind): row}}
 
 
-def _container_ports(spec: kubernetes.PodSpec | None) -> tuple[tuple[str, int], ...]:
+def _container_ports(spec: kubernetes.PodSpec | kubernetes.TemplateSpec | None) -> tuple[tuple[str, int], ...]:
     ports = (port for container in (spec.containers if spec else ()) for port in container.ports)
     return tuple(sorted((port.name, port.container_port) for port in ports if port.name))
 

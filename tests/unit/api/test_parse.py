@@ -297,7 +297,7 @@ spec: {serviceAccountName: sa, containers: [{name: c, ports: [{name: http, conta
 status: {podIP: 10.0.0.7, podIPs: [{ip: 10.0.0.7}], phase: Running, conditions: [{type: Ready, status: "True"}]}
 """
     found = parsed(text).object
-    assert (found.spec.status.pod_ip, found.spec.spec.service_account_name) == ("10.0.0.7", "sa")
+    assert (found.spec.status.pod_ip, found.spec.spec.containers[0].ports[0].name) == ("10.0.0.7", "http")
     assert found.meta.deleting
 
 
