@@ -8,6 +8,7 @@ from pidalio.effectiveness.facts import Facts
 from pidalio.effectiveness.finding import Finding
 from pidalio.model import ObjectRef, Origin, Protocol, Service, Workload, is_wildcard, selects
 from pidalio.rules import mesh
+from pidalio.rules.aliases import target_of
 from pidalio.rules.domains import single_addresses
 from pidalio.rules.services import ServiceId, declarations
 from pidalio.store import tables
@@ -25,6 +26,14 @@ class Declared:
             self._holders[cluster.identity] |= proxies
         for key in tables.SERVICES.keys(world):
             self._take(world, facts, key)
+        by_host: dict[str, set[int]] = defaultdict(set)
+        for (host, _), proxies in self._holders.items():
+            by_host[host] |= proxies
+        for alias in tables.ALIASES.keys(world):
+            named = tables.ALIASES.get(world, alias)
+            proxies = by_host.get(target_of(world, alias[0]), set())
+            if named is not None and proxies:
+                facts.reached[named.object] |= proxies
         for workload in tables.WORKLOADS.keys(world):
             row = tables.WORKLOADS.get(world, workload)
             if row is not None and row.object is not None and row.object.kind == "WorkloadEntry":

@@ -16,6 +16,7 @@ from pidalio.effectiveness.letting_in import letting_in
 from pidalio.effectiveness.routes import route_findings
 from pidalio.model import ObjectRef, Origin, host_matches
 from pidalio.rules import mesh
+from pidalio.rules.aliases import target_of
 from pidalio.rules.delegates import delegated
 from pidalio.rules.gateway_ports import gateway, selected_gateways
 from pidalio.rules.matching import RouteContext, applies, match_plan
@@ -214,6 +215,9 @@ def _unused_by_sidecars(world: Database, facts: Facts, one: Head) -> tuple[str |
         if winner is not None:
             other = Origin(ObjectRef("VirtualService", *winner.key))
             return (f"for host {host} it is overridden by ", other)
+    for host in one.hosts:
+        if target := target_of(world, host):
+            return (f"{host} is a second name of {target}, whose rules sidecars follow",)
     return ("nothing of it applies to any caller",)
 
 

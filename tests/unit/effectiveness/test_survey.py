@@ -3,8 +3,10 @@
 import pytest
 from tests.unit.rules.world import document, entry, mesh, rule, service, to
 
-from pidalio.effectiveness import ObjectStatus, Survey
+from pidalio.api.load import load
+from pidalio.effectiveness import ObjectStatus, Survey, survey
 from pidalio.model import ObjectRef
+from pidalio.server.distribution import Distribution
 
 MATCH = "[{{match: [{0}], route: [{{destination: {{host: a}}}}]}}, {{route: [{{destination: {{host: b}}}}]}}]"
 EDGE = document(
@@ -350,3 +352,33 @@ def test_rules_for_connections(spec, expected):
     assert len(found) == len(expected), found
     for line, part in zip(found, expected, strict=True):
         assert part in line
+
+
+def test_an_alias_counts_for_what_it_stands_for():
+    alias = document("Service", "z", "{type: ExternalName, externalName: a.default.svc.cluster.local}")
+    found = surveyed(*SERVICES, alias)
+    assert status(found, "Service", "z").effective_on == status(found, "Service", "a").effective_on == 1
+    (line,) = told(*SERVICES, alias, rule("z", "z", to("a")))
+    assert "z.default.svc.cluster.local is a second name of a.default.svc.cluster.local" in line
+
+
+def test_a_survey_adds_nothing_to_what_a_change_computes():
+    """What a changed rule runs is the same after everything was looked at as before."""
+    found = mesh(*SERVICES, rule("a", "a"), rule("b", "b", to("a")))
+    told_of: list[object] = []
+    views = Distribution(found.world, lambda view, names, generation: told_of.append(names))
+    proxy = found.proxy("sidecar~10.0.0.7~web.default~default.svc.cluster.local")
+    view = views.open(proxy)
+    for kind in view.holdings:
+        for name in view.names(kind):
+            view.get(kind, name)
+
+    def changed(host: str) -> list[str]:
+        text = "\n---\n".join((*SERVICES, rule("a", "a", to(host)), rule("b", "b", to("a"))))
+        edits = found.catalog.replace_all("files", {"mesh.yaml": load(text, "mesh.yaml")}).edits
+        return sorted(name for name, _ in views.apply(edits).ran)
+
+    changed("b")
+    before = changed("a")
+    survey(found.world, [proxy], found.objects())
+    assert changed("b") == before
