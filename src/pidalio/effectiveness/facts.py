@@ -24,7 +24,18 @@ from pidalio.ir import (
     VirtualHostPlan,
 )
 from pidalio.model import ObjectRef, Origin, Proxy, ProxyType
-from pidalio.pipeline import Own, groups_of, members, plan_of, table_of
+from pidalio.pipeline import (
+    Doors,
+    Group,
+    Own,
+    OwnTable,
+    ResourceKey,
+    WholeTable,
+    groups_of,
+    members,
+    plan_of,
+    table_of,
+)
 from pidalio.rules.clusters import Assignment, ClusterKey
 from pidalio.rules.gateway_ports import opened, targets
 from pidalio.rules.gateways import GatewayHostKey
@@ -76,6 +87,8 @@ class Interest(msgspec.Struct, frozen=True, gc=False):
 
     def concerns(self, key: object) -> bool:
         """Tell whether a resource is made from what is asked about, as far as its key says it."""
+        if isinstance(key, OwnTable):
+            return self.concerns(key.host)
         if isinstance(key, VirtualHostKey):
             return any(one is not None and one.rule in self.rules for one in (key.requests, key.tunnels))
         if isinstance(key, GatewayHostKey):
@@ -118,7 +131,7 @@ def group_alike(world: Database, proxies: Iterable[Proxy]) -> tuple[Alike, ...]:
     """Return the proxies by what they hold, and by what decides on what is their own: their Sidecar, or their ports."""
     found: dict[object, list[Proxy]] = defaultdict(list)
     for proxy in proxies:
-        shared = tuple(group for group in groups_of(world, proxy) if not isinstance(group, Own))
+        shared = tuple(_shared(group) for group in groups_of(world, proxy) if not isinstance(group, Own))
         if proxy.type is ProxyType.ROUTER:
             own: object = opened(world, proxy.labels, targets(world, proxy))
         else:
@@ -127,18 +140,33 @@ def group_alike(world: Database, proxies: Iterable[Proxy]) -> tuple[Alike, ...]:
     return tuple(Alike(tuple(several), scope_of(world, several[0])) for several in found.values())
 
 
+def _shared(group: Group) -> Group:
+    """Return a group without what differs from proxy to proxy and matters to no rule."""
+    return msgspec.structs.replace(group, without="") if isinstance(group, Doors) else group
+
+
+def _keys(world: Database, proxy: Proxy) -> Iterator[ResourceKey]:
+    """Yield what a proxy holds; of tables that travel whole, their virtual hosts one by one."""
+    for group in groups_of(world, proxy):
+        for _, key in members(world, group):
+            if isinstance(key, WholeTable):
+                yield key.shell
+                yield from (host for _, host in members(world, key.hosts))
+            else:
+                yield key
+
+
 def gather(world: Database, facts: Facts) -> Iterator[None]:
     """Fill `facts`, a little at a time: whoever asks may do something else between two steps."""
     for at, one in enumerate(facts.alike):
         held = _Held()
-        for group in groups_of(world, one.proxy):
-            for number, (_, key) in enumerate(members(world, group)):
-                if isinstance(key, ClusterKey):
-                    facts.clusters[key].add(at)
-                elif not isinstance(key, Assignment) and (facts.only is None or facts.only.concerns(key)):
-                    held.take(key, plan_of(world, key))
-                if number % _TOGETHER == 0:
-                    yield
+        for number, key in enumerate(_keys(world, one.proxy)):
+            if isinstance(key, ClusterKey):
+                facts.clusters[key].add(at)
+            elif not isinstance(key, Assignment) and (facts.only is None or facts.only.concerns(key)):
+                held.take(key, plan_of(world, key))
+            if number % _TOGETHER == 0:
+                yield
         yield from _look(facts, at, held)
 
 
@@ -160,7 +188,7 @@ class _Held:
                 else:
                     self.connections.append(chain.filter)
         elif isinstance(plan, RouteTablePlan):
-            self._add(plan)
+            self._add(plan, key.host if isinstance(key, OwnTable) else None)
         elif isinstance(plan, VirtualHostPlan):
             self.hosts[table_of(key)].append((key, plan))
 
@@ -170,9 +198,9 @@ class _Held:
         name = http.table.name if isinstance(http.table, RouteTablePlan) else http.table
         self.doors[name, direction, msgspec.structs.replace(http, stat_prefix="", table="", access_log="")] = None
 
-    def _add(self, table: RouteTablePlan) -> None:
+    def _add(self, table: RouteTablePlan, key: object = None) -> None:
         self.tables[table.name] = table
-        self.hosts[table.name] += [(None, one) for one in table.virtual_hosts]
+        self.hosts[table.name] += [(key, one) for one in table.virtual_hosts]
 
     def entrances(self) -> Iterator[tuple[object, VirtualHostPlan, list[Door]]]:
         """Yield every virtual host with the doors by which requests come to it."""

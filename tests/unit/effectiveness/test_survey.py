@@ -1,11 +1,12 @@
 """What objects do not do, and why: small meshes, each with what is to be told of it."""
 
+import msgspec
 import pytest
-from tests.unit.rules.world import document, entry, mesh, rule, service, to
+from tests.unit.rules.world import document, entry, mesh, rule, service, sidecar, to
 
 from pidalio.api.load import load
 from pidalio.effectiveness import ObjectStatus, Survey, survey
-from pidalio.model import ObjectRef
+from pidalio.model import Delivery, Interception, ObjectRef
 from pidalio.server.distribution import Distribution
 
 MATCH = "[{{match: [{0}], route: [{{destination: {{host: a}}}}]}}, {{route: [{{destination: {{host: b}}}}]}}]"
@@ -382,3 +383,33 @@ def test_a_survey_adds_nothing_to_what_a_change_computes():
     before = changed("a")
     survey(found.world, [proxy], found.objects())
     assert changed("b") == before
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({}, id="explicit"),
+        pytest.param({"interception": Interception.REDIRECT, "outbound": ""}, id="redirected"),
+        pytest.param({"delivery": Delivery.TABLES}, id="whole tables"),
+        pytest.param({"interception": Interception.TPROXY, "outbound": "", "delivery": Delivery.TABLES}, id="both"),
+    ],
+)
+def test_it_does_not_matter_how_proxies_are_reached(changes):
+    found = mesh(
+        *SERVICES,
+        service("t", ports="9000/tcp", address="10.96.0.9"),
+        rule("a", "a", MATCH.format("{uri: {prefix: /x}}, {uri: {exact: /x/y}}, {port: 81, uri: {exact: /z}}")),
+        document("VirtualService", "t", f"{{hosts: [t], tcp: [{{match: [{{port: 9000}}], {LEADS}}}, {{{LEADS}}}]}}"),
+        document("VirtualService", "u", f"{{hosts: [t], tcp: [{{{LEADS}}}, {{{LEADS}}}]}}"),
+    )
+    proxies = [msgspec.structs.replace(sidecar(), **changes)]
+    told_of = {
+        (one.object.name, one.code, one.path) for one in survey(found.world, proxies, found.objects()).findings()
+    }
+    assert told_of == {
+        ("a", "ineffective", "http[0].match[1]"),
+        ("a", "ineffective", "http[0].match[2]"),
+        ("t", "ineffective", "tcp[1]"),
+        ("u", "conflict-host", "hosts[0]"),
+        ("u", "ineffective", ""),
+    }
