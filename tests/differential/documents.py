@@ -17,7 +17,8 @@ def text(draw: random.Random, count: int, port: int) -> str:
     """Return the YAML of `count` rule sets, their services at `port`, and a gateway that takes every host."""
     documents = [_gateway(), _registry_only()]
     for number in range(count):
-        documents += [_service(number, port), _destination_rule(number), _virtual_service(draw, number)]
+        rules = _virtual_services(draw, number)
+        documents += [_service(number, port), _destination_rule(number), *rules, *_delegates(draw, number, rules)]
     return "\n---\n".join(json.dumps(each) for each in documents)
 
 
@@ -61,21 +62,57 @@ def _destination_rule(number: int) -> dict[str, Any]:
     return _object("DestinationRule", f"s{number}", {"host": f"s{number}.test", "subsets": subsets})
 
 
-def _virtual_service(draw: random.Random, number: int) -> dict[str, Any]:
+def _virtual_services(draw: random.Random, number: int) -> list[dict[str, Any]]:
+    """Return the rules for one host: one object, or several, which gateways join and of which sidecars take one."""
     hosts = [f"s{number}.test", *draw.choice(([], [], [f"*.s{number}.test"], [f"alias-{number}.test"]))]
-    routes = [_route(draw, number, position) for position in range(draw.randint(1, 6))]
-    spec = {"hosts": hosts, "gateways": ["mesh", "edge"], "http": routes}
-    return _object("VirtualService", f"s{number}", spec)
+    found = []
+    for position in range(draw.choice((1, 1, 1, 2, 3))):
+        routes = [_route(draw, number, f"{position}r{each}") for each in range(draw.randint(1, 6))]
+        spec = {"hosts": hosts[: 1 if position else 2], "gateways": ["mesh", "edge"], "http": routes}
+        found.append(_object("VirtualService", f"s{number}x{position}", spec))
+    return found
 
 
-def _route(draw: random.Random, number: int, position: int) -> dict[str, Any]:
-    route: dict[str, Any] = {"name": f"s{number}r{position}"}
+def _delegates(draw: random.Random, number: int, rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the VirtualServices to which `rules` delegate; one in eight is missing, one is not for them to see."""
+    found = []
+    for one in (route for rule in rules for route in rule["spec"]["http"] if "delegate" in route):
+        if draw.random() < 0.125:
+            continue
+        name, namespace = one["delegate"]["name"], one["delegate"]["namespace"]
+        spec: dict[str, Any] = {"http": []}
+        for position in range(draw.randint(1, 3)):
+            inner = _route(draw, number, f"{name}r{position}", delegates=False)
+            for match in inner.get("match", ()):
+                _narrow(draw, match, one.get("match", ()))
+            spec["http"].append(inner)
+        if draw.random() < 0.125:
+            spec["exportTo"] = ["."]
+        document = _object("VirtualService", name, spec)
+        document["metadata"]["namespace"] = namespace
+        found.append(document)
+    return found
+
+
+def _narrow(draw: random.Random, match: dict[str, Any], roots: list[dict[str, Any]]) -> None:
+    """Make a condition more often one that fits a root's."""
+    prefixes = [one["uri"]["prefix"] for one in roots if "prefix" in one.get("uri", {})]
+    if prefixes and draw.random() < 0.7:
+        match["uri"] = {"prefix": draw.choice(prefixes) + draw.choice(("", "/a", "b"))}
+        match.pop("ignoreUriCase", None)
+
+
+def _route(draw: random.Random, number: int, name: str, *, delegates: bool = True) -> dict[str, Any]:
+    route: dict[str, Any] = {"name": f"s{number}x{name}"}
     if draw.random() < 0.9:
         route["match"] = [_match(draw, entry) for entry in range(draw.choice((1, 1, 1, 2, 3)))]
-    kind = draw.choice(("route", "route", "route", "route", "redirect", "directResponse"))
+    kind = draw.choice(("route", "route", "route", "route", "redirect", "directResponse", "delegate", "delegate"))
     if draw.random() < 0.3:
         route["headers"] = _headers(draw)
-    if kind == "redirect":
+    if kind == "delegate" and delegates:
+        route["delegate"] = {"name": f"d{number}x{name}", "namespace": draw.choice(("default", "team"))}
+        route |= draw.choice(({}, {"timeout": "9s"}, {"rewrite": {"uri": "/root"}}, {"retries": {"attempts": 1}}))
+    elif kind == "redirect":
         route["redirect"] = _redirect(draw)
     elif kind == "directResponse":
         route["directResponse"] = {"status": draw.choice((200, 301, 404, 503)), "body": {"string": "told"}}
@@ -99,6 +136,8 @@ def _match(draw: random.Random, entry: int) -> dict[str, Any]:
     for name, share in (("headers", 0.4), ("withoutHeaders", 0.2)):
         if draw.random() < share:
             match[name] = {draw.choice(_plain_headers()): _string(draw) for _ in range(draw.choice((1, 1, 2)))}
+    if draw.random() < 0.15:
+        match["gateways"] = draw.choice((["mesh"], ["default/edge"], ["mesh", "default/edge"]))
     if draw.random() < 0.3:
         match["queryParams"] = {draw.choice(QUERIES): _string(draw) for _ in range(draw.choice((1, 1, 2)))}
     return match

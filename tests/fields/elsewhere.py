@@ -32,6 +32,10 @@ ELSEWHERE: dict[str, str] = _CLIENT_CERT | {
     "DestinationRule subsets[].trafficPolicy.portLevelSettings[].loadBalancer.consistentHash.useSourceIp": f"{_HASHING}test_source_address[port-of-subset]",
     "Gateway servers[].port.name": "tests/unit/api/test_validate.py::test_finds[Gateway-port-name-twice]",
     "VirtualService http[].sticky.sourceAddress": "tests/traffic/test_sticky.py::test_a_gateway_goes_by_addresses",
+    "VirtualService http[].fault.abort.grpcStatus": (
+        "tests/traffic/test_protocols.py::TestGrpc::"
+        "test_what_the_proxy_answers_is_a_grpc_status[HTTP2-x-aborted-StatusCode.RESOURCE_EXHAUSTED]"
+    ),
     "LocalWorkload command": f"{_WORKLOAD}test_listening_is_noticed",
     "LocalWorkload environment": f"{_WORKLOAD}test_own_environment_wins_and_may_refer_to_ours",
     "LocalWorkload workingDirectory": "tests/unit/agent/test_sidecar.py::test_folder_that_is_not_there_names_its_field",

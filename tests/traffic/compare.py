@@ -64,6 +64,10 @@ def mismatches(decision: Decision, got: Got, log: dict[str, Any], seen: list[See
             same("body", got.body, decision.action.body)
         wanted = edited((), decision.action.response_edits)
         found += _response_differences(wanted, got)
+    if verdict.details != "fault_filter_abort":
+        found += _response_differences(decision.cors.set, got)
+        allowed = dict(decision.cors.set).get("access-control-allow-origin")
+        same("allowed origin", got.header("access-control-allow-origin"), allowed)
     if verdict.grpc_status is not None:
         same("grpc-status", got.header("grpc-status"), str(verdict.grpc_status))
     return found

@@ -58,6 +58,8 @@ def foreseen(decision: Decision, call: Call) -> Outcome:
         outcome.location = action.location
         outcome.response_headers = dict(edited((), action.response_edits))
         outcome.body = action.body.decode() if isinstance(action, Answered) else ""
+    if verdict.details == "cors_response":
+        outcome.response_headers = dict(decision.cors.set)
     if isinstance(action, Forwarded):
         outcome.timeout = action.timeout.milliseconds
         outcome.mirrors = frozenset(
@@ -84,7 +86,8 @@ def _foresee_upstream(outcome: Outcome, decision: Decision, action: Forwarded, c
     to = next(each for each in action.destinations if each.cluster == decision.verdict.cluster)
     outcome.path, outcome.host = to.path, to.authority
     outcome.request_headers = dict(edited(decision.request.headers, to.request_edits))
-    outcome.response_headers = dict(edited((("x-drop-me", "1"), ("server", "echo")), to.response_edits))
+    edits = (*to.response_edits, decision.cors)
+    outcome.response_headers = dict(edited((("x-drop-me", "1"), ("server", "echo")), edits))
     _foresee_tries(outcome, action, call)
 
 
@@ -133,13 +136,13 @@ def _shares(call: Call, reached: Mapping[str, float]) -> list[str]:
     found = []
     for name, share in wanted.items():
         real = sum(part for each, part in reached.items() if each == name or each.startswith(f"{name} "))
-        if not _plausible(real, share, call.times):
+        if not plausible(real, share, call.times):
             found.append(f"share of {name}: {real:.4f}, expected {share}")
     strange = [each for each in reached if not any(each == one or each.startswith(f"{one} ") for one in wanted)]
     return found + ([f"reached {strange}, expected only {sorted(wanted)}"] if strange else [])
 
 
-def _plausible(real: float, share: float, times: int) -> bool:
+def plausible(real: float, share: float, times: int) -> bool:
     """Tell whether a share measured over `times` calls can be chance (Chernoff's bound, false alarm at most 1e-6)."""
     if times == 1 or share in (0.0, 1.0):
         return abs(real - share) < 1e-9

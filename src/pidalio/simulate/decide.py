@@ -20,13 +20,13 @@ from pidalio.ir import (
 )
 from pidalio.simulate.carry import Carried, carry, chain_for
 from pidalio.simulate.connection import Connection
+from pidalio.simulate.cors import answers_preflight, cors_headers
 from pidalio.simulate.decision import Answered, Decision, Forwarded, HostChoice, Redirected, RouteTry, Verdict
 from pidalio.simulate.domain import DomainRule, choose_virtual_host, compared_host
 from pidalio.simulate.forward import forwarded
 from pidalio.simulate.incoming import Arrival, Refusal, arrive
 from pidalio.simulate.matching import unmet
 from pidalio.simulate.outcome import likeliest_first, local_answer, outcomes, with_faults
-from pidalio.simulate.preflight import answers_preflight
 from pidalio.simulate.redirect import https_location, location
 from pidalio.simulate.request import Request
 
@@ -159,10 +159,12 @@ def _acted(plans: ProxyPlans, route: RoutePlan, arrival: Arrival, opened: Connec
     request = arrival.request
     action = _action(plans, route, arrival, opened)
     verdicts = outcomes(action, grpc=request.is_grpc)
-    if isinstance(action, Forwarded) and answers_preflight(route.cors, request):
+    cors = route.cors if isinstance(action, Forwarded) else None
+    if answers_preflight(cors, request):
         verdicts = (Verdict(1.0, 200, "-", "cors_response", why="the route's CORS policy answers this preflight"),)
     verdicts = likeliest_first(with_faults(route.fault, verdicts, grpc=request.is_grpc))
-    return msgspec.structs.replace(trace, action=action, fault=route.fault, verdicts=verdicts)
+    edits = cors_headers(cors, request)
+    return msgspec.structs.replace(trace, action=action, fault=route.fault, cors=edits, verdicts=verdicts)
 
 
 def _action(

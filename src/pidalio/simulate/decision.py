@@ -129,7 +129,8 @@ class Verdict(msgspec.Struct, frozen=True):
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """What Envoy does with one request, step by step; `verdicts` have the largest share first and sum to 1.
 
-    `request` is the request as routes saw it: path normalised, headers as Envoy leaves and adds them.
+    `request` is the request as routes saw it: path normalised, headers as Envoy leaves and adds them; `cors` is what
+    the filter for cross-origin requests sets on the answer, whoever gives it.
     """
 
     listener: str
@@ -143,6 +144,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     route: RouteTry | None = None
     action: Forwarded | Redirected | Answered | None = None
     fault: FaultPlan | None = None
+    cors: HeaderEdits = HeaderEdits()
     verdicts: tuple[Verdict, ...]
 
     @property
