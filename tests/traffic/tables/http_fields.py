@@ -24,7 +24,7 @@ def _no(name: str, rest: str = "/", **more: object) -> Call:
 
 _CONDITIONS = (
     _matched("scheme-prefix", "{scheme: {prefix: http}, uri: {prefix: /a}}")
-    + _matched("scheme-regex", "{scheme: {regex: 'https'}}")
+    + _matched("scheme-regex", "{scheme: {regex: 'ht+p'}, uri: {prefix: /a}}")
     + _matched("method-prefix", "{method: {prefix: P}}")
     + _matched("authority-exact", "{authority: {exact: 'authority-exact:80'}}")
     + _matched("authority-regex", "{authority: {regex: 'authority-regex(:80)?'}, uri: {prefix: /a}}")
@@ -128,7 +128,7 @@ _MIRRORS = (
         - match: [{uri: {prefix: /port}}]
           mirror: {host: old-copy, port: {number: 8080}}
           route: [{destination: {host: copied, port: {number: 8080}}}]
-        - match: [{uri: {prefix: /ports}}]
+        - match: [{uri: {prefix: /many}}]
           mirrors: [{destination: {host: old-copy, port: {number: 8080}}}]
           route: [{destination: {host: copied, port: {number: 80}}}]
         - match: [{uri: {prefix: /none}}]
@@ -169,7 +169,8 @@ CASES = (
         calls=(
             _yes("scheme-prefix", "/a"),
             _no("scheme-prefix", "/b"),
-            _no("scheme-regex"),
+            _yes("scheme-regex", "/a"),
+            _no("scheme-regex", "/b"),
             _yes("method-prefix", method="PUT"),
             _yes("method-prefix", method="PATCH"),
             _no("method-prefix", method="GET"),
@@ -281,10 +282,11 @@ CASES = (
         config=_MIRRORS,
         calls=(
             get(
-                "http://copied/ports",
+                "http://copied/port",
                 mirrors=frozenset({"old-copy v1"}),
                 cluster="outbound|8080||copied.default.svc.cluster.local",
             ),
+            get("http://copied/many", mirrors=frozenset({"old-copy v1"}), to="copied v1"),
             get("http://copied/none", mirrors=frozenset()),
             get("http://copied/wins", mirrors=frozenset({"old-copy v1"})),
             get("http://copied/wrong", mirrors=frozenset()),
