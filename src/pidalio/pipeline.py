@@ -19,6 +19,10 @@ from pidalio.ir import (
     AssignmentPlan,
     ClusterPlan,
     Direction,
+    GrpcAssignmentPlan,
+    GrpcClusterPlan,
+    GrpcListenerPlan,
+    GrpcTablePlan,
     ListenerPlan,
     ListenerSettings,
     ProxyPlans,
@@ -31,6 +35,7 @@ from pidalio.rules import (
     egress,
     gateway_ports,
     gateways,
+    grpc,
     inbound,
     inbound_listeners,
     names,
@@ -41,6 +46,7 @@ from pidalio.rules.clusters import Assignment, ClusterKey
 from pidalio.rules.egress import Way
 from pidalio.rules.gateway_ports import GatewayPort
 from pidalio.rules.gateways import GatewayHostKey
+from pidalio.rules.grpc import GrpcAssignment, GrpcCluster, GrpcKey, GrpcKind, GrpcListener, GrpcPlan, GrpcTable
 from pidalio.rules.inbound import InboundPort
 from pidalio.rules.listener_settings import listener_settings, settled
 from pidalio.rules.outbound_ports import OutboundPort, outbound_side
@@ -198,7 +204,15 @@ class WholeTables(msgspec.Struct, frozen=True, tag=True, gc=False):
     tables: tuple[WholeTable, ...]
 
 
-Group: TypeAlias = Outbound | CatchAll | SidecarHosts | GatewayHosts | Tables | WholeTables | Doors | Own
+class Grpc(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """What proxyless gRPC clients of a scope may ask for, who stand in one place."""
+
+    scope: Scope
+    vantage: Vantage
+    kind: GrpcKind
+
+
+Group: TypeAlias = Outbound | CatchAll | SidecarHosts | GatewayHosts | Tables | WholeTables | Doors | Own | Grpc
 ResourceKey: TypeAlias = (
     ClusterKey
     | Assignment
@@ -216,8 +230,9 @@ ResourceKey: TypeAlias = (
     | Placeholder
     | Elsewhere
     | WholeTable
+    | GrpcKey
 )
-Plan: TypeAlias = ListenerPlan | RouteTablePlan | VirtualHostPlan | ClusterPlan | AssignmentPlan
+Plan: TypeAlias = ListenerPlan | RouteTablePlan | VirtualHostPlan | ClusterPlan | AssignmentPlan | GrpcPlan
 Members: TypeAlias = tuple[tuple[str, ResourceKey], ...]
 
 
@@ -225,6 +240,8 @@ Members: TypeAlias = tuple[tuple[str, ResourceKey], ...]
 def groups_of(world: Database, proxy: Proxy) -> tuple[Group, ...]:
     """Return the groups that `proxy` holds."""
     scope, vantage = scope_of(world, proxy), vantage_of(world, proxy)
+    if proxy.delivery is Delivery.GRPC:
+        return tuple(Grpc(scope, vantage, kind) for kind in GrpcKind)
     shared: tuple[Group, ...] = (
         Outbound(scope, vantage),
         Outbound(scope, vantage, endpoints=True),
@@ -294,6 +311,8 @@ def members(world: Database, group: Group) -> Members:
             return tuple((whole.shell.table, whole) for whole in tables)
         case Doors():
             return tuple(_doors(world, group))
+        case Grpc(scope, vantage, kind):
+            return tuple(grpc.grpc_keys(world, scope, vantage, kind))
         case Own(proxy, True):
             opened = inbound.inbound_ports(world, proxy)
             return tuple((names.inbound_cluster(port.number), InboundCluster(proxy, port)) for port in opened)
@@ -362,6 +381,8 @@ def plan_of(world: Database, key: ResourceKey) -> Plan | None:
             return PLACEHOLDER
         case Elsewhere(name, mode):
             return clusters.catch_all_cluster(world, name, mode)
+        case GrpcListener() | GrpcTable() | GrpcCluster() | GrpcAssignment():
+            return grpc.grpc_plan(world, key)
         case WholeTable(shell, hosts):
             return _put_together(plan_of(world, shell), [plan_of(world, host) for host in _real(members(world, hosts))])
 
@@ -387,6 +408,8 @@ def resource_of(world: Database, key: ResourceKey) -> Resource | None:
             return wire.route_resource(plan)
         case ListenerPlan():
             return wire.listener_resource(plan)
+        case GrpcListenerPlan() | GrpcTablePlan() | GrpcClusterPlan() | GrpcAssignmentPlan():
+            return wire.grpc_resource(plan)
 
 
 def _real(found: Members) -> Iterator[ResourceKey]:
@@ -414,13 +437,13 @@ def table_of(key: object) -> str:
 def type_of(group: Group) -> str:
     """Return the type URL of a group's resources."""
     match group:
-        case Outbound(_, _, True):
+        case Outbound(_, _, True) | Grpc(_, _, GrpcKind.ENDPOINTS):
             return wire.LOAD_ASSIGNMENT
         case SidecarHosts() | GatewayHosts():
             return wire.VIRTUAL_HOST
-        case Tables() | WholeTables():
+        case Tables() | WholeTables() | Grpc(_, _, GrpcKind.TABLES):
             return wire.ROUTE_CONFIGURATION
-        case Own(_, False) | Doors():
+        case Own(_, False) | Doors() | Grpc(_, _, GrpcKind.LISTENERS):
             return wire.LISTENER
         case _:
             return wire.CLUSTER

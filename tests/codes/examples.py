@@ -305,6 +305,10 @@ ELSEWHERE: dict[str, dict[str, Example]] = {
             "$ pidalio status   # a proxy refuses what a rule became",
             "unit/http/test_reading.py::test_status_has_rejections_with_their_line",
         ),
+        "grpc-cannot": _test(
+            "$ pidalio status   # while a proxyless gRPC client follows a rule that mirrors",
+            "xds/test_grpc.py::test_what_grpc_cannot_do_is_told_by_name_and_lets_nothing_through",
+        ),
         "history-unavailable": _test(
             "$ echo … >> mesh/rules.yaml   # on a full disk",
             "e2e/test_bad_input.py::test_mistake_is_one_line_and_traffic_goes_on[full disk]",

@@ -433,6 +433,11 @@ def whole(proxy: Proxy) -> Proxy:
     return msgspec.structs.replace(proxy, delivery=Delivery.TABLES)
 
 
+def grpc(proxy: Proxy) -> Proxy:
+    """Return the proxy as a proxyless gRPC client."""
+    return msgspec.structs.replace(proxy, delivery=Delivery.GRPC, outbound="")
+
+
 def _proxy(kind: ProxyType, where: str, labels: dict[str, str], outbound: str) -> Proxy:
     who = "client" if kind is ProxyType.SIDECAR else "edge"
     return Proxy(kind, "10.9.0.1", who, where, labels=labels_of(labels), outbound=outbound)

@@ -80,7 +80,7 @@ PROXIES = (
     h.sidecar("c"),
     h.router("a"),
     h.whole(h.sidecar("a", app="web")),
-    h.whole(h.router("a")),
+    h.grpc(h.sidecar("a")),
 )
 
 

@@ -6,7 +6,7 @@ import msgspec
 
 from pidalio.effectiveness.language import ANYTHING, Language, Literal, language
 from pidalio.ir import MatchKind, PathKind, PathMatch, StringPattern
-from pidalio.simulate.pattern import full_match
+from pidalio.ir.pattern import full_match
 
 
 class Pattern(msgspec.Struct, frozen=True, gc=False):

@@ -80,6 +80,7 @@ NAMES = {
     "HttpInspector": _LISTENER_FILTER + "http_inspector.v3.HttpInspector",
     "HttpConnectionManager": _HCM + "HttpConnectionManager",
     "HttpFilter": _HCM + "HttpFilter",
+    "ApiListener": "envoy.config.listener.v3.ApiListener",
     "Listener": "envoy.config.listener.v3.Listener",
     "ListenerFilter": "envoy.config.listener.v3.ListenerFilter",
     "OriginalDst": _LISTENER_FILTER + "original_dst.v3.OriginalDst",

@@ -1102,6 +1102,10 @@ class HttpFilter(Message):
         disabled: bool | None = ...,
     ) -> None: ...
 
+class ApiListener(Message):
+    api_listener: Any
+    def __init__(self, *, api_listener: Any | None = ...) -> None: ...
+
 class Listener(Message):
     class DeprecatedV1(Message):
         bind_to_port: BoolValue
@@ -1159,7 +1163,7 @@ class Listener(Message):
     tcp_fast_open_queue_length: UInt32Value
     traffic_direction: int
     udp_listener_config: Message
-    api_listener: Message
+    api_listener: ApiListener
     connection_balance_config: Listener.ConnectionBalanceConfig
     enable_reuse_port: BoolValue
     access_log: Messages[AccessLog]
@@ -1197,7 +1201,7 @@ class Listener(Message):
         tcp_fast_open_queue_length: UInt32Value | None = ...,
         traffic_direction: int | None = ...,
         udp_listener_config: Message | None = ...,
-        api_listener: Message | None = ...,
+        api_listener: ApiListener | None = ...,
         connection_balance_config: Listener.ConnectionBalanceConfig | None = ...,
         enable_reuse_port: BoolValue | None = ...,
         access_log: Iterable[AccessLog] | None = ...,

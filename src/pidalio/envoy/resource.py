@@ -13,6 +13,7 @@ from collections.abc import Iterable
 import msgspec
 from google.protobuf.message import Message
 
+from pidalio.envoy import grpc
 from pidalio.envoy import messages as pb
 from pidalio.envoy.cluster import cluster
 from pidalio.envoy.endpoint import load_assignment
@@ -25,6 +26,10 @@ from pidalio.ir import (
     ClusterPlan,
     FilterChainPlan,
     ForwardPlan,
+    GrpcAssignmentPlan,
+    GrpcClusterPlan,
+    GrpcListenerPlan,
+    GrpcTablePlan,
     ListenerPlan,
     RoutePlan,
     RouteTablePlan,
@@ -117,6 +122,20 @@ def cluster_resource(plan: ClusterPlan) -> Resource:
 def load_assignment_resource(plan: AssignmentPlan) -> Resource:
     """Return the endpoints of a cluster."""
     return resource(LOAD_ASSIGNMENT, plan.cluster, load_assignment(plan), (plan.origin,))
+
+
+def grpc_resource(plan: GrpcListenerPlan | GrpcTablePlan | GrpcClusterPlan | GrpcAssignmentPlan) -> Resource:
+    """Return what a proxyless gRPC client asked for."""
+    match plan:
+        case GrpcListenerPlan():
+            return resource(LISTENER, plan.name, grpc.grpc_listener(plan), ())
+        case GrpcTablePlan():
+            origins = [origin for each in plan.routes for origin in each.origins]
+            return resource(ROUTE_CONFIGURATION, plan.name, grpc.grpc_route_configuration(plan), origins)
+        case GrpcClusterPlan():
+            return resource(CLUSTER, plan.name, grpc.grpc_cluster(plan), plan.origins)
+        case GrpcAssignmentPlan():
+            return resource(LOAD_ASSIGNMENT, plan.assignment.cluster, grpc.grpc_load_assignment(plan), ())
 
 
 def resource(kind: str, name: str, content: Message, origins: Iterable[Origin | None]) -> Resource:

@@ -142,7 +142,10 @@ def find_stream(served: Served, wanted: str) -> Stream:
 
 
 def _names(served: Served, stream: Stream, type_url: str) -> list[str]:
-    """Return the names of what is held and of what should be."""
+    """Return the names of what is held and of what should be; a gRPC client should hold what it asks for."""
+    if stream.node.is_grpc:
+        asked = stream.subscriptions.get(type_url)
+        return sorted(asked.names) if asked else []
     return sorted({*served.mesh.ads.held(stream.node.id, type_url), *stream.target.names(type_url)})
 
 

@@ -21,7 +21,7 @@ from pidalio.http.wire import (
     StatusView,
     TypeView,
 )
-from pidalio.model import Origin, Proxy, Report
+from pidalio.model import Delivery, Origin, Proxy, Report
 from pidalio.xds import Rejection, StreamStatus
 from pidalio.xds.typeurls import short
 
@@ -63,7 +63,7 @@ class Views:
     def _proxy(self, status: StreamStatus, known: Proxy | None) -> ProxyView:
         return ProxyView(
             id=status.node.id,
-            type=known.type.value if known else "",
+            type=_type(known) if known else "",
             name=known.name if known else status.node.id,
             namespace=known.namespace if known else "",
             address=status.peer.address,
@@ -98,3 +98,7 @@ def difference_view(one: Difference) -> DifferenceView:
     """Return one object before and after."""
     before, after = (entry.document if entry else None for entry in (one.before, one.after))
     return DifferenceView(one.ref, one.action.value, before, after)
+
+
+def _type(proxy: Proxy) -> str:
+    return "grpc" if proxy.delivery is Delivery.GRPC else proxy.type.value

@@ -13,6 +13,15 @@ from pidalio.ir.cluster import (
     LoadBalancing,
     LocalityPlan,
 )
+from pidalio.ir.grpc import (
+    GrpcAssignmentPlan,
+    GrpcClusterPlan,
+    GrpcListenerPlan,
+    GrpcOutlierPlan,
+    GrpcRetryPlan,
+    GrpcRoutePlan,
+    GrpcTablePlan,
+)
 from pidalio.ir.http import (
     AccessLogPlan,
     ClientCert,
@@ -107,6 +116,13 @@ __all__ = [
     "FaultPlan",
     "FilterChainPlan",
     "ForwardPlan",
+    "GrpcAssignmentPlan",
+    "GrpcClusterPlan",
+    "GrpcListenerPlan",
+    "GrpcOutlierPlan",
+    "GrpcRetryPlan",
+    "GrpcRoutePlan",
+    "GrpcTablePlan",
     "HashKind",
     "HashPlan",
     "HeaderEdits",

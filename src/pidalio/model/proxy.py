@@ -1,4 +1,4 @@
-"""A connected Envoy: who it is, whom it serves, and hence what it may see."""
+"""A connected proxy: who it is, whom it serves, and hence what it may see."""
 
 import enum
 
@@ -33,14 +33,18 @@ class Interception(enum.Enum):
 
 
 class Delivery(enum.Enum):
-    """How a proxy takes its routes: virtual host by virtual host, or as whole tables (state-of-the-world xDS)."""
+    """How a proxy takes its routes: virtual host by virtual host, as whole tables (state-of-the-world xDS), or as gRPC.
+
+    GRPC is no Envoy: a proxyless client, which asks for what it calls, in the words that gRPC itself understands.
+    """
 
     PARTS = "parts"
     TABLES = "tables"
+    GRPC = "grpc"
 
 
 class Proxy(msgspec.Struct, frozen=True, gc=False):
-    """One Envoy.
+    """One Envoy, or an application that follows rules without one (`Delivery.GRPC`).
 
     `outbound` is `address:port` of the explicit HTTP-proxy listener, empty where there is none;
     `address` is the instance's own address, on which inbound ports are bound;

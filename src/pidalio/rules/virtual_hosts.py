@@ -274,6 +274,11 @@ def virtual_host(world: Database, key: VirtualHostKey) -> VirtualHostPlan:
     return VirtualHostPlan(name=key.name, domains=own, routes=routes, origin=origin)
 
 
+def domains_of(world: Database, key: VirtualHostKey) -> tuple[str, ...]:
+    """Return the domains of one virtual host, if any route of it holds."""
+    return _domains(key, _called(world, key))
+
+
 def _called(world: Database, key: VirtualHostKey) -> list[str]:
     if key.instance:
         return _names_of_instance(world, key)

@@ -7,6 +7,10 @@ CODES: dict[str, Code] = {
         "A proxy refuses what a rule was compiled to; the version before stays live there.",
         "Change the field that the message names, and report it: what validates should be taken.",
     ),
+    "grpc-cannot": Code(
+        "A rule that a connected proxyless gRPC client follows asks for what gRPC's own xDS client cannot do.",
+        "Live without it at such clients, put an Envoy beside them, or split the rule by `sourceLabels`.",
+    ),
     "history-unavailable": Code(
         "A change of files cannot be recorded (full disk, locked file) and is not live.",
         "Free the disk, or end the other process; the change is taken then.",

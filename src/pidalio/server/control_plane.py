@@ -21,6 +21,7 @@ from pidalio.history import History, replay
 from pidalio.model import ObjectRef, Place, Proxy, Report, Severity
 from pidalio.rules.effective import MISSING, reports_for
 from pidalio.server.distribution import Distribution, Edits, View
+from pidalio.server.grpc_reports import grpc_reports
 from pidalio.server.proxies import proxy_of
 from pidalio.server.warming import warm
 from pidalio.store.catalog import Catalog
@@ -227,7 +228,8 @@ class ControlPlane:
         """Return everything that stands to be told: mistakes, conflicts, missing references, fields without effect."""
         found = [report for item in self.catalog.objects() for report in reports_for(self.world, item)]
         rejected = [report for stream in self.ads.streams() for report in _rejections(stream.rejections)]
-        return tuple(dict.fromkeys(self.catalog.locate((*self.catalog.reports(), *found, *rejected))))
+        lost = grpc_reports(self.world, self.ads.streams())
+        return tuple(dict.fromkeys(self.catalog.locate((*self.catalog.reports(), *found, *rejected, *lost))))
 
 
 class _Judgement(msgspec.Struct, frozen=True):

@@ -52,10 +52,15 @@ class View:
 
     def get(self, type_url: str, name: str) -> Resource | None:
         """Return the resource, or None where the proxy is to hold none of that name."""
+        key = self.key(type_url, name)
+        return None if key is None else resource_of(self._world, key)
+
+    def key(self, type_url: str, name: str) -> ResourceKey | None:
+        """Return what the resource is made from, None where there is none of that name."""
         for holding in self.holdings.get(type_url, ()):
             key = holding.keys.get(name)
             if key is not None:
-                return resource_of(self._world, key)
+                return key
         return None
 
 

@@ -49,8 +49,14 @@ def proxy_of(node: Node) -> Proxy:
         gateway_ports=_ports(own.gateway_ports),
         access_log=own.access_log,
         interception=interception,
-        delivery=Delivery.PARTS if node.takes_parts else Delivery.TABLES,
+        delivery=_delivery(node),
     )
+
+
+def _delivery(node: Node) -> Delivery:
+    if node.is_grpc:
+        return Delivery.GRPC
+    return Delivery.PARTS if node.takes_parts else Delivery.TABLES
 
 
 def metadata_of(proxy: Proxy) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from pidalio.derive import Database
-from pidalio.model import Proxy
+from pidalio.model import Delivery, Proxy
 from pidalio.pipeline import SidecarHosts, groups_of, members, resource_of
 from pidalio.rules import clusters, virtual_hosts
 from pidalio.rules.vantage import vantage_of
@@ -36,5 +36,7 @@ def _steps(world: Database, proxy: Proxy) -> Iterator[object]:
         if isinstance(group, SidecarHosts):
             yield from virtual_hosts.scope_hosts(world, group.scope, group.table)
     for group in groups_of(world, proxy):
-        for _, key in members(world, group):
-            yield resource_of(world, key)
+        found = members(world, group)
+        yield found
+        if proxy.delivery is not Delivery.GRPC:  # which asks for few of them
+            yield from (resource_of(world, key) for _, key in found)

@@ -5,7 +5,7 @@ themselves (observed). A pattern that takes `*` allows every origin.
 """
 
 from pidalio.ir import CorsPlan, HeaderEdits
-from pidalio.simulate.pattern import satisfied
+from pidalio.ir.pattern import satisfied
 from pidalio.simulate.request import Request
 
 

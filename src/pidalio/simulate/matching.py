@@ -5,7 +5,8 @@ are told (path, headers, query) is ours and changes nothing.
 """
 
 from pidalio.ir import HeaderMatch, MatchKind, MatchPlan, PathKind, PathMatch, QueryMatch
-from pidalio.simulate.pattern import full_match, in_words, satisfied
+from pidalio.ir.pattern import full_match, satisfied
+from pidalio.simulate.pattern import in_words
 from pidalio.simulate.request import Request
 
 

@@ -1,26 +1,9 @@
-"""String patterns, and RE2 as Envoy uses it: whole-string matches and global replacement.
+"""String patterns for people, and RE2's global replacement as Envoy uses it."""
 
-RE2 is the engine of Envoy itself; Python's `re` accepts other expressions and means other things by some.
-"""
-
-import functools
 from typing import Any
 
-import re2
-
 from pidalio.ir import MatchKind, StringPattern
-
-
-@functools.lru_cache(maxsize=4096)
-def _compiled(expression: str) -> Any:
-    options = re2.Options()
-    options.log_errors = False
-    return re2.compile(expression, options)
-
-
-def full_match(expression: str, text: str) -> bool:
-    """Tell whether the whole of `text` matches the RE2 `expression`."""
-    return _compiled(expression).fullmatch(text) is not None
+from pidalio.ir.pattern import compiled
 
 
 def replace_all(expression: str, substitution: str, text: str) -> str:
@@ -31,7 +14,7 @@ def replace_all(expression: str, substitution: str, text: str) -> str:
     pieces: list[str] = []
     end = 0
     matched = False
-    for found in _compiled(expression).finditer(text):
+    for found in compiled(expression).finditer(text):
         if found.start() == found.end() and matched and found.start() == end:
             continue
         pieces += (text[end : found.start()], _expanded(substitution, found))
@@ -50,19 +33,6 @@ def _expanded(substitution: str, found: Any) -> str:
         escaped = next(characters, "")
         pieces.append((found.group(int(escaped)) or "") if escaped.isdigit() else escaped)
     return "".join(pieces)
-
-
-def satisfied(pattern: StringPattern, value: str) -> bool:
-    """Tell whether `value`, which is present, satisfies `pattern`."""
-    match pattern.kind:
-        case MatchKind.EXACT:
-            return value == pattern.value
-        case MatchKind.PREFIX:
-            return value.startswith(pattern.value)
-        case MatchKind.REGEX:
-            return full_match(pattern.value, value)
-        case MatchKind.PRESENT:
-            return True
 
 
 def in_words(pattern: StringPattern) -> str:

@@ -20,10 +20,10 @@ from pidalio.ir import (
     StickyPlan,
     WeightedCluster,
 )
+from pidalio.ir.pattern import full_match
 from pidalio.model import Origin
 from pidalio.simulate.incoming import Arrival
 from pidalio.simulate.incoming_headers import GENERATED
-from pidalio.simulate.pattern import full_match
 from pidalio.simulate.request import Request
 from pidalio.simulate.xxhash import rotated, xxh64
 

@@ -9,7 +9,7 @@ import msgspec
 from pidalio.envoy.resource import Resource
 from pidalio.xds.session import Session
 from pidalio.xds.subscription import REMOVAL, Subscription
-from pidalio.xds.target import Absent, stand_in, wanted
+from pidalio.xds.target import Absent, stand_in, unknown, wanted
 from pidalio.xds.typeurls import CLUSTER
 
 
@@ -66,6 +66,8 @@ def _decide(session: Session, asked: Subscription, batch: Batch, name: str, *, a
     """Put one name where it belongs; `again` when it was part of a refused response, which may have half applied."""
     waits = name in batch.asked
     found = wanted(session.target, session.subscriptions, asked.type_url, name, asked=waits)
+    if found is Absent.REMOVE and waits and session.node.is_grpc:
+        found = unknown(asked.type_url, name) or found
     has = asked.version(name)
     if isinstance(found, Resource):
         if found.version == has and not waits:

@@ -26,6 +26,14 @@ class Node(msgspec.Struct, frozen=True):
     user_agent: str = ""
     takes_parts: bool = True
 
+    @property
+    def is_grpc(self) -> bool:
+        """Tell whether this is an application's own gRPC client, which asks by name for what it calls.
+
+        gRPC says so itself; the metadata is what Istio's agent writes for one.
+        """
+        return self.metadata.get("GENERATOR") == "grpc" or self.user_agent.startswith("gRPC")
+
 
 class Peer(msgspec.Struct, frozen=True):
     """The connection: `address` as gRPC prints it, `identities` from a verified client certificate.

@@ -97,7 +97,7 @@ def _unanswered(session: Session, asked: Subscription) -> list[str]:
     some cluster of its former stream still warms: then it needs the endpoints again before it asks for clusters at all.
     """
     fresh = session.fresh.pop(asked.type_url, set())
-    is_warming = asked.type_url == ENDPOINT and CLUSTER not in session.subscriptions
+    is_warming = asked.type_url == ENDPOINT and CLUSTER not in session.subscriptions and not session.node.is_grpc
     return [name for name in asked.names if is_warming or name not in asked.held or name in fresh]
 
 

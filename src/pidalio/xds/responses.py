@@ -54,6 +54,9 @@ def _additions(session: Session, asked: Subscription) -> bytes | None:
 
 
 def _must_wait(session: Session, batch: Batch) -> bool:
+    """Tell whether the gate holds these back; gRPC learns of clusters by its routes, and waits for them itself."""
+    if session.node.is_grpc:
+        return False
     around = session.around
     patience = around.limits.patience
     return session.gate.holds(session.subscriptions, session.target, batch.resources, around.now(), patience)

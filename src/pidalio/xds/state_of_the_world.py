@@ -17,7 +17,7 @@ import msgspec
 
 from pidalio.envoy.resource import Resource, state_entry
 from pidalio.xds.subscription import Subscription
-from pidalio.xds.target import stand_in
+from pidalio.xds.target import stand_in, unknown
 from pidalio.xds.typeurls import WHOLE
 from pidalio.xds.variant import Held
 from pidalio.xds.wire import Request, parse_state, state_response
@@ -126,11 +126,15 @@ def _wanted(session: "Session", request: Request) -> Held:
     """Return what a proxy that asks for this would be sent."""
     target, kind = session.target, request.type_url
     names = target.names(kind) if not request.names or "*" in request.names else request.names
-    found = [target.get(kind, name) or stand_in(kind, name) for name in names]
+    found = [target.get(kind, name) or stand_in(kind, name) or _unknown(session, kind, name) for name in names]
     resources = [each for each in found if each is not None]
     return Held(
         {each.name: each.version for each in resources}, {(each.name, each.version): each for each in resources}
     )
+
+
+def _unknown(session: "Session", kind: str, name: str) -> Resource | None:
+    return unknown(kind, name) if session.node.is_grpc else None
 
 
 def _differences(

@@ -10,9 +10,12 @@ from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from pidalio.envoy import messages as pb
+from pidalio.envoy.filters.router import router_filter
+from pidalio.envoy.protos import pack
 from pidalio.envoy.resource import Resource, resource
+from pidalio.envoy.values import ads
 from pidalio.xds.subscription import Subscription
-from pidalio.xds.typeurls import CLUSTER, ENDPOINT, NEVER_REMOVED, ROUTE, VIRTUAL_HOST
+from pidalio.xds.typeurls import CLUSTER, ENDPOINT, LISTENER, NEVER_REMOVED, ROUTE, VIRTUAL_HOST
 
 
 class Target(Protocol):
@@ -92,6 +95,33 @@ def route_table_of(subscriptions: Mapping[str, Subscription], name: str) -> str 
             return name[:end]
         end = name.rfind("/", 0, end)
     return None
+
+
+def unknown(type_url: str, name: str) -> Resource | None:
+    """Return what a gRPC client gets that asks for a listener or a cluster which does not exist.
+
+    Leaving it out says the same, but gRPC then waits 15 s before calls fail, and holds back what came with it.
+    """
+    if type_url == LISTENER:
+        return unknown_listener(name)
+    return unknown_cluster(name) if type_url == CLUSTER else None
+
+
+@functools.lru_cache(maxsize=256)
+def unknown_listener(name: str) -> Resource:
+    """Return an API listener that has no route for any call."""
+    manager = pb.HttpConnectionManager(http_filters=[router_filter()])
+    manager.route_config.name = "unknown"
+    message = pb.Listener(name=name, api_listener=pb.ApiListener(api_listener=pack(manager)))
+    return resource(LISTENER, name, message, ())
+
+
+@functools.lru_cache(maxsize=256)
+def unknown_cluster(name: str) -> Resource:
+    """Return a cluster; its endpoints are asked for, and are none."""
+    message = pb.Cluster(name=name, type=pb.Cluster.EDS)
+    message.eds_cluster_config.eds_config.CopyFrom(ads())
+    return resource(CLUSTER, name, message, ())
 
 
 @functools.lru_cache(maxsize=4096)

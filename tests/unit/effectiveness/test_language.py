@@ -5,7 +5,7 @@ import pytest
 from hypothesis import strategies as st
 
 from pidalio.effectiveness.language import ANYTHING, Literal, language
-from pidalio.simulate.pattern import full_match
+from pidalio.ir.pattern import full_match
 
 
 @pytest.mark.parametrize(

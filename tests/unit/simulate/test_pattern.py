@@ -1,7 +1,8 @@
 import pytest
 
 from pidalio.ir import MatchKind, StringPattern
-from pidalio.simulate.pattern import full_match, in_words, replace_all, satisfied
+from pidalio.ir.pattern import full_match, satisfied
+from pidalio.simulate.pattern import in_words, replace_all
 
 
 @pytest.mark.parametrize(
