@@ -37,8 +37,6 @@ from pidalio.store import tables
 from pidalio.store.hosts import host_reference
 from pidalio.store.tables import Key
 
-_TRANSLATED_CODES = frozenset({301, 302, 303, 307, 308})
-
 
 @derived
 def routes_of(world: Database, key: Key, context: RouteContext) -> tuple[RoutePlan, ...]:
@@ -199,7 +197,7 @@ def _mirrors(world: Database, rule: Rule, context: RouteContext) -> Iterator[Mir
             yield MirrorPlan(cluster, percent, Origin(listed.object, f"{listed.path}[{index}]"))
 
 
-def _redirect(stated: HTTPRedirect, context: RouteContext) -> RedirectPlan | DirectResponsePlan:
+def _redirect(stated: HTTPRedirect, context: RouteContext) -> RedirectPlan:
     """Return the redirect; port 80 with http and 443 with https are left out of the location."""
     port = stated.port or 0
     if stated.derive_port is RedirectPortSelection.FROM_REQUEST_PORT:
@@ -207,11 +205,8 @@ def _redirect(stated: HTTPRedirect, context: RouteContext) -> RedirectPlan | Dir
     scheme = stated.scheme or "http"
     if (scheme, port) in (("http", 80), ("https", 443)):
         port = 0
-    code = stated.redirect_code or 301
-    if code not in _TRANSLATED_CODES:
-        return DirectResponsePlan(500, reason=f"redirectCode {code} has no counterpart in Envoy")
     return RedirectPlan(
-        code=code,
+        code=stated.redirect_code or 301,
         scheme=stated.scheme,
         authority=stated.authority,
         port=port,

@@ -126,6 +126,33 @@ def test_a_route_that_was_not_taken_says_what_it_missed():
     assert "route 1: chosen" in text
 
 
+def test_a_route_of_a_delegate_names_both_rules(tmp_path):
+    rules = """\
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews}
+spec:
+  hosts: [reviews]
+  http:
+  - match: [{uri: {prefix: /team}}]
+    delegate: {name: team, namespace: team}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: team, namespace: team}
+spec:
+  http:
+  - directResponse: {status: 418}
+"""
+    first, _, _ = MESH.partition("---\napiVersion: networking.istio.io/v1\nkind: VirtualService")
+    (tmp_path / "mesh.yaml").write_text(f"{first}---\n{rules}")
+    text = explain("--from", "reviews-v1-0", "GET", "http://reviews:9080/team")
+    (line,) = [each for each in text.splitlines() if "route 0" in each]
+    own, _, root = line.partition(", delegated to by ")
+    assert own.endswith("[mesh.yaml:35 (VirtualService team/team http[0])")
+    assert root == "mesh.yaml:27 (VirtualService default/reviews http[0].match[0])]"
+
+
 def test_a_sticky_route_tells_the_bucket_and_who_owns_which(tmp_path):
     to = "route: [{destination: {host: reviews, subset: v1}, weight: 9}, {destination: {host: reviews, subset: v2}, weight: 1}]"
     rule = "  http:\n  - match: [{headers: {user: {exact: jason}}}]"

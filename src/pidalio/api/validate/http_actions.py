@@ -70,7 +70,8 @@ def check_redirect(redirect: HTTPRedirect, path: str, found: Findings) -> None:
         found.error("bad-redirect", f"{path}.scheme", f"{redirect.scheme!r} is neither http nor https")
     if redirect.redirect_code and redirect.redirect_code not in REDIRECT_CODES:
         known = ", ".join(map(str, REDIRECT_CODES))
-        found.error("bad-status", f"{path}.redirectCode", f"{redirect.redirect_code} is not one of {known}")
+        message = f"{redirect.redirect_code} is not one of {known}, and Envoy sends no other redirects"
+        found.error("bad-status", f"{path}.redirectCode", message)
     if redirect.port is not None:
         check_range(redirect.port, 1, 65535, f"{path}.port", found)
 
