@@ -38,7 +38,7 @@ _HTTPS = MatchPlan(headers=(HeaderMatch("x-forwarded-proto", StringPattern(Match
 """What a request must be that is not redirected by a virtual host which requires TLS."""
 
 
-@functools.lru_cache(maxsize=65536)
+@functools.lru_cache(maxsize=16384)
 def reach(host: VirtualHostPlan, entrance: Door) -> tuple[Verdict, ...]:
     """Return the verdict on each route of `host`, whose requests come in by `entrance`."""
     if host.require_tls and not _may_be_https(entrance):
@@ -155,7 +155,7 @@ def _in_words(parts: list[Part]) -> str:
     return " or ".join(name(part) for part in parts)
 
 
-@functools.lru_cache(maxsize=65536)
+@functools.lru_cache(maxsize=16384)
 def _effect(route: RoutePlan) -> Any:
     """Return what a route does, as a value: equal for routes that do the same with a request that selects both."""
     action = route.action

@@ -4,7 +4,7 @@ Nothing is kept from one survey to the next but the verdicts on equal virtual ho
 to look at, and is made when somebody asks.
 """
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -15,15 +15,16 @@ from pidalio.api.object import Object
 from pidalio.api.sidecar import Sidecar
 from pidalio.api.virtual_service import VirtualService
 from pidalio.derive import Database
+from pidalio.effectiveness.audience import group_alike
 from pidalio.effectiveness.destination_rules import Lookups, destination_rule_findings
-from pidalio.effectiveness.facts import Facts, Interest, gather, group_alike
+from pidalio.effectiveness.facts import Facts, Interest, gather
 from pidalio.effectiveness.finding import Finding, PlaceOf, told
 from pidalio.effectiveness.gateways import gateway_findings
 from pidalio.effectiveness.routes import route_findings
 from pidalio.effectiveness.services import Declared, service_findings, workload_entry_findings
 from pidalio.effectiveness.sidecars import sidecar_findings
 from pidalio.effectiveness.virtual_services import virtual_service_findings
-from pidalio.model import ObjectRef, Proxy, Report
+from pidalio.model import ObjectRef, Proxy, Report, is_wildcard
 from pidalio.store import tables
 from pidalio.store.tables import Key
 
@@ -105,8 +106,11 @@ def survey_steps(
     return Survey(statuses)
 
 
-def _interest(world: Database, objects: Iterable[Object[Any]]) -> Interest:
-    """Return the rules whose virtual hosts tell of `objects`: themselves, and those that delegate to them."""
+def _interest(world: Database, objects: Sequence[Object[Any]]) -> Interest | None:
+    """Return the rules whose virtual hosts tell of `objects`: themselves, and those that delegate to them.
+
+    None stands for everything: what a wildcard host takes depends on all other hosts.
+    """
     rules: set[Key] = set()
     is_ingress = False
     for item in objects:
@@ -114,7 +118,10 @@ def _interest(world: Database, objects: Iterable[Object[Any]]) -> Interest:
         is_ingress = is_ingress or item.kind == "Ingress"
         if item.kind == "VirtualService":
             rules |= {key, *tables.VS_BY_DELEGATE.keys(world, key)}
-    return Interest(frozenset(rules), is_ingress)
+    rows = (row for key in rules if (row := tables.VIRTUAL_SERVICES.get(world, key)))
+    if is_ingress or any(is_wildcard(host) for row in rows for host in row.spec.hosts):
+        return None
+    return Interest(frozenset(rules), clusters=any(item.kind != "VirtualService" for item in objects))
 
 
 _READ = frozenset({"MeshConfig", "Endpoints", "EndpointSlice", "Pod", "Deployment", "LocalWorkload", "Namespace"})

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pidalio.api.object import Object
 from pidalio.api.virtual_service import HTTPMatchRequest, VirtualService
 from pidalio.derive import Database
+from pidalio.effectiveness.audience import Alike
 from pidalio.effectiveness.connections import connection_findings
-from pidalio.effectiveness.facts import Alike, Facts
+from pidalio.effectiveness.facts import Facts
 from pidalio.effectiveness.finding import Finding
 from pidalio.effectiveness.letting_in import letting_in
 from pidalio.effectiveness.routes import route_findings

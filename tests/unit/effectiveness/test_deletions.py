@@ -16,7 +16,8 @@ import hypothesis
 from hypothesis import strategies as st
 
 from pidalio.effectiveness import Standing, implied_proxies
-from pidalio.effectiveness.facts import Alike, Facts, gather, group_alike
+from pidalio.effectiveness.audience import Alike, group_alike
+from pidalio.effectiveness.facts import Facts, gather
 from pidalio.effectiveness.reach import bare
 from pidalio.ir import Direction, ListenerPlan, ProxyPlans
 from pidalio.model import ObjectRef, Origin, Proxy

@@ -1,0 +1,76 @@
+"""What one proxy holds: its listeners, tables and virtual hosts, put together as requests meet them."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from pidalio.derive import Database
+from pidalio.effectiveness.door import Door, door
+from pidalio.ir import Direction, HttpPlan, ListenerPlan, RouteTablePlan, TcpPlan, VirtualHostPlan
+from pidalio.model import Proxy
+from pidalio.pipeline import Outbound, OwnTable, ResourceKey, WholeTable, groups_of, members, table_of
+
+
+def keys_of(world: Database, proxy: Proxy, *, clusters: bool) -> Iterator[ResourceKey]:
+    """Yield what a proxy holds, `clusters` only if asked for; whole tables virtual host by virtual host."""
+    for group in groups_of(world, proxy):
+        if isinstance(group, Outbound) and (group.endpoints or not clusters):
+            continue
+        for _, key in members(world, group):
+            if isinstance(key, WholeTable):
+                yield key.shell
+                yield from (host for _, host in members(world, key.hosts))
+            else:
+                yield key
+
+
+class Held:
+    """The listeners, tables and virtual hosts of one proxy."""
+
+    def __init__(self) -> None:
+        self._ways: dict[str, dict[tuple[Direction, HttpPlan], None]] = {}
+        self._tables: dict[str, RouteTablePlan] = {}
+        self._hosts: dict[str, list[tuple[object, VirtualHostPlan]]] = defaultdict(list)
+        self.connections: list[TcpPlan] = []
+
+    def take(self, key: object, plan: object) -> None:
+        """Take one resource."""
+        if isinstance(plan, ListenerPlan):
+            for chain in plan.all_chains:
+                if isinstance(chain.filter, HttpPlan):
+                    self._enter(plan.direction, chain.filter)
+                else:
+                    self.connections.append(chain.filter)
+        elif isinstance(plan, RouteTablePlan):
+            self._add(plan, key.host if isinstance(key, OwnTable) else None)
+        elif isinstance(plan, VirtualHostPlan):
+            self._hosts[table_of(key)].append((key, plan))
+
+    def _enter(self, direction: Direction, http: HttpPlan) -> None:
+        if isinstance(http.table, RouteTablePlan):
+            self._add(http.table)
+        name = http.table.name if isinstance(http.table, RouteTablePlan) else http.table
+        self._ways.setdefault(name, {})[direction, msgspec.structs.replace(http, stat_prefix="", access_log="")] = None
+
+    def _add(self, table: RouteTablePlan, key: object = None) -> None:
+        self._tables[table.name] = table
+        self._hosts[table.name] += [(key, one) for one in table.virtual_hosts]
+
+    def entrances(self) -> Iterator[tuple[object, VirtualHostPlan, Sequence[Door]]]:
+        """Yield every virtual host with the doors by which requests come to it.
+
+        Hosts without wildcards share their doors, as the same values.
+        """
+        for name, found in self._hosts.items():
+            table = self._tables.get(name, RouteTablePlan(name))
+            whole = msgspec.structs.replace(table, virtual_hosts=tuple(plan for _, plan in found))
+            ways = self._ways.get(name, {})
+            shared: Sequence[Door] | None = None
+            for key, plan in found:
+                is_wild = any("*" in one for one in plan.domains)
+                doors = None if is_wild else shared
+                if doors is None:
+                    doors = tuple(dict.fromkeys(door(*way, plan, whole) for way in ways))
+                    shared = shared if is_wild else doors
+                yield key, plan, doors
