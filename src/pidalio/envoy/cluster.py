@@ -13,7 +13,7 @@ from pidalio.envoy.outlier import outlier_detection
 from pidalio.envoy.pool import circuit_breakers, protocol_options, tcp_keepalive
 from pidalio.envoy.protos import pack
 from pidalio.envoy.values import duration
-from pidalio.ir import ClusterPlan, Discovery, LoadBalancing, WarmupPlan
+from pidalio.ir import ClusterPlan, Discovery, LoadBalancing, ProxyProtocolVersion, WarmupPlan
 
 STAT_NAME_END = ";"  # ends a cluster's name in statistics, where dots would hide it
 HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -43,11 +43,22 @@ def cluster(plan: ClusterPlan) -> pb.Cluster:
         message.typed_extension_protocol_options[HTTP_OPTIONS].CopyFrom(pack(options))
     if plan.pool.keepalive is not None:
         message.upstream_connection_options.tcp_keepalive.CopyFrom(tcp_keepalive(plan.pool.keepalive))
+    if plan.proxy_protocol is not None:
+        message.transport_socket.CopyFrom(_proxy_protocol(plan.proxy_protocol))
     _set_metadata(message, plan)
     return message
 
 
 _CHOOSES_ITSELF = frozenset({Discovery.DYNAMIC_FORWARD_PROXY, Discovery.ORIGINAL_DST})
+
+
+def _proxy_protocol(version: ProxyProtocolVersion) -> pb.TransportSocket:
+    """Begin every connection with a header that names the caller."""
+    wrapped = pb.ProxyProtocolUpstreamTransport()
+    wrapped.config.version = pb.ProxyProtocolConfig.Version.Value(version.value)
+    wrapped.transport_socket.name = "envoy.transport_sockets.raw_buffer"
+    wrapped.transport_socket.typed_config.CopyFrom(pack(pb.RawBuffer()))
+    return pb.TransportSocket(name="envoy.transport_sockets.upstream_proxy_protocol", typed_config=pack(wrapped))
 
 
 def _set_balancer(message: pb.Cluster, plan: ClusterPlan) -> None:

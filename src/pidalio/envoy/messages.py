@@ -122,6 +122,13 @@ NAMES = {
     "CaresDnsResolverConfig": "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig",
     "AddressMatcher": "envoy.type.matcher.v3.AddressMatcher",
     "XdsCidrRange": "xds.core.v3.CidrRange",
+    "HttpHeadersMatch": "envoy.config.common.matcher.v3.HttpHeadersMatch",
+    "MatchPredicate": "envoy.config.common.matcher.v3.MatchPredicate",
+    "ProxyProtocolConfig": _CORE + "ProxyProtocolConfig",
+    "ProxyProtocolUpstreamTransport": (
+        "envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport"
+    ),
+    "RawBuffer": "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer",
     "DnsCacheConfig": "envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheConfig",
     "DnsCluster": "envoy.extensions.clusters.dns.v3.DnsCluster",
     "DnsLookupFamily": "envoy.extensions.clusters.common.dns.v3.DnsLookupFamily",

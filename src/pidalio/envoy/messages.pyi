@@ -1829,10 +1829,10 @@ class RouteAction(Message):
 
     class UpgradeConfig(Message):
         class ConnectConfig(Message):
-            proxy_protocol_config: Message
+            proxy_protocol_config: ProxyProtocolConfig
             allow_post: bool
             def __init__(
-                self, *, proxy_protocol_config: Message | None = ..., allow_post: bool | None = ...
+                self, *, proxy_protocol_config: ProxyProtocolConfig | None = ..., allow_post: bool | None = ...
             ) -> None: ...
 
         upgrade_type: str
@@ -2532,6 +2532,72 @@ class XdsCidrRange(Message):
     prefix_len: UInt32Value
     def __init__(self, *, address_prefix: str | None = ..., prefix_len: UInt32Value | None = ...) -> None: ...
 
+class HttpHeadersMatch(Message):
+    headers: Messages[HeaderMatcher]
+    def __init__(self, *, headers: Iterable[HeaderMatcher] | None = ...) -> None: ...
+
+class MatchPredicate(Message):
+    class MatchSet(Message):
+        rules: Messages[MatchPredicate]
+        def __init__(self, *, rules: Iterable[MatchPredicate] | None = ...) -> None: ...
+
+    or_match: MatchPredicate.MatchSet
+    and_match: MatchPredicate.MatchSet
+    not_match: MatchPredicate
+    any_match: bool
+    http_request_headers_match: HttpHeadersMatch
+    http_request_trailers_match: HttpHeadersMatch
+    http_response_headers_match: HttpHeadersMatch
+    http_response_trailers_match: HttpHeadersMatch
+    http_request_generic_body_match: Message
+    http_response_generic_body_match: Message
+    def __init__(
+        self,
+        *,
+        or_match: MatchPredicate.MatchSet | None = ...,
+        and_match: MatchPredicate.MatchSet | None = ...,
+        not_match: MatchPredicate | None = ...,
+        any_match: bool | None = ...,
+        http_request_headers_match: HttpHeadersMatch | None = ...,
+        http_request_trailers_match: HttpHeadersMatch | None = ...,
+        http_response_headers_match: HttpHeadersMatch | None = ...,
+        http_response_trailers_match: HttpHeadersMatch | None = ...,
+        http_request_generic_body_match: Message | None = ...,
+        http_response_generic_body_match: Message | None = ...,
+    ) -> None: ...
+
+class ProxyProtocolConfig(Message):
+    Version: ClassVar[EnumTypeWrapper]
+    V1: ClassVar[int]
+    V2: ClassVar[int]
+    version: int
+    pass_through_tlvs: Message
+    added_tlvs: Messages[Message]
+    def __init__(
+        self,
+        *,
+        version: int | None = ...,
+        pass_through_tlvs: Message | None = ...,
+        added_tlvs: Iterable[Message] | None = ...,
+    ) -> None: ...
+
+class ProxyProtocolUpstreamTransport(Message):
+    config: ProxyProtocolConfig
+    transport_socket: TransportSocket
+    allow_unspecified_address: bool
+    tlv_as_pool_key: bool
+    def __init__(
+        self,
+        *,
+        config: ProxyProtocolConfig | None = ...,
+        transport_socket: TransportSocket | None = ...,
+        allow_unspecified_address: bool | None = ...,
+        tlv_as_pool_key: bool | None = ...,
+    ) -> None: ...
+
+class RawBuffer(Message):
+    def __init__(self) -> None: ...
+
 class DnsCacheConfig(Message):
     name: str
     dns_lookup_family: int
@@ -2753,8 +2819,8 @@ class UpstreamHttpProtocolOptions(Message):
         ) -> None: ...
 
     class OutlierDetection(Message):
-        error_matcher: Message
-        def __init__(self, *, error_matcher: Message | None = ...) -> None: ...
+        error_matcher: MatchPredicate
+        def __init__(self, *, error_matcher: MatchPredicate | None = ...) -> None: ...
 
     common_http_protocol_options: HttpProtocolOptions
     upstream_http_protocol_options: UpstreamSniOptions

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pidalio.envoy import messages as pb
 from pidalio.envoy.values import duration
 from pidalio.ir import OutlierPlan
@@ -31,3 +33,14 @@ def outlier_detection(plan: OutlierPlan) -> pb.OutlierDetection:
     if plan.max_ejection_percent is not None:
         message.max_ejection_percent.value = plan.max_ejection_percent
     return message
+
+
+def error_matcher(statuses: Sequence[int]) -> pb.MatchPredicate:
+    """Match responses of any of `statuses` (at least one)."""
+    rules = [_status(each) for each in statuses]
+    return rules[0] if len(rules) == 1 else pb.MatchPredicate(or_match=pb.MatchPredicate.MatchSet(rules=rules))
+
+
+def _status(status: int) -> pb.MatchPredicate:
+    header = pb.HeaderMatcher(name=":status", string_match=pb.StringMatcher(exact=str(status)))
+    return pb.MatchPredicate(http_response_headers_match=pb.HttpHeadersMatch(headers=[header]))

@@ -7,6 +7,7 @@ does.
 from __future__ import annotations
 
 from pidalio.envoy import messages as pb
+from pidalio.envoy.outlier import error_matcher
 from pidalio.envoy.values import duration
 from pidalio.ir import ClusterPlan, ConnectionPoolPlan, Discovery, KeepalivePlan, RetryBudgetPlan, UpstreamProtocol
 
@@ -44,7 +45,9 @@ def protocol_options(plan: ClusterPlan) -> pb.UpstreamHttpProtocolOptions | None
         common.idle_timeout.CopyFrom(duration(pool.idle_timeout))
     if pool.max_connection_duration is not None:
         common.max_connection_duration.CopyFrom(duration(pool.max_connection_duration))
-    if plan.protocol is UpstreamProtocol.HTTP1 and not options.HasField("common_http_protocol_options"):
+    if plan.outlier is not None and plan.outlier.error_statuses:
+        options.outlier_detection.error_matcher.CopyFrom(error_matcher(plan.outlier.error_statuses))
+    if plan.protocol is UpstreamProtocol.HTTP1 and options == pb.UpstreamHttpProtocolOptions():
         return None
     _set_protocol(options, plan)
     if plan.discovery is Discovery.DYNAMIC_FORWARD_PROXY:

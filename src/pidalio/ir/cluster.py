@@ -4,7 +4,14 @@ import enum
 
 import msgspec
 
-from pidalio.ir.policy import ConnectionPoolPlan, OutlierPlan, RetryBudgetPlan, UpstreamProtocol, WarmupPlan
+from pidalio.ir.policy import (
+    ConnectionPoolPlan,
+    OutlierPlan,
+    ProxyProtocolVersion,
+    RetryBudgetPlan,
+    UpstreamProtocol,
+    WarmupPlan,
+)
 from pidalio.model import Health, Labels, Locality, ObjectRef, Origin
 
 
@@ -83,6 +90,7 @@ class ClusterPlan(msgspec.Struct, frozen=True, gc=False):
     protocol: UpstreamProtocol = UpstreamProtocol.HTTP1
     pool: ConnectionPoolPlan = ConnectionPoolPlan()
     retry_budget: RetryBudgetPlan | None = None
+    proxy_protocol: ProxyProtocolVersion | None = None
     outlier: OutlierPlan | None = None
     dns_refresh: int = 60_000
     called_port: int = 0

@@ -15,6 +15,7 @@ class OutlierPlan(msgspec.Struct, frozen=True, gc=False):
 
     Times in milliseconds; `max_ejection_percent` is of the cluster's instances, rounded down.
     With `split_local`, failures to connect are counted apart from answers (`consecutive_local`).
+    `error_statuses` are the statuses that count as errors, () for 500 to 599.
     """
 
     consecutive_5xx: int | None = None
@@ -24,7 +25,15 @@ class OutlierPlan(msgspec.Struct, frozen=True, gc=False):
     interval: int | None = None
     base_ejection_time: int | None = None
     max_ejection_percent: int | None = None
+    error_statuses: tuple[int, ...] = ()
     origin: Origin | None = None
+
+
+class ProxyProtocolVersion(enum.Enum):
+    """Versions of the PROXY protocol's header."""
+
+    V1 = "V1"
+    V2 = "V2"
 
 
 class HashKind(enum.Enum):

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 
 import msgspec
 
-from pidalio.api.traffic_policy import LocalityLoadBalancerSetting
+from pidalio.api.traffic_policy import LocalityLoadBalancerSetting, SimpleLB
 from pidalio.derive import Database, derived
 from pidalio.ir import (
     AssignmentPlan,
     ClusterPlan,
     Discovery,
+    ProxyProtocolVersion,
     UpstreamProtocol,
 )
 from pidalio.model import Endpoint, Health, Labels, Mode, Protocol, Resolution, Service, selects
@@ -27,6 +28,7 @@ from pidalio.rules.pools import limited, retry_budget_plan, upgraded, upstream_p
 from pidalio.rules.services import ServiceId
 from pidalio.rules.vantage import Vantage, is_reached_as_called, preference, seen_from
 from pidalio.rules.visibility import Scope
+from pidalio.store.traits import Trait
 
 _DISCOVERY = {
     Resolution.STATIC: Discovery.EDS,
@@ -108,21 +110,36 @@ def service_clusters(
         if port.protocol is not Protocol.UDP
         for subset, instance in (*((one, "") for one in subsets), *(("", one) for one in single))
     ]
-    discovers = found is not None and _discovery(found, vantage.mode) is Discovery.EDS
-    if not discovers:
-        return ServiceClusters(tuple((key.name, key) for key in keys))
-    shared = Vantage(vantage.mode)
+    discovered = [key for key in keys if found and _discovery(world, found, key) is Discovery.EDS]
+    shared = {key: msgspec.structs.replace(key, vantage=Vantage(vantage.mode)) for key in discovered}
     return ServiceClusters(
-        tuple((key.name, msgspec.structs.replace(key, vantage=shared)) for key in keys),
-        tuple((key.name, Assignment(key)) for key in keys),
+        tuple((key.name, shared.get(key, key)) for key in keys),
+        tuple((key.name, Assignment(key)) for key in discovered),
     )
 
 
-def _discovery(found: Service, mode: Mode) -> Discovery:
-    """Return where endpoints come from: where callers' own addresses are known, they may be all that counts."""
+def _discovery(world: Database, found: Service, key: ClusterKey) -> Discovery:
+    """Return where endpoints come from: callers' own addresses are all that counts where they are known and wanted.
+
+    A caller of an explicit proxy calls no address of its own: then it is what DNS gives for the request's host. At
+    gateways nothing is known of an instance that nobody lists.
+    """
+    mode, left = key.vantage.mode, is_by_address(world, key)
+    if left or found.resolution is Resolution.NONE:
+        if mode is Mode.EXPLICIT:
+            return Discovery.DYNAMIC_FORWARD_PROXY
+        return Discovery.ORIGINAL_DST if left or mode is Mode.TRANSPARENT else Discovery.EDS
     if mode is Mode.TRANSPARENT and is_reached_as_called(found):
         return Discovery.ORIGINAL_DST
     return _DISCOVERY[found.resolution]
+
+
+def is_by_address(world: Database, key: ClusterKey) -> bool:
+    """Tell whether a rule leaves callers the address they called: nothing is balanced then (PASSTHROUGH)."""
+    if not destination_rules.has_trait(world, Trait.PASSTHROUGH, key.host):
+        return False
+    stated = policy(world, key.view, key.identity, key.port, key.subset).load_balancer
+    return stated is not None and stated.value.simple is SimpleLB.PASSTHROUGH
 
 
 def cluster(world: Database, key: ClusterKey) -> ClusterPlan | None:
@@ -135,7 +152,7 @@ def cluster(world: Database, key: ClusterKey) -> ClusterPlan | None:
     if key.subset and chosen is None:
         return None
     holds = policy(world, key.view, key.identity, key.port, key.subset)
-    discovery = _discovery(found, key.vantage.mode)
+    discovery = _discovery(world, found, key)
     assignment = None
     if discovery in (Discovery.STRICT_DNS, Discovery.LOGICAL_DNS):
         assignment = endpoints_of(world, key)
@@ -146,6 +163,7 @@ def cluster(world: Database, key: ClusterKey) -> ClusterPlan | None:
         discovery=discovery,
         protocol=upstream_protocol(port.protocol, key.vantage.mode),
         retry_budget=retry_budget_plan(holds.retry_budget),
+        proxy_protocol=ProxyProtocolVersion(holds.proxy_protocol.value.version.value) if holds.proxy_protocol else None,
         outlier=outlier_plan(holds.outlier_detection),
         healthy_panic_threshold=min_health(holds.outlier_detection),
         locality_weighted=_is_locality_weighted(preference(world, holds)),

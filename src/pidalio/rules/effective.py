@@ -81,17 +81,16 @@ _EFFECTIVE: dict[str, _Honoured] = {
         "host exportTo subsets subsets[].name subsets[].labels "
         "trafficPolicy.portLevelSettings subsets[].trafficPolicy.portLevelSettings "
         "trafficPolicy.retryBudget.* subsets[].trafficPolicy.retryBudget.* "
+        "trafficPolicy.proxyProtocol.* subsets[].trafficPolicy.proxyProtocol.* "
         + " ".join(_POLICY.format(one) for one in _POLICIES)
         + " ".join(f" {one}.port.*" for one in _POLICIES if one.endswith("[]")),
-        but=" ".join(f"{one}.outlierDetection.outlierDetectionHttpErrorCodes" for one in _POLICIES),
-        values=((f"{one}.loadBalancer.simple", "PASSTHROUGH") for one in _POLICIES),
     ),
     "Gateway": _honoured(
         "selector servers servers[].port.* servers[].hosts servers[].bind servers[].tls servers[].tls.httpsRedirect"
     ),
     "ServiceEntry": _honoured(
         "hosts addresses ports.* location resolution endpoints.* workloadSelector.* exportTo",
-        but="endpoints[].network endpoints[].serviceAccount",
+        but="endpoints[].serviceAccount",
         values=(("resolution", "DYNAMIC_DNS"),),
     ),
     "Service": _honoured(
@@ -100,7 +99,7 @@ _EFFECTIVE: dict[str, _Honoured] = {
     ),
     "Ingress": _honoured("ingressClassName defaultBackend.* rules.*"),
     "IngressClass": _honoured("controller"),
-    "WorkloadEntry": _honoured("address ports labels weight locality"),
+    "WorkloadEntry": _honoured("address ports labels weight locality network"),
     "Sidecar": _honoured(
         "workloadSelector.* egress egress[].hosts outboundTrafficPolicy outboundTrafficPolicy.mode",
         values=(("outboundTrafficPolicy.mode", "ALLOW_ANY_DYNAMIC_DNS"),),
@@ -119,7 +118,6 @@ _EFFECTIVE: dict[str, _Honoured] = {
         defaultConfig.gatewayTopology.* defaultConfig.proxyHeaders.* defaultConfig.connectionSettings.*
         """,
         but="""
-        defaultTrafficPolicy.outlierDetection.outlierDetectionHttpErrorCodes
         defaultConfig.proxyHeaders.attemptCount defaultConfig.proxyHeaders.attemptCount.disabled
         defaultConfig.proxyHeaders.xForwardedHost defaultConfig.proxyHeaders.xForwardedHost.enabled
         defaultConfig.connectionSettings.clusterPerConnectionBufferLimitBytes

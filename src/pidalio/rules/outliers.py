@@ -23,6 +23,7 @@ def outlier_plan(stated: Stated[OutlierDetection] | None) -> OutlierPlan | None:
         interval=settings.interval,
         base_ejection_time=settings.base_ejection_time,
         max_ejection_percent=settings.max_ejection_percent or None,
+        error_statuses=tuple(sorted({int(one) for one in settings.outlier_detection_http_error_codes})),
         origin=stated.origin,
     )
 

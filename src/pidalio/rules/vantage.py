@@ -86,7 +86,11 @@ def needs(world: Database, identity: ServiceId, view: str) -> Needs:
     found = services.service(world, identity)
     if found is None:
         return _NOTHING
-    by_mode = any(map(is_sniffed, found.ports)) or is_reached_as_called(found)
+    by_mode = (
+        any(map(is_sniffed, found.ports))
+        or is_reached_as_called(found)
+        or destination_rules.has_trait(world, Trait.PASSTHROUGH, identity[0])
+    )
     if not (mesh.prefers_near(world) or destination_rules.has_trait(world, Trait.LOCAL, identity[0])):
         return Needs(by_mode)
     subsets = ("", *(one.name for one in destination_rules.subsets(world, view, identity)))

@@ -27,6 +27,7 @@ from pidalio.ir import (
     OutlierPlan,
     PathKind,
     PathMatch,
+    ProxyProtocolVersion,
     QueryMatch,
     RedirectPlan,
     RegexRewrite,
@@ -249,6 +250,7 @@ CLUSTER_LACKS = [
     ({"warmup": WarmupPlan(5)}, "warm up instances"),
     ({"pool": ConnectionPoolPlan(max_connections=5, max_requests=1)}, "limit connections or their age"),
     ({"retry_budget": RetryBudgetPlan()}, "keep a retry budget"),
+    ({"proxy_protocol": ProxyProtocolVersion.V1}, "begin connections with a PROXY header"),
 ]
 
 
@@ -289,7 +291,7 @@ class TestLacks:
             WeightedCluster: "cluster weight request_headers response_headers host_rewrite origin",
             RetryPlan: "attempts retry_on status_codes per_try_timeout backoff origin",
             MatchPlan: "path headers query claims connect",
-            ClusterPlan: "name discovery load_balancing lb_origin table_size warmup pool retry_budget outlier assignment"
+            ClusterPlan: "name discovery load_balancing lb_origin table_size warmup pool retry_budget proxy_protocol outlier assignment"
             " host service origin",
         }
         # Without meaning for calls of gRPC, or for people only.

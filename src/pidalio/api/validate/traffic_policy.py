@@ -59,6 +59,10 @@ def check_outlier(outlier: OutlierDetection, path: str, found: Findings) -> None
     check_positive(outlier.base_ejection_time, f"{path}.baseEjectionTime", found)
     check_range(outlier.max_ejection_percent, 0, 100, f"{path}.maxEjectionPercent", found)
     check_range(outlier.min_health_percent, 0, 100, f"{path}.minHealthPercent", found)
+    for index, code in enumerate(outlier.outlier_detection_http_error_codes):
+        if not (code.isdigit() and 100 <= int(code) <= 599):
+            where = f"{path}.outlierDetectionHttpErrorCodes[{index}]"
+            found.error("bad-outlier", where, f"{code!r} is not a status from 100 to 599")
     if outlier.consecutive_local_origin_failures and not outlier.split_external_local_origin_errors:
         message = "this counts only with splitExternalLocalOriginErrors: true"
         found.error("bad-outlier", f"{path}.consecutiveLocalOriginFailures", message)

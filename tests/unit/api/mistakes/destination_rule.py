@@ -196,6 +196,12 @@ DESTINATION_RULE = {
         "out-of-range",
         "trafficPolicy.outlierDetection.maxEjectionPercent",
     ),
+    "outlier-status": (
+        policy("outlierDetection: {outlierDetectionHttpErrorCodes: ['500', '5xx']}"),
+        "error",
+        "bad-outlier",
+        "trafficPolicy.outlierDetection.outlierDetectionHttpErrorCodes[1]",
+    ),
     "outlier-local": (
         policy("outlierDetection: {consecutiveLocalOriginFailures: 3}"),
         "error",
