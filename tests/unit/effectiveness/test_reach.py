@@ -136,3 +136,14 @@ def test_a_host_that_redirects_to_https_reaches_no_route():
     asked = Asked(own, SIDECAR)
     asked.check_witnesses()
     assert [each.standing for each in asked.verdicts] == [E]
+
+
+def test_every_kind_of_condition_is_known():
+    """A new field of a plan must be taught to `fields` and `search` before it is listed here."""
+    from pidalio.ir import HeaderMatch, MatchPlan, PathKind, PathMatch, QueryMatch
+
+    assert MatchPlan.__struct_fields__ == ("path", "headers", "query", "claims", "connect")
+    assert PathMatch.__struct_fields__ == ("kind", "value", "ignore_case")
+    assert HeaderMatch.__struct_fields__ == ("name", "pattern", "invert", "missing_as_empty")
+    assert QueryMatch.__struct_fields__ == ("name", "pattern")
+    assert {each.value for each in PathKind} == {"exact", "prefix", "segments", "regex"}
