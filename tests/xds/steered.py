@@ -9,7 +9,7 @@ from tests.xds.world import Log
 from pidalio.api.load import load
 from pidalio.history import SqliteHistory
 from pidalio.server.control_plane import Applied, ControlPlane
-from pidalio.xds import AdsServer, State
+from pidalio.xds import AdsServer, State, TlsFiles
 
 PATIENCE = 30
 
@@ -17,8 +17,8 @@ PATIENCE = 30
 class Steered:
     """An asynchronous context manager; `control` outlives `stop` and `serve` of its server."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, tls: TlsFiles | None = None) -> None:
+        self.folder, self.tls = folder, tls
         self.log = Log()
 
     async def __aenter__(self) -> Self:
@@ -32,7 +32,8 @@ class Steered:
         await self._history.close()
 
     async def serve(self) -> None:
-        self.server = AdsServer(self.control.ads, f"unix:{self.folder}/xds", prepare=self.control.prepare)
+        address = "127.0.0.1:0" if self.tls else f"unix:{self.folder}/xds"
+        self.server = AdsServer(self.control.ads, address, tls=self.tls, prepare=self.control.prepare)
         await self.server.start()
 
     async def stop(self) -> None:

@@ -13,6 +13,13 @@ import pytest
 from grpc import aio
 from tests.xds.steered import PATIENCE, Steered, entry, rule, split, subsets
 
+from pidalio.agent.certificates import create_authority, issue
+from pidalio.model import Delivery, Proxy, ProxyType
+from pidalio.settings import TlsPaths
+from pidalio.up.grpc_bootstrap import grpc_bootstrap
+from pidalio.up.joining import ServerPlace
+from pidalio.xds import TlsFiles
+
 CALLER = Path(__file__).with_name("grpc_caller.py")
 REVIEWS, RATINGS = "reviews.example", "ratings.example"
 TARGET = f"{REVIEWS}:9080"
@@ -63,20 +70,9 @@ class Run:
         await self.backends[-1].start()
         return self.backends[-1]
 
-    async def start_caller(self) -> None:
-        bootstrap = {
-            "xds_servers": [
-                {
-                    "server_uri": f"unix:{self.folder}/xds",
-                    "channel_creds": [{"type": "insecure"}],
-                    "server_features": ["xds_v3"],
-                }
-            ],
-            "node": {
-                "id": "sidecar~127.0.0.1~web-0.default~default.svc.cluster.local",
-                "metadata": {"GENERATOR": "grpc", "NAMESPACE": "default"},
-            },
-        }
+    async def start_caller(self, tls: TlsPaths | None = None) -> None:
+        proxy = Proxy(ProxyType.SIDECAR, "127.0.0.1", "web-0", "default", delivery=Delivery.GRPC)
+        bootstrap = grpc_bootstrap(proxy, ServerPlace(self.steered.server.address, tls=tls))
         environment = os.environ | {"GRPC_XDS_BOOTSTRAP_CONFIG": json.dumps(bootstrap)}
         self.caller = await asyncio.create_subprocess_exec(
             sys.executable, str(CALLER), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=environment
@@ -396,3 +392,18 @@ async def test_nothing_is_sent_again_to_who_comes_back(run):
     await run.steered.apply(split(REVIEWS, v1=0, v2=100))
     await run.until("v2")
     assert run.steered.pushed(before)[0] == ("RouteConfiguration", f"outbound|9080||{REVIEWS}")
+
+
+async def test_a_client_shows_its_certificate_and_checks_the_servers(tmp_path):
+    server = create_authority(tmp_path / "certs", ("127.0.0.1",), days=1)
+    own = issue(tmp_path / "certs", "web", ("spiffe://mesh/ns/default/sa/web",), days=1)
+    async with Steered(tmp_path, TlsFiles(server.certificate, server.key, server.authority)) as steered:
+        run = Run(tmp_path, steered)
+        await run.start_caller(TlsPaths(own.certificate, own.key, own.authority))
+        try:
+            await steered.announce(reviews(await run.backend("v1")))
+            assert await run.call(3) == {"v1": 3}
+            (status,) = steered.control.ads.status()
+            assert status.peer.identities == ("spiffe://mesh/ns/default/sa/web", "web")
+        finally:
+            await run.stop()

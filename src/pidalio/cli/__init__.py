@@ -24,6 +24,10 @@ _SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "up": ("up:up", "Run a mesh from files: control plane, workloads, an Envoy beside each."),
         "serve": ("serve:serve", "Run a control plane."),
         "agent": ("agent:agent", "Run one workload's Envoy, and make it part of a mesh."),
+        "grpc-bootstrap": (
+            "grpc_bootstrap:grpc_bootstrap",
+            "Print what a gRPC application without a proxy starts from.",
+        ),
         "certs": ("certs:certs", "Make certificates for a mesh on several machines."),
     },
     "Change": {

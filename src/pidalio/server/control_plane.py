@@ -18,7 +18,7 @@ from pidalio.derive import Database
 from pidalio.effectiveness import Finding, Survey, implied_proxies, survey
 from pidalio.effectiveness import told as told_of
 from pidalio.history import History, replay
-from pidalio.model import ObjectRef, Place, Proxy, Report, Severity
+from pidalio.model import Delivery, ObjectRef, Place, Proxy, Report, Severity
 from pidalio.rules.effective import MISSING, reports_for
 from pidalio.server.distribution import Distribution, Edits, View
 from pidalio.server.grpc_reports import grpc_reports
@@ -33,6 +33,8 @@ from pidalio.xds.status import Events, Verdict
 
 _LINGER: Final = 5.0
 """Seconds for which a removed cluster stays, for requests that chose it before (an injected delay may hold them)."""
+_OUTBOUND: Final = "127.0.0.1:15001"
+"""Where applications usually send their calls."""
 _COLLECT_EVERY = 64
 """Generations between two collections of what no proxy needs any more."""
 
@@ -173,8 +175,11 @@ class ControlPlane:
         return survey(self.world, self.audience(), objects, only=only)
 
     def audience(self) -> tuple[Proxy, ...]:
-        """Return the proxies for which objects take effect: those connected, or while there are none, those implied."""
-        return tuple(self.proxies().values()) or implied_proxies(self.world)
+        """Return the proxies for which objects take effect: those connected, or while there are none, those implied.
+
+        A proxyless gRPC client is looked at as the Envoy that would follow the same rules in its place.
+        """
+        return tuple(map(_as_envoy, self.proxies().values())) or implied_proxies(self.world)
 
     def _reports_on(self, change: Change) -> tuple[Report, ...]:
         items = (self.catalog.get(ref) for ref in (*change.added, *change.changed))
@@ -230,6 +235,12 @@ class ControlPlane:
         rejected = [report for stream in self.ads.streams() for report in _rejections(stream.rejections)]
         lost = grpc_reports(self.world, self.ads.streams())
         return tuple(dict.fromkeys(self.catalog.locate((*self.catalog.reports(), *found, *rejected, *lost))))
+
+
+def _as_envoy(proxy: Proxy) -> Proxy:
+    if proxy.delivery is not Delivery.GRPC:
+        return proxy
+    return msgspec.structs.replace(proxy, delivery=Delivery.PARTS, outbound=_OUTBOUND)
 
 
 class _Judgement(msgspec.Struct, frozen=True):

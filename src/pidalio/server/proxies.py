@@ -11,7 +11,7 @@ import msgspec
 
 from pidalio.errors import Refused, UsageError
 from pidalio.model import Delivery, Interception, Locality, Proxy, labelled_locality, labels_of
-from pidalio.xds.node import Node
+from pidalio.xds.node import GENERATOR, GRPC, Node
 
 _OWN = "PIDALIO"
 _INTERCEPTION = "INTERCEPTION_MODE"
@@ -61,6 +61,9 @@ def _delivery(node: Node) -> Delivery:
 
 def metadata_of(proxy: Proxy) -> dict[str, Any]:
     """Return the node metadata from which `proxy_of` makes `proxy` again."""
+    who = {"NAMESPACE": proxy.namespace, "LABELS": dict(proxy.labels)}
+    if proxy.delivery is Delivery.GRPC:
+        return {**who, GENERATOR: GRPC}
     own = _Own(
         outbound=proxy.outbound,
         app_address=proxy.app_address,
@@ -70,8 +73,7 @@ def metadata_of(proxy: Proxy) -> dict[str, Any]:
         access_log=proxy.access_log,
     )
     return {
-        "NAMESPACE": proxy.namespace,
-        "LABELS": dict(proxy.labels),
+        **who,
         _INTERCEPTION: proxy.interception.value,
         _OWN: msgspec.to_builtins(own),
     }

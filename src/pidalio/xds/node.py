@@ -5,11 +5,15 @@ Trust decisions use `Peer`; `Node` only says which of the permitted proxies this
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from pidalio.model import Locality
+
+GENERATOR: Final = "GENERATOR"
+GRPC: Final = "grpc"
+"""Istio's metadata of a client that is gRPC's own."""
 
 
 class Node(msgspec.Struct, frozen=True):
@@ -32,7 +36,7 @@ class Node(msgspec.Struct, frozen=True):
 
         gRPC says so itself; the metadata is what Istio's agent writes for one.
         """
-        return self.metadata.get("GENERATOR") == "grpc" or self.user_agent.startswith("gRPC")
+        return self.metadata.get(GENERATOR) == GRPC or self.user_agent.startswith("gRPC")
 
 
 class Peer(msgspec.Struct, frozen=True):
