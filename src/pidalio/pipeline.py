@@ -37,6 +37,7 @@ from pidalio.rules import (
     gateways,
     grpc,
     inbound,
+    inbound_clusters,
     inbound_listeners,
     names,
     outbound_listeners,
@@ -47,7 +48,7 @@ from pidalio.rules.egress import Way
 from pidalio.rules.gateway_ports import GatewayPort
 from pidalio.rules.gateways import GatewayHostKey
 from pidalio.rules.grpc import GrpcAssignment, GrpcCluster, GrpcKey, GrpcKind, GrpcListener, GrpcPlan, GrpcTable
-from pidalio.rules.inbound import InboundPort
+from pidalio.rules.inbound_port import InboundPort
 from pidalio.rules.listener_settings import listener_settings, settled
 from pidalio.rules.outbound_ports import OutboundPort, outbound_side
 from pidalio.rules.vantage import Vantage, vantage_of
@@ -150,6 +151,12 @@ class InboundListener(msgspec.Struct, frozen=True, gc=False):
     port: InboundPort
 
 
+class VirtualInbound(msgspec.Struct, frozen=True, gc=False):
+    """The listener to which the system redirects connections to a workload."""
+
+    proxy: Proxy
+
+
 class InboundCluster(msgspec.Struct, frozen=True, gc=False):
     """The cluster behind one inbound listener."""
 
@@ -176,6 +183,12 @@ class Tables(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Route tables without the virtual hosts that travel by themselves."""
 
     tables: tuple[Shell, ...]
+
+
+class InboundPassthrough(msgspec.Struct, frozen=True, gc=False):
+    """The cluster for redirected connections to ports that nothing declares."""
+
+    proxy: Proxy
 
 
 class Placeholder(msgspec.Struct, frozen=True, gc=False):
@@ -226,7 +239,9 @@ ResourceKey: TypeAlias = (
     | OutboundListener
     | GatewayListener
     | InboundListener
+    | VirtualInbound
     | InboundCluster
+    | InboundPassthrough
     | Placeholder
     | Elsewhere
     | WholeTable
@@ -315,7 +330,9 @@ def members(world: Database, group: Group) -> Members:
             return tuple(grpc.grpc_keys(world, scope, vantage, kind))
         case Own(proxy, True):
             opened = inbound.inbound_ports(world, proxy)
-            return tuple((names.inbound_cluster(port.number), InboundCluster(proxy, port)) for port in opened)
+            own: Members = tuple((inbound_clusters.port_cluster(port), InboundCluster(proxy, port)) for port in opened)
+            redirected = proxy.mode is Mode.TRANSPARENT
+            return (*own, (names.INBOUND_PASSTHROUGH, InboundPassthrough(proxy))) if redirected else own
         case Own(proxy):
             listeners = _listener_keys(world, proxy)
             return tuple((plan.name, key) for key in listeners if isinstance(plan := plan_of(world, key), ListenerPlan))
@@ -340,7 +357,14 @@ def _placeholder(table: str) -> tuple[str, ResourceKey]:
 def _listener_keys(world: Database, proxy: Proxy) -> list[ResourceKey]:
     if proxy.type is ProxyType.ROUTER:
         return [GatewayListener(proxy, port) for port in _gateway_ports(world, proxy)]
-    return [InboundListener(proxy, port) for port in inbound.inbound_ports(world, proxy)]
+    keys: list[ResourceKey] = [
+        InboundListener(proxy, port)
+        for port in inbound.inbound_ports(world, proxy)
+        if not inbound_listeners.is_redirected(proxy, port)
+    ]
+    if proxy.mode is Mode.TRANSPARENT:
+        keys.append(VirtualInbound(proxy))
+    return keys
 
 
 def _gateway_ports(world: Database, proxy: Proxy) -> tuple[GatewayPort, ...]:
@@ -376,7 +400,11 @@ def plan_of(world: Database, key: ResourceKey) -> Plan | None:
         case InboundListener(proxy, own):
             return settled(world, proxy, inbound_listeners.inbound_listener(world, proxy, own))
         case InboundCluster(proxy, own):
-            return inbound_listeners.inbound_cluster(world, proxy, own)
+            return inbound_clusters.inbound_cluster(world, proxy, own)
+        case VirtualInbound(proxy):
+            return settled(world, proxy, _virtual_inbound(world, proxy))
+        case InboundPassthrough(proxy):
+            return inbound_clusters.passthrough_cluster(world, proxy)
         case Placeholder():
             return PLACEHOLDER
         case Elsewhere(name, mode):
@@ -385,6 +413,12 @@ def plan_of(world: Database, key: ResourceKey) -> Plan | None:
             return grpc.grpc_plan(world, key)
         case WholeTable(shell, hosts):
             return _put_together(plan_of(world, shell), [plan_of(world, host) for host in _real(members(world, hosts))])
+
+
+def _virtual_inbound(world: Database, proxy: Proxy) -> ListenerPlan:
+    ports = inbound.inbound_ports(world, proxy)
+    redirected = tuple(port for port in ports if inbound_listeners.is_redirected(proxy, port))
+    return inbound_listeners.virtual_inbound(world, proxy, redirected)
 
 
 @derived(output=True)

@@ -169,6 +169,17 @@ def sidecars(draw: Any) -> str:
         "workloadSelector": draw(st.sampled_from(["", "", "{labels: {app: web}}"])),
         "egress": f"[{{hosts: [{written}]}}]",
         "outboundTrafficPolicy": draw(st.sampled_from(["", "{}", "{mode: ALLOW_ANY}"])),
+        "ingress": draw(
+            st.sampled_from(
+                [
+                    "",
+                    "",
+                    "[{port: {number: 80, protocol: HTTP, name: http}, defaultEndpoint: '127.0.0.1:8080'}]",
+                    "[{port: {number: 8080, protocol: TCP, name: tcp}, connectionPool: {tcp: {maxConnections: 3}}}]",
+                ]
+            )
+        ),
+        "inboundConnectionPool": draw(st.sampled_from(["", "", "{tcp: {maxConnections: 5}}"])),
     }
     return draw(document("Sidecar", _flow(spec)))
 
@@ -289,6 +300,10 @@ def mesh_configs(draw: Any) -> str:
         "defaultDestinationRuleExportTo: ['.']",
         "defaultHttpRetryPolicy: {attempts: 1}",
         "dnsRefreshRate: 3s",
+        "pathNormalization: {normalization: MERGE_SLASHES}",
+        "accessLogFile: /dev/stdout",
+        "inboundClusterStatName: in",
+        "defaultConfig: {gatewayTopology: {numTrustedProxies: 1}, connectionSettings: {profile: EDGE}}",
     ]
     chosen = draw(st.lists(st.sampled_from(settings), min_size=1, max_size=3, unique=True))
     return f"apiVersion: pidalio.dev/v1\nkind: MeshConfig\nmetadata: {{name: mesh}}\nspec: {{{', '.join(chosen)}}}\n"

@@ -15,7 +15,7 @@ from pidalio.envoy.resource import (
     content_of,
 )
 from pidalio.model import Endpoint, ObjectRef, labels_of
-from pidalio.pipeline import InboundCluster, WholeTable
+from pidalio.pipeline import GatewayListener, InboundCluster, OutboundListener, WholeTable
 from pidalio.rules.clusters import Assignment
 from pidalio.rules.virtual_hosts import VirtualHostKey
 from pidalio.store import tables
@@ -215,6 +215,23 @@ def test_another_instance_does_not_touch_the_way_in(mesh):
     )
     assert "inbound_ports" not in ran(changes)
     assert not [one for one in made(changes) if isinstance(one, InboundCluster)]
+    mesh.check()
+
+
+@pytest.mark.parametrize(
+    ("settings", "touches"),
+    [
+        ("{pathNormalization: {normalization: BASE}}", False),
+        ("{defaultConfig: {gatewayTopology: {numTrustedProxies: 0}, connectionSettings: {profile: SIDECAR}}}", False),
+        ("{pathNormalization: {normalization: NONE}}", True),
+        ("{accessLogFile: /dev/stdout}", True),
+    ],
+)
+def test_settings_touch_listeners_where_they_differ(settings, touches, mesh):
+    written = "apiVersion: pidalio.dev/v1\nkind: MeshConfig\nmetadata: {name: mesh}\nspec: "
+    mesh.write({"mesh.yaml": written + "{rootNamespace: istio-system}"})
+    changes = mesh.write({"mesh.yaml": written + settings})
+    assert {type(key) for key in made(changes)} == ({OutboundListener, GatewayListener} if touches else set())
     mesh.check()
 
 

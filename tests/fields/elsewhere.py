@@ -19,7 +19,14 @@ _CLIENT_CERT = {
     )
     for value in ("SANITIZE", "FORWARD_ONLY", "APPEND_FORWARD", "SANITIZE_SET")
 }
+_INGRESS = "tests/unit/rules/test_ingress_listeners.py::"
+_INBOUND = "tests/unit/rules/test_virtual_inbound.py::"
 ELSEWHERE: dict[str, str] = _CLIENT_CERT | {
+    "Sidecar ingress[].captureMode=NONE": f"{_INGRESS}test_where_connections_are_redirected_only_some_have_a_port_of_their_own",
+    "Sidecar ingress[].captureMode=IPTABLES": f"{_INGRESS}test_where_they_listen[captureMode: IPTABLES-place3]",
+    "MeshConfig proxyInboundListenPort": f"{_INBOUND}test_its_port_and_its_wait_are_the_meshs",
+    "MeshConfig inboundTrafficPolicy": f"{_INBOUND}test_where_connections_go[{{inboundTrafficPolicy: {{mode: LOCALHOST}}}}-Discovery.STATIC-]",
+    "MeshConfig inboundTrafficPolicy.mode=LOCALHOST": f"{_INBOUND}test_where_connections_go[{{inboundTrafficPolicy: {{mode: LOCALHOST}}}}-Discovery.STATIC-]",
     "MeshConfig defaultConfig.proxyHeaders.server.disabled": f"{_SETTINGS}test_headers_and_limits[no server]",
     "DestinationRule trafficPolicy.loadBalancer.localityLbSetting.distribute[].to": f"{_GOLDEN}[destinations/localities]",
     "DestinationRule trafficPolicy.portLevelSettings[].loadBalancer.localityLbSetting.distribute[].to": f"{_GOLDEN}[destinations/localities]",

@@ -25,7 +25,7 @@ def cluster(plan: ClusterPlan) -> pb.Cluster:
     """Return the cluster; endpoints of STATIC and DNS clusters are inside."""
     message = pb.Cluster(
         name=plan.name,
-        alt_stat_name=plan.name + STAT_NAME_END,
+        alt_stat_name=plan.stat_name or plan.name + STAT_NAME_END,
         connect_timeout=duration(plan.connect_timeout),
         circuit_breakers=circuit_breakers(plan.pool, plan.retry_budget),
     )
@@ -45,6 +45,8 @@ def cluster(plan: ClusterPlan) -> pb.Cluster:
         message.upstream_connection_options.tcp_keepalive.CopyFrom(tcp_keepalive(plan.pool.keepalive))
     if plan.proxy_protocol is not None:
         message.transport_socket.CopyFrom(_proxy_protocol(plan.proxy_protocol))
+    if plan.bind:
+        message.upstream_bind_config.source_address.CopyFrom(pb.SocketAddress(address=plan.bind, port_value=0))
     _set_metadata(message, plan)
     return message
 

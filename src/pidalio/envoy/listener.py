@@ -6,6 +6,8 @@ silence, each taking part of the requests.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from google.protobuf.message import Message
 
 from pidalio.envoy import messages as pb
@@ -28,6 +30,7 @@ from pidalio.ir import (
 _HTTP = "envoy.filters.network.http_connection_manager"
 _TCP = "envoy.filters.network.tcp_proxy"
 _DEFAULTS = ListenerSettings()
+_TPROXY_MARK = 1337
 
 
 def listener(plan: ListenerPlan) -> pb.Listener:
@@ -36,7 +39,7 @@ def listener(plan: ListenerPlan) -> pb.Listener:
         name=plan.name,
         address=address(plan.address, plan.port),
         filter_chains=[_chain(each, plan) for each in plan.chains],
-        listener_filters=[_inspector(each) for each in plan.inspectors],
+        listener_filters=[_inspector(each, plan.uninspected) for each in plan.inspectors],
         traffic_direction=_traffic_direction(plan.direction),
         enable_reuse_port=pb.BoolValue(value=False),
     )
@@ -46,6 +49,8 @@ def listener(plan: ListenerPlan) -> pb.Listener:
         message.bind_to_port.value = False
     if plan.hands_off:
         message.use_original_dst.value = True
+    if plan.transparent:
+        message.transparent.value = True
     if plan.inspectors:
         message.listener_filters_timeout.CopyFrom(duration(plan.inspection_timeout))
         message.continue_on_listener_filters_timeout = True
@@ -73,16 +78,31 @@ def _chain_match(plan: ChainMatch) -> pb.FilterChainMatch:
     )
 
 
-def _inspector(kind: Inspector) -> pb.ListenerFilter:
+def _inspector(kind: Inspector, uninspected: Sequence[int]) -> pb.ListenerFilter:
     match kind:
         case Inspector.PROXY_PROTOCOL:
             return _listener_filter("proxy_protocol", pb.ProxyProtocol())
         case Inspector.ORIGINAL_DST:
             return _listener_filter("original_dst", pb.OriginalDst())
+        case Inspector.ORIGINAL_SRC:
+            return _listener_filter("original_src", pb.OriginalSrc(mark=_TPROXY_MARK))
         case Inspector.TLS:
-            return _listener_filter("tls_inspector", pb.TlsInspector())
+            return _but_at(uninspected, _listener_filter("tls_inspector", pb.TlsInspector()))
         case Inspector.HTTP:
-            return _listener_filter("http_inspector", pb.HttpInspector())
+            return _but_at(uninspected, _listener_filter("http_inspector", pb.HttpInspector()))
+
+
+def _but_at(ports: Sequence[int], message: pb.ListenerFilter) -> pb.ListenerFilter:
+    """Leave connections to some ports alone: a server may speak first there."""
+    rules = [
+        pb.ListenerFilterChainMatchPredicate(destination_port_range=pb.Int32Range(start=port, end=port + 1))
+        for port in ports
+    ]
+    if len(rules) == 1:
+        message.filter_disabled.CopyFrom(rules[0])
+    elif rules:
+        message.filter_disabled.or_match.rules.extend(rules)
+    return message
 
 
 def _listener_filter(name: str, content: Message) -> pb.ListenerFilter:

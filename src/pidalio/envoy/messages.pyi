@@ -115,6 +115,24 @@ class ApiVersion:
     V2: ClassVar[int]
     V3: ClassVar[int]
 
+class BindConfig(Message):
+    source_address: SocketAddress
+    freebind: BoolValue
+    socket_options: Messages[Message]
+    extra_source_addresses: Messages[Message]
+    local_address_selector: TypedExtensionConfig
+    validate_network_namespaces: bool
+    def __init__(
+        self,
+        *,
+        source_address: SocketAddress | None = ...,
+        freebind: BoolValue | None = ...,
+        socket_options: Iterable[Message] | None = ...,
+        extra_source_addresses: Iterable[Message] | None = ...,
+        local_address_selector: TypedExtensionConfig | None = ...,
+        validate_network_namespaces: bool | None = ...,
+    ) -> None: ...
+
 class BackoffStrategy(Message):
     base_interval: Duration
     max_interval: Duration
@@ -648,6 +666,11 @@ class ConnectionHashPolicy(Message):
         source_ip: ConnectionHashPolicy.SourceIp | None = ...,
         filter_state: ConnectionHashPolicy.FilterState | None = ...,
     ) -> None: ...
+
+class Int32Range(Message):
+    start: int
+    end: int
+    def __init__(self, *, start: int | None = ..., end: int | None = ...) -> None: ...
 
 class FractionalPercent(Message):
     DenominatorType: ClassVar[EnumTypeWrapper]
@@ -1219,14 +1242,39 @@ class ListenerFilter(Message):
     name: str
     typed_config: Any
     config_discovery: Message
-    filter_disabled: Message
+    filter_disabled: ListenerFilterChainMatchPredicate
     def __init__(
         self,
         *,
         name: str | None = ...,
         typed_config: Any | None = ...,
         config_discovery: Message | None = ...,
-        filter_disabled: Message | None = ...,
+        filter_disabled: ListenerFilterChainMatchPredicate | None = ...,
+    ) -> None: ...
+
+class OriginalSrc(Message):
+    bind_port: bool
+    mark: int
+    def __init__(self, *, bind_port: bool | None = ..., mark: int | None = ...) -> None: ...
+
+class ListenerFilterChainMatchPredicate(Message):
+    class MatchSet(Message):
+        rules: Messages[ListenerFilterChainMatchPredicate]
+        def __init__(self, *, rules: Iterable[ListenerFilterChainMatchPredicate] | None = ...) -> None: ...
+
+    or_match: ListenerFilterChainMatchPredicate.MatchSet
+    and_match: ListenerFilterChainMatchPredicate.MatchSet
+    not_match: ListenerFilterChainMatchPredicate
+    any_match: bool
+    destination_port_range: Int32Range
+    def __init__(
+        self,
+        *,
+        or_match: ListenerFilterChainMatchPredicate.MatchSet | None = ...,
+        and_match: ListenerFilterChainMatchPredicate.MatchSet | None = ...,
+        not_match: ListenerFilterChainMatchPredicate | None = ...,
+        any_match: bool | None = ...,
+        destination_port_range: Int32Range | None = ...,
     ) -> None: ...
 
 class OriginalDst(Message):
@@ -2422,7 +2470,7 @@ class Cluster(Message):
     wait_for_warm_on_init: BoolValue
     outlier_detection: OutlierDetection
     cleanup_interval: Duration
-    upstream_bind_config: Message
+    upstream_bind_config: BindConfig
     lb_subset_config: Cluster.LbSubsetConfig
     ring_hash_lb_config: Cluster.RingHashLbConfig
     maglev_lb_config: Cluster.MaglevLbConfig
@@ -2468,7 +2516,7 @@ class Cluster(Message):
         wait_for_warm_on_init: BoolValue | None = ...,
         outlier_detection: OutlierDetection | None = ...,
         cleanup_interval: Duration | None = ...,
-        upstream_bind_config: Message | None = ...,
+        upstream_bind_config: BindConfig | None = ...,
         lb_subset_config: Cluster.LbSubsetConfig | None = ...,
         ring_hash_lb_config: Cluster.RingHashLbConfig | None = ...,
         maglev_lb_config: Cluster.MaglevLbConfig | None = ...,

@@ -74,6 +74,7 @@ class ClusterPlan(msgspec.Struct, frozen=True, gc=False):
     With `locality_weighted` a locality's share is its weight, not the number of its instances.
     `called_port` replaces the port that was called (ORIGINAL_DST), 0 keeps it.
     `host`, `service_name`, `namespace`, `subset`, `port` say which destination it stands for ("" and 0: none).
+    `bind` is the address from which it is connected to, empty for any; `stat_name` counts it under another name.
     `lb_origin` is the rule that chose the load balancer, None for the default; `table_size` is the least size of a hash
     ring, or that of a Maglev table (0: Envoy's own); `service` declares its endpoints.
     """
@@ -92,6 +93,8 @@ class ClusterPlan(msgspec.Struct, frozen=True, gc=False):
     retry_budget: RetryBudgetPlan | None = None
     proxy_protocol: ProxyProtocolVersion | None = None
     outlier: OutlierPlan | None = None
+    bind: str = ""
+    stat_name: str = ""
     dns_refresh: int = 60_000
     called_port: int = 0
     assignment: AssignmentPlan | None = None

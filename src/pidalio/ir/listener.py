@@ -79,6 +79,7 @@ class Inspector(enum.Enum):
 
     PROXY_PROTOCOL = "PROXY_PROTOCOL"
     ORIGINAL_DST = "ORIGINAL_DST"
+    ORIGINAL_SRC = "ORIGINAL_SRC"
     TLS = "TLS"
     HTTP = "HTTP"
 
@@ -89,6 +90,8 @@ class ListenerPlan(msgspec.Struct, frozen=True, gc=False):
     `chains` are alternatives by their matches, of which Envoy takes the most specific; `default` takes what fits none.
     With `bind` False no port is opened: connections come by hand-off from a listener with `hands_off`, which gives
     each one to the listener of its original destination (or of `0.0.0.0` and that port) and keeps the rest.
+    Connections to the `uninspected` ports are not looked at for what they speak. `transparent` takes connections whose
+    destination is not this machine's, as TPROXY gives them.
     `inspection_timeout` in milliseconds ends the wait for bytes to inspect (0: no end); the connection goes on then.
     """
 
@@ -102,6 +105,8 @@ class ListenerPlan(msgspec.Struct, frozen=True, gc=False):
     hands_off: bool = False
     inspectors: tuple[Inspector, ...] = ()
     inspection_timeout: int = 0
+    uninspected: tuple[int, ...] = ()
+    transparent: bool = False
     requested_port: int = 0
     settings: ListenerSettings = ListenerSettings()
     origin: Origin | None = None

@@ -101,7 +101,9 @@ _EFFECTIVE: dict[str, _Honoured] = {
     "IngressClass": _honoured("controller"),
     "WorkloadEntry": _honoured("address ports labels weight locality network"),
     "Sidecar": _honoured(
-        "workloadSelector.* egress egress[].hosts outboundTrafficPolicy outboundTrafficPolicy.mode",
+        "workloadSelector.* egress egress[].hosts outboundTrafficPolicy outboundTrafficPolicy.mode "
+        "ingress ingress[].port.* ingress[].bind ingress[].captureMode ingress[].defaultEndpoint "
+        "ingress[].connectionPool.* inboundConnectionPool.*",
         values=(("outboundTrafficPolicy.mode", "ALLOW_ANY_DYNAMIC_DNS"),),
     ),
     "MeshConfig": _honoured(
@@ -111,6 +113,7 @@ _EFFECTIVE: dict[str, _Honoured] = {
         ingressClass ingressSelector ingressControllerMode
         defaultServiceExportTo defaultVirtualServiceExportTo defaultDestinationRuleExportTo defaultHttpRetryPolicy.*
         localityLbSetting.* defaultTrafficPolicy.* tcpKeepalive.* h2UpgradePolicy
+        inboundTrafficPolicy.* proxyInboundListenPort inboundClusterStatName
         pathNormalization.* accessLogFile accessLogFormat accessLogEncoding
         defaultConfig defaultConfig.concurrency defaultConfig.drainDuration defaultConfig.terminationDrainDuration
         defaultConfig.fileFlushInterval defaultConfig.fileFlushMinSizeKb defaultConfig.proxyMetadata

@@ -1,6 +1,6 @@
-"""Which ports a sidecar takes in for its own workload: those that some service leads to.
+"""Which ports a sidecar takes in for its own workload: those that its Sidecar opens, else that some service leads to.
 
-Source of the rules: Istio's documented inbound listeners (reference §2.11, §2.13).
+Source of the rules: Istio's documented inbound listeners (reference §1.6, §2.11, §2.13).
 """
 
 from collections.abc import Mapping
@@ -10,33 +10,41 @@ import msgspec
 from pidalio.derive import Database, derived
 from pidalio.model import Origin, Port, Protocol, Proxy, Service, Workload, selects
 from pidalio.rules import services
+from pidalio.rules.inbound_port import InboundPort, RuledPort
+from pidalio.rules.ingress_ports import ingress_ports, sidecar_of
 from pidalio.rules.services import ServiceId
 from pidalio.store import tables
 from pidalio.store.tables import ServiceKey
 
 
-class InboundPort(msgspec.Struct, frozen=True, gc=False):
-    """A port of the instance: `number` is where callers reach it, `service_port` what they ask for."""
-
-    number: int
-    service_port: int
-    protocol: Protocol
-    service: str
-    origin: Origin
+@derived
+def inbound_ports(world: Database, proxy: Proxy) -> tuple[InboundPort, ...]:
+    """Return the ports of the proxy's workload, sorted: a Sidecar's ingress listeners take the place of services'."""
+    row, known = sidecar_of(world, proxy), service_ports(world, proxy)
+    if row is None or not row.spec.ingress:
+        return known
+    found = {one.key: one for one in reversed(list(ingress_ports(row, proxy, known)))}
+    return tuple(sorted(found.values(), key=lambda one: (one.number, one.bind)))
 
 
 @derived
-def inbound_ports(world: Database, proxy: Proxy) -> tuple[InboundPort, ...]:
-    """Return the ports of the proxy's workload, sorted; of two services on one port the older wins."""
+def service_ports(world: Database, proxy: Proxy) -> tuple[InboundPort, ...]:
+    """Return the ports that services lead to, sorted; of two services on one port the older wins."""
     workload = _workload(world, proxy)
     found: dict[int, InboundPort] = {}
     for service in sorted(_services_of(world, proxy), key=lambda one: (one.created, one.hostname)):
         for port in service.ports:
             number = _number(world, service, port, workload)
             if number and port.protocol is not Protocol.UDP:
-                origin = Origin(service.object)
-                found.setdefault(number, InboundPort(number, port.number, port.protocol, service.hostname, origin))
+                found.setdefault(number, _inbound_port(number, port, service))
     return tuple(found[number] for number in sorted(found))
+
+
+def _inbound_port(number: int, port: Port, service: Service) -> InboundPort:
+    ruled = RuledPort((service.hostname, service.namespace), port.number)
+    return InboundPort(
+        number, port.number, port.protocol, service.hostname, Origin(service.object), port.name, ruled=ruled
+    )
 
 
 def _number(world: Database, service: Service, port: Port, workload: Workload) -> int | None:

@@ -4,7 +4,7 @@ Each is a query of its own, so that a changed setting wakes only its readers.
 Source of the defaults: Istio's MeshConfig (reference §1.9, §2.6).
 """
 
-from pidalio.api.mesh_config import IngressControllerMode, MeshConfig, MeshH2UpgradePolicy
+from pidalio.api.mesh_config import InboundMode, IngressControllerMode, MeshConfig, MeshH2UpgradePolicy
 from pidalio.api.sidecar import OutboundMode
 from pidalio.api.traffic_policy import (
     ConnectionPoolSettings,
@@ -105,6 +105,25 @@ def dns_refresh(world: Database) -> int:
 def detection_timeout(world: Database) -> int:
     """Return how long a connection's first bytes are waited for, in milliseconds; 0 is for ever."""
     return mesh_config(world).protocol_detection_timeout or 0
+
+
+@derived
+def inbound_port(world: Database) -> int:
+    """Return the port to which the system redirects connections to workloads."""
+    return mesh_config(world).proxy_inbound_listen_port or 15_006
+
+
+@derived
+def inbound_stat_name(world: Database) -> str:
+    """Return the pattern of the names under which what comes in is counted, "" for the clusters' own."""
+    return mesh_config(world).inbound_cluster_stat_name
+
+
+@derived
+def delivers_to_localhost(world: Database) -> bool:
+    """Tell whether redirected connections go to the application's loopback, not to the address that was called."""
+    policy = mesh_config(world).inbound_traffic_policy
+    return policy is not None and policy.mode is InboundMode.LOCALHOST
 
 
 @derived

@@ -12,6 +12,8 @@ DYNAMIC_DNS = "AllowAnyDynamicDNSCluster"
 HTTP_PROXY = "http_proxy"
 VIRTUAL_OUTBOUND = "virtualOutbound"
 PASSTHROUGH_CHAIN = "PassthroughFilterChain"
+INBOUND_PASSTHROUGH = "InboundPassthroughCluster"
+VIRTUAL_INBOUND = "virtualInbound"
 
 
 def outbound_cluster(host: str, port: int, subset: str = "") -> str:
@@ -24,9 +26,9 @@ def instance_host(instance: str, host: str) -> str:
     return f"{instance}.{host}"
 
 
-def inbound_cluster(port: int) -> str:
-    """Return `inbound|9080||`."""
-    return f"inbound|{port}||"
+def inbound_cluster(port: int, socket: str = "") -> str:
+    """Return `inbound|9080||`; what comes in by a UNIX socket has port 0 and the socket's path at the end."""
+    return f"inbound|{port}||{socket}"
 
 
 def listener(address: str, port: int) -> str:

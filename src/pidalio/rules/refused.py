@@ -5,6 +5,7 @@ from typing import Any
 from pidalio.api.object import Object
 
 _NO_TELEMETRY = "Pidalio collects no telemetry through Envoy: its access log and metrics are its own"
+_NOT_UPGRADED = "only callers upgrade; what comes in goes on in the version in which it came or that its port declares"
 _NOT_OURS = "Pidalio starts its proxies itself"
 REASONS: dict[str, dict[str, str]] = {
     "MeshConfig": {
@@ -48,6 +49,12 @@ REASONS: dict[str, dict[str, str]] = {
     },
     "LocalWorkload": {
         "ports[].protocol": "a port speaks what the Service or ServiceEntry that leads to it declares",
+    },
+    "Sidecar": {
+        "ingress[].connectionPool.http.h2UpgradePolicy": _NOT_UPGRADED,
+        "inboundConnectionPool.http.h2UpgradePolicy": _NOT_UPGRADED,
+        "ingress[].port.targetPort": "where the application takes it is said by defaultEndpoint",
+        "egress[].port.targetPort": "where calls go is for rules and services to say",
     },
     "ProxyConfig": {"image": f"{_NOT_OURS}, and not in containers; --envoy names another program"},
     "Gateway": {"servers[].defaultEndpoint": "a server leads where VirtualServices say, in Istio as well"},
