@@ -15,7 +15,7 @@ from pidalio.envoy.resource import (
     content_of,
 )
 from pidalio.model import Endpoint, ObjectRef, labels_of
-from pidalio.pipeline import GatewayListener, InboundCluster, OutboundListener, WholeTable
+from pidalio.pipeline import GatewayListener, InboundCluster, ProxyListener, WholeTable
 from pidalio.rules.clusters import Assignment
 from pidalio.rules.virtual_hosts import VirtualHostKey
 from pidalio.store import tables
@@ -231,7 +231,7 @@ def test_settings_touch_listeners_where_they_differ(settings, touches, mesh):
     written = "apiVersion: pidalio.dev/v1\nkind: MeshConfig\nmetadata: {name: mesh}\nspec: "
     mesh.write({"mesh.yaml": written + "{rootNamespace: istio-system}"})
     changes = mesh.write({"mesh.yaml": written + settings})
-    assert {type(key) for key in made(changes)} == ({OutboundListener, GatewayListener} if touches else set())
+    assert {type(key) for key in made(changes)} == ({ProxyListener, GatewayListener} if touches else set())
     mesh.check()
 
 

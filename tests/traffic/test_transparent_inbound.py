@@ -12,7 +12,7 @@ import pytest
 from tests.traffic.envoy import RunningEnvoy
 from tests.traffic.polyglot import Polyglot
 
-from pidalio.ir import Inspector, ListenerPlan, ProxyPlans
+from pidalio.ir import ProxyPlans
 from pidalio.model import Interception
 from pidalio.pipeline import plans_for
 from pidalio.server.offline import OfflineMesh
@@ -44,13 +44,8 @@ def _plans(http: int, tcp: int, sniffed: int, settings: str = "{}") -> ProxyPlan
         mesh.proxy(_PROXY, (("app", "web"),), outbound=""), interception=Interception.REDIRECT
     )
     plans = plans_for(mesh.world, proxy)
-    own = (_told(one) for one in plans.listeners if one.name == "virtualInbound")
-    return msgspec.structs.replace(plans, listeners=tuple(own))
-
-
-def _told(plan: ListenerPlan) -> ListenerPlan:
-    """Return the listener, told of destinations by the PROXY protocol."""
-    return msgspec.structs.replace(plan, inspectors=(Inspector.PROXY_PROTOCOL, *plan.inspectors))
+    own = tuple(one for one in plans.listeners if one.name == "virtualInbound")
+    return msgspec.structs.replace(plans, listeners=own)
 
 
 class Teller:
