@@ -8,6 +8,7 @@ from tests.derive.product import Product, Stream
 
 from pidalio.envoy.resource import (
     CLUSTER,
+    LISTENER,
     LOAD_ASSIGNMENT,
     ROUTE_CONFIGURATION,
     VIRTUAL_HOST,
@@ -15,7 +16,7 @@ from pidalio.envoy.resource import (
     content_of,
 )
 from pidalio.model import Endpoint, ObjectRef, labels_of
-from pidalio.pipeline import GatewayListener, InboundCluster, ProxyListener, WholeTable
+from pidalio.pipeline import InboundCluster, WholeTable
 from pidalio.rules.clusters import Assignment
 from pidalio.rules.virtual_hosts import VirtualHostKey
 from pidalio.store import tables
@@ -230,8 +231,12 @@ def test_another_instance_does_not_touch_the_way_in(mesh):
 def test_settings_touch_listeners_where_they_differ(settings, touches, mesh):
     written = "apiVersion: pidalio.dev/v1\nkind: MeshConfig\nmetadata: {name: mesh}\nspec: "
     mesh.write({"mesh.yaml": written + "{rootNamespace: istio-system}"})
-    changes = mesh.write({"mesh.yaml": written + settings})
-    assert {type(key) for key in made(changes)} == ({ProxyListener, GatewayListener} if touches else set())
+    for stream in mesh.streams.values():
+        stream.sent = {}
+    mesh.write({"mesh.yaml": written + settings})
+    kinds = {kind for sent in mesh.sent().values() for kind, _ in sent}
+    assert kinds == ({LISTENER} if touches else set())
+    assert len(mesh.sent()) == (len(mesh.streams) if touches else 0)
     mesh.check()
 
 
