@@ -1,4 +1,4 @@
-"""A client that speaks delta ADS over a real stream, and can misbehave in every way that Envoy, or worse, does."""
+"""A client that speaks ADS of either variant over a real stream, and can misbehave in every way that Envoy, or worse, does."""
 
 import asyncio
 import contextlib
@@ -10,6 +10,7 @@ from grpc import aio
 from pidalio.envoy import messages as pb
 
 METHOD = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"
+STATE_METHOD = "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources"
 _BARRIER = "type.googleapis.com/test.Barrier"
 _PATIENCE = 20.0
 
@@ -118,6 +119,37 @@ class FakeStream:
             while await asyncio.wait_for(self.call.read(), _PATIENCE) is not aio.EOF:
                 pass
         return (await self.call.code()).name, await self.call.details()
+
+
+class FakeStateStream:
+    """One state-of-the-world stream: `ask` says all names, `take` answers the next response and tells its contents."""
+
+    def __init__(self, envoy: FakeEnvoy) -> None:
+        self.envoy = envoy
+        self.call = envoy.channel.stream_stream(STATE_METHOD)()
+        self.names: dict[str, tuple[str, ...]] = {}
+        self._first = True
+
+    async def ask(self, kind: str, *names: str, version: str = "", nonce: str = "", error: str = "") -> None:
+        self.names[kind] = names
+        request: Any = pb.DiscoveryRequest(
+            type_url=kind, resource_names=names, version_info=version, response_nonce=nonce
+        )
+        if error:
+            request.error_detail.message = error
+        if self._first:
+            request.node.id = self.envoy.node
+            self._first = False
+        await self.call.write(request.SerializeToString())
+
+    async def take(self, error: str = "") -> tuple[str, ...]:
+        """Take the next response, acknowledge or refuse it, and tell its version and what was in it."""
+        data = await asyncio.wait_for(self.call.read(), _PATIENCE)
+        assert data is not aio.EOF, f"the stream ended: {await self.call.code()} {await self.call.details()}"
+        message = pb.DiscoveryResponse.FromString(data)
+        kind = message.type_url
+        await self.ask(kind, *self.names[kind], version=message.version_info, nonce=message.nonce, error=error)
+        return (message.version_info, *sorted(each.value.decode() for each in message.resources))
 
 
 def told(message: Any) -> tuple[str, ...]:

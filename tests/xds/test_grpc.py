@@ -14,6 +14,7 @@ from grpc import aio
 from tests.xds.steered import PATIENCE, Steered, entry, rule, split, subsets
 
 from pidalio.agent.certificates import create_authority, issue
+from pidalio.effectiveness import survey
 from pidalio.model import Delivery, Proxy, ProxyType
 from pidalio.settings import TlsPaths
 from pidalio.up.grpc_bootstrap import grpc_bootstrap
@@ -153,6 +154,15 @@ async def test_weights_split_calls_and_change_while_they_are_made(run):
         assert found["v1"] + found["v2"] == 2000
         assert abs(found["v2"] - 2000 * share) <= bound(2000, share), (weights, found)
     assert run.steered.log.rejections == []
+
+
+async def test_what_only_such_a_client_follows_counts_as_effective(run):
+    await versions(run)
+    await run.steered.announce(split(REVIEWS, v1=90, v2=10))
+    await run.call(1)
+    control = run.steered.control
+    found = survey(control.world, control.audience(), control.objects())
+    assert [one for one in found.findings() if one.object.kind == "VirtualService"] == []
 
 
 async def test_a_changed_weight_sends_one_small_route_table(run):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from grpc import aio
+from tests.xds.fake_envoy import FakeStateStream
 from tests.xds.world import CLUSTER, ENDPOINT, LISTENER, ROUTE, VIRTUAL_HOST
 
 from pidalio.errors import PortInUse, Refused, Unavailable, UsageError
@@ -235,6 +236,44 @@ async def test_a_first_request_without_node_is_refused(mesh):
     code, line = await stream.ended()
     assert code == "INVALID_ARGUMENT"
     assert "node" in line
+
+
+async def test_both_variants_are_served_side_by_side(mesh):
+    delta = await mesh.started("delta")
+    state = FakeStateStream(mesh.proxy("state"))
+    await state.ask(CLUSTER)
+    version, *contents = await state.take()
+    assert contents == ["c1", "c2"]
+    await state.ask(ENDPOINT, "c1", "c2")
+    assert (await state.take())[1:] == ("1", "2")
+    await state.ask(LISTENER)
+    assert (await state.take())[1:] == ("l",)
+    await state.ask(ROUTE, "r")
+    assert (await state.take())[1:] == ("r",)
+    await until(lambda: states(mesh) == {"delta": State.LIVE, "state": State.LAGGING})  # it takes no virtual hosts
+    mesh.change(mesh.world.put(CLUSTER, "c2", "c2 changed"), mesh.world.put(VIRTUAL_HOST, "r/a", "v2"))
+    found = [await delta.accept() for _ in range(3)]
+    assert sorted(found) == [("Cluster", "c2"), (ASSIGNMENT, "c2"), (HOST, "r/a")]
+    changed, *contents = await state.take()
+    assert contents == ["c1", "c2 changed"]
+    assert changed != version
+    assert (await state.take())[1:] == ("2",)
+    assert [(each.node.id, each.node.takes_parts) for each in mesh.ads.streams()] == [("delta", True), ("state", False)]
+
+
+async def test_a_refused_set_names_its_resource(mesh):
+    stream = FakeStateStream(mesh.proxy())
+    await stream.ask(LISTENER)
+    await stream.take(error="no")
+    await until(lambda: mesh.log.rejections)
+    assert [(each.name, each.error) for each in mesh.log.rejections] == [("l", "no")]
+
+
+async def test_rubbish_is_refused_in_either_variant(mesh):
+    stream = FakeStateStream(mesh.proxy())
+    await stream.call.write(b"\xff\xff")
+    assert (await stream.call.code()).name == "INVALID_ARGUMENT"
+    assert "DiscoveryRequest" in await stream.call.details()
 
 
 async def test_other_methods_are_not_served(mesh):
