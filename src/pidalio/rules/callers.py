@@ -41,7 +41,7 @@ def requester(scope: Scope, rule: Head | None, view: str) -> Caller:
 
 def hashing(world: Database, scope: Scope, caller: Caller, host: str) -> Caller:
     """Return the caller with the namespace whose rules say what is hashed, where that makes a difference."""
-    seen = hash_view(world, scope.namespace, caller.view, (caller.rule,) if caller.rule else (), host)
+    seen = hash_view(world, scope.namespace, caller.view, (caller.rule,) if caller.rule else (), (host,))
     return msgspec.structs.replace(caller, hash_view=seen) if seen else caller
 
 

@@ -139,6 +139,7 @@ class _Found(msgspec.Struct):
 
 def _key(world: Database, scope: Scope, port: GatewayPort, host: str, found: _Found, view: str) -> GatewayHostKey:
     chosen = dict.fromkeys(rule for _, rule in sorted(found.rules, key=lambda pair: (pair[0], pair[1].gateway)))
+    backends = ingress.backends(world, host) if any(rule.ingress for rule in chosen) else ()
     return GatewayHostKey(
         host=host,
         port=port.number,
@@ -148,7 +149,7 @@ def _key(world: Database, scope: Scope, port: GatewayPort, host: str, found: _Fo
         namespace=scope.namespace if found.by_source else "",
         labels=scope.labels if found.by_source else (),
         view=view,
-        hash_view=hash_view(world, scope.namespace, view, [one.key for one in chosen if not one.ingress]),
+        hash_view=hash_view(world, scope.namespace, view, [one.key for one in chosen if not one.ingress], backends),
         origin=found.redirect,
     )
 
@@ -210,8 +211,11 @@ def gateway_host(world: Database, key: GatewayHostKey) -> VirtualHostPlan:
     """Return the plan of one virtual host of a gateway; routes that match everything come last."""
     routes: list[RoutePlan] = []
     for rule in key.rules:
+        if rule.ingress:
+            routes += ingress.routes(world, key.host, key.view, key.hash_view)
+            continue
         context = RouteContext(rule.gateway, key.port, key.namespace, key.labels, key.view, key.hash_view)
-        routes += ingress.routes(world, key.host, key.view) if rule.ingress else routes_of(world, rule.key, context)
+        routes += routes_of(world, rule.key, context)
     ordered = sorted(routes, key=lambda route: route.match.matches_everything)
     return VirtualHostPlan(
         name=key.name,

@@ -21,14 +21,14 @@ from pidalio.store.tables import Key
 from pidalio.store.traits import Trait
 
 
-def hash_view(world: Database, namespace: str, view: str, rules: Iterable[Key], host: str = "") -> str:
-    """Return `namespace` where routes of `rules`, or to `host`, may hash for its clients otherwise than for others.
+def hash_view(world: Database, namespace: str, view: str, rules: Iterable[Key], hosts: Iterable[str] = ()) -> str:
+    """Return `namespace` where routes of `rules`, or to `hosts`, may hash for its clients otherwise than for others.
 
     `view` is the namespace from which destinations are resolved.
     """
     if not namespace or not destination_rules.is_anywhere(world, Trait.HASHED):
         return ""
-    differs = _rule_differs(world, namespace, view, host) if host else False
+    differs = any(_rule_differs(world, namespace, view, one) for one in hosts)
     return namespace if differs or any(_rules_differ(world, namespace, view, one) for one in rules) else ""
 
 

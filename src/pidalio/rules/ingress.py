@@ -16,16 +16,14 @@ from pidalio.api.object import Meta, Object
 from pidalio.derive import Database, derived
 from pidalio.ir import (
     DirectResponsePlan,
-    ForwardPlan,
     MatchPlan,
     PathKind,
     PathMatch,
     RoutePlan,
-    WeightedCluster,
 )
 from pidalio.model import Origin
-from pidalio.rules import mesh, names, services
-from pidalio.rules.retries import retry_plan
+from pidalio.rules import mesh, services
+from pidalio.rules.routes import to_service
 from pidalio.store import tables
 from pidalio.store.hosts import kubernetes_host
 from pidalio.store.tables import Key
@@ -49,10 +47,12 @@ def counts(world: Database, key: Key) -> bool:
     if row is None:
         return False
     mode = mesh.ingress_mode(world)
+    if mode is IngressControllerMode.OFF:
+        return False
     annotated = dict(row.meta.annotations).get(CLASS_ANNOTATION)
     if annotated is not None:
         wanted = {mesh.ingress_class(world)} | ({""} if mode is IngressControllerMode.DEFAULT else set())
-        return mode is not IngressControllerMode.OFF and annotated in wanted
+        return annotated in wanted
     name = row.spec.ingress_class_name or _default_class(world)
     if name and (chosen := tables.INGRESS_CLASSES.get(world, name)):
         return chosen.spec.controller == CONTROLLER
@@ -96,10 +96,26 @@ def gateway(world: Database) -> Object[Gateway] | None:
 
 
 @derived
-def routes(world: Database, host: str, view: str) -> tuple[RoutePlan, ...]:
-    """Return the routes of one host, those of all its Ingresses together."""
+def routes(world: Database, host: str, view: str, hash_view: str) -> tuple[RoutePlan, ...]:
+    """Return the routes of one host, those of all its Ingresses together; the views are as in `RouteContext`."""
     found = [found for row in _rows(world, host) for found in _paths_of(row, host)]
-    return tuple(_route(world, one, view) for one in sorted(found, key=_precedence))
+    return tuple(_route(world, one, view, hash_view) for one in sorted(found, key=_precedence))
+
+
+@derived
+def backends(world: Database, host: str) -> tuple[str, ...]:
+    """Return the hosts of the services to which the Ingresses for `host` lead, sorted."""
+    paths = ((row, path) for row in _rows(world, host) for _, _, path in _paths_of(row, host))
+    return tuple(sorted({_service_host(row, _backend(path)) for row, path in paths}))
+
+
+def _service_host(row: Object[Ingress], backend: IngressServiceBackend) -> str:
+    return kubernetes_host(backend.name, row.meta.namespace)
+
+
+def _backend(path: HTTPIngressPath) -> IngressServiceBackend:
+    assert path.backend and path.backend.service  # noqa: PT018, S101 - `_paths_of` yields no others
+    return path.backend.service
 
 
 def _rows(world: Database, host: str) -> list[Object[Ingress]]:
@@ -148,18 +164,16 @@ def _precedence(found: Found) -> tuple[bool, int, bool]:
     return found[1] == DEFAULT_BACKEND, -length, not is_exact
 
 
-def _route(world: Database, found: Found, view: str) -> RoutePlan:
+def _route(world: Database, found: Found, view: str, hash_view: str) -> RoutePlan:
     row, path, stated = found
     origin = Origin(row.ref, path)
-    match = MatchPlan(path_match(stated))
-    assert stated.backend and stated.backend.service  # noqa: PT018, S101 - `_paths_of` yields no others
-    backend = stated.backend.service
-    host = kubernetes_host(backend.name, row.meta.namespace)
+    match, backend = MatchPlan(path_match(stated)), _backend(stated)
+    host = _service_host(row, backend)
+    identity = services.resolve(world, host, view)
     number = backend_port(world, host, backend, view)
-    if not number:
+    if identity is None or not number:
         return RoutePlan(match, DirectResponsePlan(500, reason=f"no service {host} with such a port"), origin=origin)
-    cluster = WeightedCluster(names.outbound_cluster(host, number), 1, origin=origin)
-    return RoutePlan(match, ForwardPlan((cluster,), retry=retry_plan(world, None, None)), origin=origin)
+    return RoutePlan(match, to_service(world, identity, number, hash_view, origin), origin=origin)
 
 
 def backend_port(world: Database, host: str, backend: IngressServiceBackend, view: str) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pidalio.api.destination_rule import DestinationRule
 from pidalio.api.kubernetes import Ingress, IngressBackend, Service
+from pidalio.api.mesh_config import IngressControllerMode
 from pidalio.api.object import Object
 from pidalio.api.places import join
 from pidalio.api.strings import Destination, claim_of
@@ -173,6 +174,8 @@ def _ingress(world: Database, item: Object[Ingress]) -> Iterator[Report]:
             f"its class is not ours, so it has no effect: write ingressClassName with an IngressClass of "
             f"{ingress.CONTROLLER}, or the annotation {ingress.CLASS_ANNOTATION}: {mesh.ingress_class(world)}"
         )
+        if mesh.ingress_mode(world) is IngressControllerMode.OFF:
+            message = "the mesh's ingressControllerMode is OFF, so it has no effect: set it to STRICT"
         yield _told(item, "foreign-ingress", "spec.ingressClassName", message)
         return
     for where, backend in _backends(item.spec):

@@ -63,7 +63,6 @@ def _route(world: Database, rule: Rule, entry: Entry, context: RouteContext) -> 
     request, _ = request_edits(rule.route.headers)
     return msgspec.structs.replace(
         plan,
-        fault=fault_plan(rule.route.fault, rule.origin("fault")),
         cors=cors_plan(rule.route.cors_policy),
         request_headers=joined(request, added_request),
         response_headers=joined(plan.response_headers, added_response),
@@ -77,6 +76,7 @@ def _plan(rule: Rule, entry: Entry, action: RedirectPlan | DirectResponsePlan | 
         match=match_plan(match) if match else MatchPlan(),
         action=action,
         name=f"{name}.{match.name}" if match and match.name else name,
+        fault=None if rule.missing else fault_plan(rule.route.fault, rule.origin("fault")),
         response_headers=response_edits(rule.route.headers),
         stat_prefix=match.stat_prefix if match else "",
         origin=Origin(rule.owner, entry.path),
@@ -217,10 +217,17 @@ def _redirect(stated: HTTPRedirect, context: RouteContext) -> RedirectPlan:
 
 def default_route(world: Database, identity: ServiceId, port: int, view: str) -> RoutePlan:
     """Return the route of a service that no rule governs; `view` is the namespace whose hash holds."""
+    return RoutePlan(match=MatchPlan(), action=to_service(world, identity, port, view), name="default")
+
+
+def to_service(
+    world: Database, identity: ServiceId, port: int, view: str, origin: Origin | None = None
+) -> ForwardPlan:
+    """Return the action of requests for a service of which no rule says more; `view` is as in `default_route`."""
     cluster = names.outbound_cluster(identity[0], port)
     forward = ForwardPlan(
-        clusters=(WeightedCluster(cluster, 1),),
+        clusters=(WeightedCluster(cluster, 1, origin=origin),),
         retry=retry_plan(world, None, None),
         hashes=distinct((hash_plan(world, view, identity, port, ""),)),
     )
-    return RoutePlan(match=MatchPlan(), action=_staying(forward), name="default")
+    return _staying(forward)

@@ -159,14 +159,19 @@ CASES = (
     ),
     Case(
         id="ingress-off",
-        intent="In the mode OFF no Ingress counts that is not of a class of ours, whatever it is annotated.",
+        intent="In the mode OFF no Ingress counts, whatever its class.",
         config=service("web")
         + _classes("ours=istio.io/ingress-controller")
         + _ingress("one", _path("/", "web"))
         + _ingress("two", _path("/", "web"), host="two.test", chosen="", more=", ingressClassName: ours")
+        + rule(
+            "edge",
+            "selector: {istio: ingressgateway}\nservers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]",
+            kind="Gateway",
+        )
         + _mesh("OFF"),
         proxy=GATEWAY,
         labels=_LABELS,
-        calls=(get("http://shop.test/", status=404, flag="NR"), get("http://two.test/", to="web v1 #1")),
+        calls=(get("http://shop.test/", status=404, flag="NR"), get("http://two.test/", status=404, flag="NR")),
     ),
 )

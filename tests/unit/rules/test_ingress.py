@@ -4,7 +4,8 @@ import pytest
 from tests.unit.rules.world import document, listeners, mesh, mesh_config, plans, router, sent_to, service, told
 
 from pidalio.api.kubernetes import HTTPIngressPath
-from pidalio.ir import DirectResponsePlan, PathKind
+from pidalio.ir import DirectResponsePlan, ForwardPlan, PathKind
+from pidalio.model import Proxy
 from pidalio.rules.ingress import path_match
 from pidalio.server.offline import OfflineMesh
 
@@ -39,6 +40,13 @@ def routes(found: OfflineMesh, host: str = "a.com") -> list[tuple[str, str, str]
     ]
 
 
+def only_action(found: OfflineMesh, proxy: Proxy) -> ForwardPlan:
+    (table,) = plans(found, proxy).tables
+    (action,) = (one.action for host in table.virtual_hosts for one in host.routes)
+    assert isinstance(action, ForwardPlan)
+    return action
+
+
 class TestWhichCount:
     @pytest.mark.parametrize(
         ("mode", "spec", "more", "classes", "expected"),
@@ -62,6 +70,7 @@ class TestWhichCount:
             ("DEFAULT", "", "annotations: {kubernetes.io/ingress.class: nginx}", (), False),
             ("OFF", "", ANNOTATED, (), False),
             ("OFF", "", "", (), False),
+            ("OFF", "ingressClassName: mine", "", (ingress_class("mine"),), False),
         ],
     )
     def test_by_class_annotation_and_mode(self, mode, spec, more, classes, expected):
@@ -110,6 +119,25 @@ class TestRoutes:
     def test_path_types(self, kind, written, expected):
         found = path_match(HTTPIngressPath(written, kind))
         assert (found.kind, found.value) == expected
+
+    def test_backends_hash_as_their_rule_says_to_whom_it_says_it(self):
+        by_header = "trafficPolicy: {loadBalancer: {consistentHash: {httpHeaderName: x-user}}}"
+        shared = document("DestinationRule", "web", f"{{host: web, {by_header}}}")
+        own = document("DestinationRule", "web", f"{{host: web.default.svc.cluster.local, {by_header}}}", "edges")
+        one = ingress("one", path("web"))
+        for rule, namespace, expected in (
+            (shared, "default", ["x-user"]),
+            (own, "edges", ["x-user"]),
+            (own, "default", []),
+        ):
+            action = only_action(mesh(service("web"), one, rule), router(namespace, istio="ingressgateway"))
+            assert [each.name for each in action.hashes] == expected
+            assert action.retry.avoid_previous_hosts is not bool(expected)
+
+    def test_a_backend_that_is_an_alias_is_the_service_it_stands_for(self):
+        alias = document("Service", "alias", "{type: ExternalName, externalName: web.default.svc.cluster.local}")
+        found = mesh(service("web"), alias, ingress("one", path("alias")))
+        assert routes(found) == [("segments", "/", "web")]
 
     def test_a_rule_without_host_is_for_all_hosts(self):
         assert routes(mesh(service("web"), ingress("one", path("web"), host="")), "*") == [("segments", "/", "web")]
