@@ -220,9 +220,7 @@ def default_route(world: Database, identity: ServiceId, port: int, view: str) ->
     return RoutePlan(match=MatchPlan(), action=to_service(world, identity, port, view), name="default")
 
 
-def to_service(
-    world: Database, identity: ServiceId, port: int, view: str, origin: Origin | None = None
-) -> ForwardPlan:
+def to_service(world: Database, identity: ServiceId, port: int, view: str, origin: Origin | None = None) -> ForwardPlan:
     """Return the action of requests for a service of which no rule says more; `view` is as in `default_route`."""
     cluster = names.outbound_cluster(identity[0], port)
     forward = ForwardPlan(

@@ -103,6 +103,10 @@ _ACTIONS = (
           match: [{uri: {prefix: /aborted}}]
           delegate: {name: sends}
           fault: {abort: {httpStatus: 418, percentage: {value: 100}}}
+        - name: early
+          match: [{uri: {prefix: /early}}]
+          delegate: {name: early}
+          fault: {abort: {httpStatus: 418, percentage: {value: 100}}}
         - {name: copied, match: [{uri: {prefix: /copied}}], delegate: {name: copies}, mirror: {host: acts, subset: v1}}
         """,
     )
@@ -112,6 +116,9 @@ _ACTIONS = (
         - {name: there, match: [{uri: {prefix: /go/there}}], redirect: {uri: /there, redirectCode: 307}}
         - {name: text, match: [{uri: {prefix: /go/text}}], directResponse: {status: 200, body: {string: hello}}}
         """,
+    )
+    + _delegate(
+        "early", "- {match: [{uri: {prefix: /early/a}}], directResponse: {status: 299}}\n- {redirect: {uri: /}}"
     )
     + _delegate("sends", "- {name: on, route: [{destination: {host: acts, subset: v2}}]}")
     + _delegate(
@@ -239,6 +246,8 @@ CASES = (
             get("http://acts/told", status=418, body="root", route="told-on", to={}),
             get("http://acts/retried", headers={"x-echo-status": "503"}, status=503, tries=4, slow=20, to="acts v2"),
             get("http://acts/aborted", status=418, flag="FI", to={}),
+            get("http://acts/early/a", status=418, flag="FI", to={}),
+            get("http://acts/early/b", status=418, flag="FI", to={}),
             get("http://acts/copied", to="acts v2", mirrors=frozenset({"acts v1"})),
             Call(method="PUT", url="http://acts/copied", to="acts v1", mirrors=frozenset({"acts v2"})),
         ),

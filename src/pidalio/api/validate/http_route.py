@@ -81,10 +81,25 @@ def _check_alone(rule: HTTPRoute, action: str, path: str, found: Findings) -> No
     if action == "redirect":
         excluded["mirror"] = rule.mirror is not None
         excluded["mirrors"] = bool(rule.mirrors)
+    code = "bad-redirect" if action == "redirect" else "bad-action"
     for name, is_given in excluded.items():
         if is_given:
-            code = "bad-redirect" if action == "redirect" else "bad-action"
             found.error(code, f"{path}.{name}", f"{name} has no effect beside {action}: remove it")
+    for name, is_given in _idle_beside(rule).items():
+        if is_given and name not in excluded:
+            found.warning(code, f"{path}.{name}", f"{name} has no effect beside {action}, in Istio as well: remove it")
+
+
+def _idle_beside(rule: HTTPRoute) -> dict[str, bool]:
+    """Return what is accepted beside an answer that the proxy gives by itself, and does nothing there."""
+    return {
+        "timeout": rule.timeout is not None,
+        "retries": rule.retries is not None,
+        "mirror": rule.mirror is not None,
+        "mirrors": bool(rule.mirrors),
+        "corsPolicy": rule.cors_policy is not None,
+        "headers.request": bool(rule.headers and rule.headers.request),
+    }
 
 
 def _check_delegate(rule: HTTPRoute, path: str, found: Findings, *, delegated: bool) -> None:

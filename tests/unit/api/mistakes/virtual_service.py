@@ -498,6 +498,37 @@ VIRTUAL_SERVICE = {
         "bad-action",
         "http[0].fault",
     ),
+    "redirect-and-timeout": (rule("timeout: 1s", "redirect: {uri: /}"), "warning", "bad-redirect", "http[0].timeout"),
+    "redirect-and-retries": (
+        rule("retries: {attempts: 1}", "redirect: {uri: /}"),
+        "warning",
+        "bad-redirect",
+        "http[0].retries",
+    ),
+    "redirect-and-cors": (
+        rule("corsPolicy: {allowOrigins: [{exact: '*'}]}", "redirect: {uri: /}"),
+        "warning",
+        "bad-redirect",
+        "http[0].corsPolicy",
+    ),
+    "response-and-mirror": (
+        rule("mirror: {host: c}", "directResponse: {status: 200}"),
+        "warning",
+        "bad-action",
+        "http[0].mirror",
+    ),
+    "response-and-mirrors": (
+        rule("mirrors: [{destination: {host: c}}]", "directResponse: {status: 200}"),
+        "warning",
+        "bad-action",
+        "http[0].mirrors",
+    ),
+    "response-and-request-headers": (
+        rule("headers: {request: {set: {a: b}}}", "directResponse: {status: 200}"),
+        "warning",
+        "bad-action",
+        "http[0].headers.request",
+    ),
     "scheme-empty": (match("scheme: {prefix: ''}"), "error", "bad-match", "http[0].match[0].scheme"),
     "authority-empty": (match("authority: {}"), "error", "bad-match", "http[0].match[0].authority"),
     "without-headers-prefix-empty": (
