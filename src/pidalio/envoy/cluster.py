@@ -47,6 +47,8 @@ def cluster(plan: ClusterPlan) -> pb.Cluster:
         message.transport_socket.CopyFrom(_proxy_protocol(plan.proxy_protocol))
     if plan.bind:
         message.upstream_bind_config.source_address.CopyFrom(pb.SocketAddress(address=plan.bind, port_value=0))
+    if plan.buffer_limit is not None:
+        message.per_connection_buffer_limit_bytes.value = plan.buffer_limit
     _set_metadata(message, plan)
     return message
 

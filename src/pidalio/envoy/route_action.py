@@ -72,6 +72,7 @@ def _set_clusters(action: pb.RouteAction, plan: ForwardPlan) -> None:
         action.weighted_clusters.clusters.extend(map(_weighted_cluster, _entries(plan)))
     if host_rewrite:
         action.host_rewrite_literal = host_rewrite
+        action.append_x_forwarded_host = plan.tells_host
 
 
 def _entries(plan: ForwardPlan) -> Iterable[WeightedCluster]:

@@ -25,7 +25,7 @@ def virtual_host(plan: VirtualHostPlan, name: str = "") -> pb.VirtualHost:
         domains=plan.domains,
         routes=[one for each in plan.routes for one in routes(each, retry=shared is None)],
         require_tls=pb.VirtualHost.ALL if plan.require_tls else pb.VirtualHost.NONE,
-        include_request_attempt_count=True,
+        include_request_attempt_count=plan.counts_attempts,
     )
     if shared is not None:
         message.retry_policy.CopyFrom(retry_policy(shared))

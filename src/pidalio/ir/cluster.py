@@ -72,6 +72,7 @@ class ClusterPlan(msgspec.Struct, frozen=True, gc=False):
 
     Times in milliseconds; `assignment` is set for STATIC and DNS clusters, whose endpoints travel with them.
     With `locality_weighted` a locality's share is its weight, not the number of its instances.
+    `buffer_limit` is how many bytes a connection may hold back, None for Envoy's own limit.
     `called_port` replaces the port that was called (ORIGINAL_DST), 0 keeps it.
     `host`, `service_name`, `namespace`, `subset`, `port` say which destination it stands for ("" and 0: none).
     `bind` is the address from which it is connected to, empty for any; `stat_name` counts it under another name.
@@ -96,6 +97,7 @@ class ClusterPlan(msgspec.Struct, frozen=True, gc=False):
     bind: str = ""
     stat_name: str = ""
     dns_refresh: int = 60_000
+    buffer_limit: int | None = None
     called_port: int = 0
     assignment: AssignmentPlan | None = None
     healthy_panic_threshold: int | None = 0

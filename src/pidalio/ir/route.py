@@ -73,6 +73,7 @@ class ForwardPlan(msgspec.Struct, frozen=True, gc=False):
     `dynamic` resolves the request's own host by DNS (only with a DYNAMIC_FORWARD_PROXY cluster).
     With `sticky` it is not drawn but decided by the user's bucket; the weights are then numbers of buckets.
     `hashes` make the key by which hashing clusters choose an instance, all of them together.
+    `tells_host` adds the host as it was to `x-forwarded-host` where the route rewrites it.
     """
 
     clusters: tuple[WeightedCluster, ...]
@@ -86,6 +87,7 @@ class ForwardPlan(msgspec.Struct, frozen=True, gc=False):
     dynamic: bool = False
     sticky: StickyPlan | None = None
     hashes: tuple[HashPlan, ...] = ()
+    tells_host: bool = False
 
 
 class RedirectPlan(msgspec.Struct, frozen=True, gc=False):
@@ -165,12 +167,14 @@ class VirtualHostPlan(msgspec.Struct, frozen=True, gc=False):
 
     `domains` are lower-case and appear in one virtual host of a table only.
     `require_tls` answers every plain request with a 301 to https.
+    `counts_attempts` tells the upstream in `x-envoy-attempt-count` which try it is.
     """
 
     name: str
     domains: tuple[str, ...]
     routes: tuple[RoutePlan, ...]
     require_tls: bool = False
+    counts_attempts: bool = True
     origin: Origin | None = None
 
 

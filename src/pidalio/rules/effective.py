@@ -75,7 +75,6 @@ _EFFECTIVE: dict[str, _Honoured] = {
         http[].mirrorPercentage http[].corsPolicy.* http[].headers.* http[].delegate.* tls.* tcp.*
         http[].sticky.*
     """,
-        but="tcp[].match[].sourceSubnet",
     ),
     "DestinationRule": _honoured(
         "host exportTo subsets subsets[].name subsets[].labels "
@@ -86,7 +85,8 @@ _EFFECTIVE: dict[str, _Honoured] = {
         + " ".join(f" {one}.port.*" for one in _POLICIES if one.endswith("[]")),
     ),
     "Gateway": _honoured(
-        "selector servers servers[].port.* servers[].hosts servers[].bind servers[].tls servers[].tls.httpsRedirect"
+        "selector servers servers[].port.* servers[].hosts servers[].bind servers[].name servers[].tls "
+        "servers[].tls.httpsRedirect"
     ),
     "ServiceEntry": _honoured(
         "hosts addresses ports.* location resolution endpoints.* workloadSelector.* exportTo",
@@ -119,11 +119,6 @@ _EFFECTIVE: dict[str, _Honoured] = {
         defaultConfig.fileFlushInterval defaultConfig.fileFlushMinSizeKb defaultConfig.proxyMetadata
         defaultConfig.runtimeValues defaultConfig.proxyStatsMatcher.* defaultConfig.holdApplicationUntilProxyStarts
         defaultConfig.gatewayTopology.* defaultConfig.proxyHeaders.* defaultConfig.connectionSettings.*
-        """,
-        but="""
-        defaultConfig.proxyHeaders.attemptCount defaultConfig.proxyHeaders.attemptCount.disabled
-        defaultConfig.proxyHeaders.xForwardedHost defaultConfig.proxyHeaders.xForwardedHost.enabled
-        defaultConfig.connectionSettings.clusterPerConnectionBufferLimitBytes
         """,
         values=(("outboundTrafficPolicy.mode", "ALLOW_ANY_DYNAMIC_DNS"),),
     ),

@@ -61,7 +61,7 @@ def gateway_listener(world: Database, proxy: Proxy, port: GatewayPort) -> Listen
     Without the right to bind the port, the agent's substitute is used.
     """
     name = f"{port.bind or '0.0.0.0'}_{port.target}"  # noqa: S104 - Istio's name of the listener, not an address
-    content = _requests(proxy, port, name) if port.http else _connections(world, proxy, port)
+    content = _requests(world, proxy, port, name) if port.http else _connections(world, proxy, port)
     if content is None:
         return None
     row = gateway(world, port.gateways[0])
@@ -76,9 +76,18 @@ def gateway_listener(world: Database, proxy: Proxy, port: GatewayPort) -> Listen
     )
 
 
-def _requests(proxy: Proxy, port: GatewayPort, name: str) -> HttpPlan:
+def _stat_prefix(world: Database, port: GatewayPort, name: str) -> str:
+    """Return how the port's statistics begin: with its first server's name, if it has one."""
+    first = port.servers[0]
+    row = gateway(world, first.gateway)
+    servers = row.spec.servers if row else ()
+    own = servers[first.index].name if first.index < len(servers) else ""
+    return own or f"outbound_{name}"
+
+
+def _requests(world: Database, proxy: Proxy, port: GatewayPort, name: str) -> HttpPlan:
     return HttpPlan(
-        stat_prefix=f"outbound_{name}",
+        stat_prefix=_stat_prefix(world, port, name),
         table=port.table,
         use_remote_address=True,
         server_name="istio-envoy",
@@ -222,6 +231,7 @@ def gateway_host(world: Database, key: GatewayHostKey) -> VirtualHostPlan:
         domains=(key.host,),
         routes=tuple(ordered),
         require_tls=key.require_tls,
+        counts_attempts=mesh.counts_attempts(world),
         origin=key.origin or _oldest(key, routes),
     )
 

@@ -5,6 +5,7 @@ Source of the defaults: Istio's MeshConfig (reference §1.9, §2.6).
 """
 
 from pidalio.api.mesh_config import InboundMode, IngressControllerMode, MeshConfig, MeshH2UpgradePolicy
+from pidalio.api.proxy_config import ConnectionProfile, ProxyHeaders
 from pidalio.api.sidecar import OutboundMode
 from pidalio.api.traffic_policy import (
     ConnectionPoolSettings,
@@ -19,6 +20,8 @@ from pidalio.store.tables import MESH
 
 EXPORTED_KINDS = ("Service", "VirtualService", "DestinationRule")
 """Kinds with `exportTo`, for which the mesh may have a default."""
+EDGE_BUFFER_BYTES = 32 * 1024
+"""What connections of the profile EDGE hold back."""
 _DEFAULT = MeshConfig()
 _NEAR = LocalityLoadBalancerSetting(enabled=True)
 
@@ -183,3 +186,34 @@ def ingress_class(world: Database) -> str:
 def ingress_selector(world: Database) -> str:
     """Return the value of the label `istio` that the proxies for Ingresses bear."""
     return mesh_config(world).ingress_selector or "ingressgateway"
+
+
+@derived
+def counts_attempts(world: Database) -> bool:
+    """Tell whether upstreams learn which try a request is."""
+    headers = _proxy_headers(world)
+    return not (headers and headers.attempt_count and headers.attempt_count.disabled)
+
+
+@derived
+def tells_host(world: Database) -> bool:
+    """Tell whether upstreams learn the host that a rule rewrote."""
+    headers = _proxy_headers(world)
+    return bool(headers and headers.x_forwarded_host and headers.x_forwarded_host.enabled)
+
+
+def _proxy_headers(world: Database) -> ProxyHeaders | None:
+    config = mesh_config(world).default_config
+    return config.proxy_headers if config else None
+
+
+@derived
+def cluster_buffer(world: Database) -> int | None:
+    """Return how many bytes a connection to an upstream may hold back, None for Envoy's own limit."""
+    config = mesh_config(world).default_config
+    settings = config.connection_settings if config else None
+    if settings is None:
+        return None
+    stated = settings.cluster_per_connection_buffer_limit_bytes
+    at_the_edge = settings.profile is ConnectionProfile.EDGE
+    return EDGE_BUFFER_BYTES if stated is None and at_the_edge else stated

@@ -10,6 +10,7 @@ _NOT_OURS = "Pidalio starts its proxies itself"
 REASONS: dict[str, dict[str, str]] = {
     "MeshConfig": {
         "hboneIdleTimeout": "there is no ambient mode",
+        "ingressService": "addresses of gateways are written into no Ingress: nothing here assigns them",
         "serviceScopeConfigs": "there is no ambient mode",
         "defaultInboundHttpRetryPolicy": "no release of Istio has it; requests that come in are never repeated",
         "enablePrometheusMerge": "the metrics of applications are not passed on",
@@ -57,6 +58,7 @@ REASONS: dict[str, dict[str, str]] = {
         "egress[].port.targetPort": "where calls go is for rules and services to say",
     },
     "ProxyConfig": {"image": f"{_NOT_OURS}, and not in containers; --envoy names another program"},
+    "VirtualService": {"tcp[].match[].sourceSubnet": "Istio hides this field and does nothing with it either"},
     "Gateway": {"servers[].defaultEndpoint": "a server leads where VirtualServices say, in Istio as well"},
 }
 """Fields that are refused for good, by kind and pattern, each with the reason."""

@@ -24,7 +24,7 @@ from pidalio.ir import (
     WeightedCluster,
 )
 from pidalio.model import Origin
-from pidalio.rules import aliases, names, services
+from pidalio.rules import aliases, mesh, names, services
 from pidalio.rules.delegates import Entry, Rule, rules_of
 from pidalio.rules.edits import joined, request_edits, response_edits
 from pidalio.rules.faults import cors_plan, fault_plan
@@ -123,6 +123,7 @@ def _forward(world: Database, rule: Rule, context: RouteContext) -> tuple[Forwar
         prefix_rewrite=rewrite.uri if rewrite and rewrite.uri else None,
         regex_rewrite=RegexRewrite(regex.match, regex.rewrite) if regex else None,
         host_rewrite=(rewrite.authority if rewrite else "") or host_rewrite,
+        tells_host=mesh.tells_host(world),
         mirrors=tuple(_mirrors(world, rule, context)),
         sticky=sticky,
         # Envoy takes one key for both choices, so that users who stay with a version stay with its instance too.

@@ -15,7 +15,7 @@ import msgspec
 from pidalio.derive import Database, derived
 from pidalio.ir import RoutePlan, RouteTablePlan, VirtualHostPlan
 from pidalio.model import Mode, ObjectRef, Origin, Protocol, is_wildcard
-from pidalio.rules import aliases, names, services
+from pidalio.rules import aliases, mesh, names, services
 from pidalio.rules.callers import Caller, connector, hashing, requester, view_of
 from pidalio.rules.catch_all import unknown_hosts
 from pidalio.rules.domains import (
@@ -271,7 +271,8 @@ def virtual_host(world: Database, key: VirtualHostKey) -> VirtualHostPlan:
     if key.instance:
         cluster = names.outbound_cluster(key.full_host, key.port)
         routes = to_instance(routes, names.outbound_cluster(key.host, key.port), cluster)
-    return VirtualHostPlan(name=key.name, domains=own, routes=routes, origin=origin)
+    counts = mesh.counts_attempts(world)
+    return VirtualHostPlan(name=key.name, domains=own, routes=routes, counts_attempts=counts, origin=origin)
 
 
 def domains_of(world: Database, key: VirtualHostKey) -> tuple[str, ...]:

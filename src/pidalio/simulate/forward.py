@@ -6,7 +6,17 @@ it is the only one, for a single destination has no weight.
 
 import msgspec
 
-from pidalio.ir import ClusterPlan, Discovery, ForwardPlan, MirrorPlan, ProxyPlans, RoutePlan, TcpPlan, WeightedCluster
+from pidalio.ir import (
+    ClusterPlan,
+    Discovery,
+    ForwardPlan,
+    HeaderEdits,
+    MirrorPlan,
+    ProxyPlans,
+    RoutePlan,
+    TcpPlan,
+    WeightedCluster,
+)
 from pidalio.model import Health, Origin
 from pidalio.simulate.connection import Connection
 from pidalio.simulate.decision import Destination, Forwarded, Mirrored
@@ -14,6 +24,7 @@ from pidalio.simulate.edits import edited, request_edits, response_edits
 from pidalio.simulate.incoming import Arrival
 from pidalio.simulate.override import effective_retry, effective_timeout, told_deadline
 from pidalio.simulate.pool import Pool, Reach, pool
+from pidalio.simulate.request import Request
 from pidalio.simulate.rewrite import rewritten_path
 from pidalio.simulate.sticky import bucket_of, makes_cookie, owner_of, request_with_cookie, response_with_cookie
 
@@ -57,6 +68,8 @@ def _destination(
     request = arrival.request
     # With one destination its host replaces the route's; with several the route's comes last and wins.
     first, second = (weighted, action) if single else (action, weighted)
+    rewritten = action.host_rewrite or (single and weighted.host_rewrite)
+    told = _told_host(request) if action.tells_host and rewritten else None
     deadline = told_deadline(action, arrival)
     on_request, on_response = route.request_headers, route.response_headers
     if key := makes_cookie(action.sticky, request):
@@ -67,9 +80,19 @@ def _destination(
         to,
         path=rewritten_path(route.match, action, request.path),
         authority=first.host_rewrite or second.host_rewrite or request.authority,
-        request_edits=request_edits(on_request, weighted, single=single) + ((deadline,) if deadline else ()),
+        request_edits=request_edits(on_request, weighted, single=single)
+        + ((deadline,) if deadline else ())
+        + ((told,) if told else ()),
         response_edits=response_edits(on_response, weighted, single=single),
     )
+
+
+def _told_host(request: Request) -> HeaderEdits | None:
+    """Return the edit that names the host as it was, unless a proxy before this one named it last."""
+    known = request.header("x-forwarded-host") or ""
+    if known.split(",")[-1].strip() == request.authority:
+        return None
+    return HeaderEdits(set=(("x-forwarded-host", f"{known},{request.authority}" if known else request.authority),))
 
 
 def tunnelled(plans: ProxyPlans, tcp: TcpPlan, opened: Connection) -> Forwarded:

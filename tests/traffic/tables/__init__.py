@@ -21,6 +21,7 @@ from tests.traffic.tables import (
     settings,
     sticky,
     surprises,
+    told_upstream,
     transparent,
     tunnels,
     weights,
@@ -47,6 +48,7 @@ ALL: tuple[Case, ...] = (
     *sticky.CASES,
     *settings.CASES,
     *surprises.CASES,
+    *told_upstream.CASES,
     *transparent.CASES,
     *tunnels.CASES,
 )
