@@ -297,12 +297,12 @@ class TestLacks:
         # Without meaning for calls of gRPC, or for people only.
         other = {
             RoutePlan: "name cors stat_prefix root",
-            ForwardPlan: "dynamic",
+            ForwardPlan: "dynamic tells_host",
             WeightedCluster: "",
             RetryPlan: "avoid_previous_hosts remote_localities host_selection_attempts",
             MatchPlan: "",
             ClusterPlan: "connect_timeout connect_timeout_origin protocol dns_refresh healthy_panic_threshold namespace"
-            " port subset called_port locality_weighted bind stat_name",
+            " port subset called_port locality_weighted bind stat_name buffer_limit",
         }
         for plan, fields in known.items():
             assert {*fields.split(), *other[plan].split()} == set(plan.__struct_fields__), plan
