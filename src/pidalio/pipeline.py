@@ -115,10 +115,9 @@ class Own(msgspec.Struct, frozen=True, tag=True, gc=False):
 
 
 class ProxyListener(msgspec.Struct, frozen=True, gc=False):
-    """The HTTP proxy at `address`; `allows_any` adds resolution of unknown hosts."""
+    """The HTTP proxy at `address`."""
 
     address: str
-    allows_any: bool
     look: Look
 
 
@@ -341,7 +340,7 @@ def members(world: Database, group: Group) -> Members:
 def _doors(world: Database, group: Doors) -> Iterator[tuple[str, ResourceKey]]:
     policy, look = group.policy, group.look
     if group.http_proxy:
-        key = ProxyListener(group.http_proxy, policy.allows_any, look)
+        key = ProxyListener(group.http_proxy, look)
         yield group.http_proxy.replace(":", "_"), key
     if group.transparent:
         yield names.VIRTUAL_OUTBOUND, VirtualOutbound(policy, look)
@@ -388,8 +387,8 @@ def plan_of(world: Database, key: ResourceKey) -> Plan | None:
             return virtual_hosts.own_table(world, host)
         case GatewayPort():
             return gateways.gateway_table(key)
-        case ProxyListener(address, allows_any, look):
-            return look.on(outbound_listeners.proxy_listener(address, look.access_log, allows_any=allows_any))
+        case ProxyListener(address, look):
+            return look.on(outbound_listeners.proxy_listener(address, look.access_log))
         case VirtualOutbound(policy, look):
             return look.on(outbound_listeners.virtual_outbound(world, policy, look.access_log))
         case OutboundListener(way, policy, look):

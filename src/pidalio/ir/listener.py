@@ -21,8 +21,8 @@ class HttpPlan(msgspec.Struct, frozen=True, gc=False):
     """Treat connections as HTTP.
 
     `table` is the name of a route table that travels by itself, or the table itself, inline.
-    `forward_proxy` adds dynamic resolution of unknown hosts; `explicit_proxy` says that callers name this
-    listener as their HTTP proxy (absolute URLs, CONNECT).
+    `forward_proxy` lets requests wait for DNS whose cluster resolves their host;
+    `explicit_proxy` says that callers name this listener as their HTTP proxy (absolute URLs, CONNECT).
     `server_name` "" passes the upstream's `server` header through.
     `access_log` is a file path, empty for none.
     """

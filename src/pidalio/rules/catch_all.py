@@ -29,14 +29,14 @@ def unknown_hosts(policy: OutboundPolicy, mode: Mode) -> VirtualHostPlan:
     """Return the virtual host for requests to hosts that no other of the table has."""
     if not policy.allows_any:
         return _block_all(policy.origin)
-    if mode is Mode.TRANSPARENT:
-        return _pass_through(policy)
+    if mode is Mode.TRANSPARENT or policy.through:
+        return _pass_through(policy, mode)
     return _resolve_all(policy.origin)
 
 
 def unknown_connections(policy: OutboundPolicy, access_log: str) -> TcpPlan:
     """Return what is done with redirected connections that no listener has a chain for."""
-    cluster = names.PASSTHROUGH if policy.allows_any else names.BLACKHOLE
+    cluster = (policy.through or names.PASSTHROUGH) if policy.allows_any else names.BLACKHOLE
     return TcpPlan(cluster, (WeightedCluster(cluster, 1, origin=policy.origin),), access_log)
 
 
@@ -45,10 +45,13 @@ def _block_all(origin: Origin | None) -> VirtualHostPlan:
     return VirtualHostPlan("block_all", ("*",), (RoutePlan(MatchPlan(), refusal, "block_all"),), origin=origin)
 
 
-def _pass_through(policy: OutboundPolicy) -> VirtualHostPlan:
-    cluster = names.DYNAMIC_DNS if policy.by_name else names.PASSTHROUGH
-    forward = ForwardPlan((WeightedCluster(cluster, 1),), dynamic=policy.by_name)
-    return VirtualHostPlan("allow_any", ("*",), (RoutePlan(MatchPlan(), forward, "allow_any"),), origin=policy.origin)
+def _pass_through(policy: OutboundPolicy, mode: Mode) -> VirtualHostPlan:
+    """Pass everything on by one cluster, of an explicit proxy tunnels too."""
+    cluster = policy.through or (names.DYNAMIC_DNS if policy.by_name else names.PASSTHROUGH)
+    forward = ForwardPlan((WeightedCluster(cluster, 1, origin=policy.origin),), dynamic=policy.by_name)
+    matches = [MatchPlan()] if mode is Mode.TRANSPARENT else [MatchPlan(connect=True), MatchPlan()]
+    routes = tuple(RoutePlan(match, forward, "allow_any") for match in matches)
+    return VirtualHostPlan("allow_any", ("*",), routes, origin=policy.origin)
 
 
 def _resolve_all(origin: Origin | None) -> VirtualHostPlan:

@@ -91,7 +91,6 @@ _EFFECTIVE: dict[str, _Honoured] = {
     "ServiceEntry": _honoured(
         "hosts addresses ports.* location resolution endpoints.* workloadSelector.* exportTo",
         but="endpoints[].serviceAccount",
-        values=(("resolution", "DYNAMIC_DNS"),),
     ),
     "Service": _honoured(
         "type clusterIP clusterIPs ports.* selector sessionAffinity externalName externalIPs internalTrafficPolicy "
@@ -101,10 +100,9 @@ _EFFECTIVE: dict[str, _Honoured] = {
     "IngressClass": _honoured("controller"),
     "WorkloadEntry": _honoured("address ports labels weight locality network"),
     "Sidecar": _honoured(
-        "workloadSelector.* egress egress[].hosts outboundTrafficPolicy outboundTrafficPolicy.mode "
+        "workloadSelector.* egress egress[].hosts outboundTrafficPolicy.* "
         "ingress ingress[].port.* ingress[].bind ingress[].captureMode ingress[].defaultEndpoint "
         "ingress[].connectionPool.* inboundConnectionPool.*",
-        values=(("outboundTrafficPolicy.mode", "ALLOW_ANY_DYNAMIC_DNS"),),
     ),
     "MeshConfig": _honoured(
         """
@@ -120,7 +118,6 @@ _EFFECTIVE: dict[str, _Honoured] = {
         defaultConfig.runtimeValues defaultConfig.proxyStatsMatcher.* defaultConfig.holdApplicationUntilProxyStarts
         defaultConfig.gatewayTopology.* defaultConfig.proxyHeaders.* defaultConfig.connectionSettings.*
         """,
-        values=(("outboundTrafficPolicy.mode", "ALLOW_ANY_DYNAMIC_DNS"),),
     ),
     "ProxyConfig": _honoured("selector.* concurrency environmentVariables"),
     "LocalWorkload": _honoured("labels replicas command ports.* environment probe.* locality workingDirectory"),

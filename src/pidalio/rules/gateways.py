@@ -89,6 +89,7 @@ def _requests(world: Database, proxy: Proxy, port: GatewayPort, name: str) -> Ht
     return HttpPlan(
         stat_prefix=_stat_prefix(world, port, name),
         table=port.table,
+        forward_proxy=True,
         use_remote_address=True,
         server_name="istio-envoy",
         access_log=proxy.access_log,

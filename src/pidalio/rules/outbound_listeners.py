@@ -44,7 +44,7 @@ class Lost(msgspec.Struct, frozen=True, gc=False):
     route: TcpRoute
 
 
-def proxy_listener(address: str, access_log: str, *, allows_any: bool) -> ListenerPlan:
+def proxy_listener(address: str, access_log: str) -> ListenerPlan:
     """Return the listener at `address:port` that applications name as their HTTP proxy (design record 0005)."""
     host, _, port = address.rpartition(":")
     name = names.listener(host, int(port))
@@ -52,7 +52,7 @@ def proxy_listener(address: str, access_log: str, *, allows_any: bool) -> Listen
         stat_prefix=f"outbound_{name}",
         table=names.HTTP_PROXY,
         explicit_proxy=True,
-        forward_proxy=allows_any,
+        forward_proxy=True,
         access_log=access_log,
     )
     return ListenerPlan(name, host, int(port), Direction.OUTBOUND, one_chain(content))
@@ -92,7 +92,7 @@ def outbound_listener(world: Database, port: OutboundPort, policy: OutboundPolic
         # Envoy never comes back from the chains for plain bytes, so that what is no HTTP is left to the default.
         chains = [one for one in chains if one.match != ChainMatch()]
         match = ChainMatch(transport_protocol=_PLAIN, application_protocols=_SNIFFED)
-        http = HttpPlan(f"outbound_{name}", port.table, forward_proxy=policy.by_name, access_log=access_log)
+        http = HttpPlan(f"outbound_{name}", port.table, forward_proxy=True, access_log=access_log)
         chains = [FilterChainPlan(http, match if chains or default else ChainMatch(), origin=port.origin), *chains]
     elif default in chains:
         default = None

@@ -13,8 +13,9 @@ from pidalio.api.object import Object
 from pidalio.api.sidecar import OutboundMode, Sidecar
 from pidalio.derive import Database, derived
 from pidalio.model import Labels, Origin, Proxy, ProxyType, host_matches, labels_of, selects
-from pidalio.rules import mesh
+from pidalio.rules import mesh, names
 from pidalio.store import tables
+from pidalio.store.hosts import host_reference
 from pidalio.store.tables import Key
 
 
@@ -44,11 +45,15 @@ class Scope(msgspec.Struct, frozen=True, gc=False):
 
 
 class OutboundPolicy(msgspec.Struct, frozen=True, gc=False):
-    """What happens to unknown hosts, and who says so; `by_name` resolves them by DNS whatever address was called."""
+    """What happens to unknown hosts, and who says so.
+
+    `by_name` resolves them by DNS whatever address was called; `through` is the cluster that takes all of them instead.
+    """
 
     allows_any: bool
     origin: Origin | None = None
     by_name: bool = False
+    through: str = ""
 
 
 def is_exported(export_to: tuple[str, ...], owner: str, client: str, default: tuple[str, ...]) -> bool:
@@ -90,7 +95,16 @@ def outbound_policy(world: Database, proxy: Proxy) -> OutboundPolicy:
         origin: Origin | None = Origin(row.ref, "outboundTrafficPolicy.mode")
     else:
         mode, origin = mesh.outbound_mode(world)
-    return OutboundPolicy(mode is not OutboundMode.REGISTRY_ONLY, origin, mode is OutboundMode.ALLOW_ANY_DYNAMIC_DNS)
+    if mode is OutboundMode.REGISTRY_ONLY:
+        return OutboundPolicy(allows_any=False, origin=origin)
+    egress = row.spec.outbound_traffic_policy.egress_proxy if row and row.spec.outbound_traffic_policy else None
+    if row and egress and mode is OutboundMode.ALLOW_ANY:
+        host = host_reference(egress.host, row.meta.namespace)
+        through = names.outbound_cluster(host, egress.port.number if egress.port else 0, egress.subset)
+        return OutboundPolicy(
+            allows_any=True, origin=Origin(row.ref, "outboundTrafficPolicy.egressProxy"), through=through
+        )
+    return OutboundPolicy(allows_any=True, origin=origin, by_name=mode is OutboundMode.ALLOW_ANY_DYNAMIC_DNS)
 
 
 def sidecar_of(world: Database, proxy: Proxy) -> Object[Sidecar] | None:

@@ -30,7 +30,51 @@ _MISSING = (
 _NC = {"status": 503, "flag": "NC", "details": "cluster_not_found", "to": {}}
 _UH = {"status": 503, "flag": "UH", "details": "no_healthy_upstream", "to": {}}
 
+_BY_NAME = """
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: any-name, namespace: default}
+spec:
+  hosts: ['*.dynamic.localhost']
+  resolution: DYNAMIC_DNS
+  ports: [{number: $PORT, name: http, protocol: HTTP}]
+"""
+_PASSED_ON = rule(
+    "default",
+    "egress: [{hosts: ['*/*']}]\n"
+    "outboundTrafficPolicy: {mode: ALLOW_ANY, egressProxy: "
+    "{host: way-out.default.svc.cluster.local, port: {number: 80}, subset: v2}}",
+    kind="Sidecar",
+)
+
 CASES = (
+    Case(
+        id="dynamic-dns",
+        intent="With DYNAMIC_DNS every name under the wildcard is looked up when it is called, though others are unknown.",
+        config=_BY_NAME + rule("default", "outboundTrafficPolicy: {mode: REGISTRY_ONLY}", kind="Sidecar"),
+        calls=(
+            get("http://a.dynamic.localhost:$PORT/", details="via_upstream"),
+            get("http://b.c.dynamic.localhost:$PORT/x", path="/x", details="via_upstream"),
+            get("http://other.localhost:$PORT/", status=502),
+        ),
+    ),
+    Case(
+        id="unknown-by-name",
+        intent="ALLOW_ANY_DYNAMIC_DNS looks unknown hosts up, which is all that an explicit proxy can do.",
+        config=rule("default", "outboundTrafficPolicy: {mode: ALLOW_ANY_DYNAMIC_DNS}", kind="Sidecar"),
+        calls=(get("http://somewhere.localhost:$PORT/", path="/", cluster="PassthroughCluster"),),
+    ),
+    Case(
+        id="egress-proxy",
+        intent="An egressProxy takes everything that no service is declared for, with the host as it was asked for.",
+        config=service("way-out", "v1 v2") + subsets("way-out", "v1", "v2") + service("known") + _PASSED_ON,
+        calls=(
+            get("http://unknown.example.com/a", to="way-out v2", path="/a", host="unknown.example.com"),
+            get("http://10.200.0.1:8080/", to="way-out v2", host="10.200.0.1:8080"),
+            get("http://known/", to="known v1"),
+        ),
+    ),
     Case(
         id="missing-destinations",
         intent="A missing host, subset or port is a 503 NC of its own; a cluster without endpoints a 503 UH.",

@@ -325,4 +325,12 @@ CASES = (
         ),
         connections=(raw("127.99.1.1:$PORT", cluster=PASSTHROUGH),),
     ),
+    Case(
+        id="transparent-mesh-by-name",
+        intent="The mesh may say so for all, too.",
+        mode="transparent",
+        config=service("web") + "---\napiVersion: pidalio.dev/v1\nkind: MeshConfig\nmetadata: {name: mesh}\n"
+        "spec: {outboundTrafficPolicy: {mode: ALLOW_ANY_DYNAMIC_DNS}}\n",
+        calls=(to("10.9.9.9:80", "http://127.99.1.1:$PORT/x", cluster="AllowAnyDynamicDNSCluster", path="/x"),),
+    ),
 )
