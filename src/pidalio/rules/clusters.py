@@ -26,6 +26,7 @@ from pidalio.rules.outliers import min_health, outlier_plan
 from pidalio.rules.policies import Stated, policy
 from pidalio.rules.pools import limited, retry_budget_plan, upgraded, upstream_protocol
 from pidalio.rules.services import ServiceId
+from pidalio.rules.stat_names import stat_name
 from pidalio.rules.vantage import Vantage, is_reached_as_called, preference, seen_from
 from pidalio.rules.visibility import Scope
 from pidalio.store.traits import Trait
@@ -176,6 +177,14 @@ def cluster(world: Database, key: ClusterKey) -> ClusterPlan | None:
         port=key.port,
         subset=key.subset,
         service=found.object,
+        stat_name=stat_name(
+            mesh.outbound_stat_name(world),
+            host=key.host,
+            port=key.port,
+            port_name=port.name,
+            target=port.target_port or key.port,
+            subset=key.subset,
+        ),
         origin=chosen.origin if chosen else holds.origin,
     )
     limits = holds.connection_pool

@@ -110,7 +110,7 @@ _EFFECTIVE: dict[str, _Honoured] = {
         protocolDetectionTimeout
         ingressClass ingressSelector ingressControllerMode
         defaultServiceExportTo defaultVirtualServiceExportTo defaultDestinationRuleExportTo defaultHttpRetryPolicy.*
-        localityLbSetting.* defaultTrafficPolicy.* tcpKeepalive.* h2UpgradePolicy
+        outboundClusterStatName localityLbSetting.* defaultTrafficPolicy.* tcpKeepalive.* h2UpgradePolicy
         inboundTrafficPolicy.* proxyInboundListenPort inboundClusterStatName
         pathNormalization.* accessLogFile accessLogFormat accessLogEncoding
         defaultConfig defaultConfig.concurrency defaultConfig.drainDuration defaultConfig.terminationDrainDuration

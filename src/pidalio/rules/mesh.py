@@ -117,6 +117,12 @@ def inbound_port(world: Database) -> int:
 
 
 @derived
+def outbound_stat_name(world: Database) -> str:
+    """Return the pattern under which clusters of destinations are counted, "" for their names."""
+    return mesh_config(world).outbound_cluster_stat_name
+
+
+@derived
 def inbound_stat_name(world: Database) -> str:
     """Return the pattern of the names under which what comes in is counted, "" for the clusters' own."""
     return mesh_config(world).inbound_cluster_stat_name
