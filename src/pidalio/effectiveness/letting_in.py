@@ -11,7 +11,7 @@ from pidalio.api.virtual_service import VirtualService
 from pidalio.derive import Database
 from pidalio.rules import services
 from pidalio.rules.virtual_services import destination_hosts, imported_rules
-from pidalio.rules.visibility import Scope, imports
+from pidalio.rules.visibility import Scope, imports_service
 from pidalio.store.hosts import host_reference
 
 _PART = re.compile(r"(http|tls|tcp)\[(\d+)\]")
@@ -26,7 +26,7 @@ def letting_in(world: Database, scopes: Iterable[Scope], row: Object[VirtualServ
             continue
         for host in hosts:
             identity = services.resolve(world, host, scope.namespace)
-            if identity is not None and not imports(scope.egress, identity[1], host):
+            if identity is not None and not imports_service(scope.egress, identity[1], host):
                 return scope
     return None
 

@@ -15,9 +15,8 @@ from pidalio.derive import Database, derived
 from pidalio.model import Endpoint, Health, Port, Service, Workload, is_wildcard
 from pidalio.rules import aliases, mesh, names
 from pidalio.rules.virtual_services import destination_hosts, imported_rules
-from pidalio.rules.visibility import Scope, imports, is_exported
+from pidalio.rules.visibility import Scope, imports_service, is_exported
 from pidalio.store import tables
-from pidalio.store.hosts import wildcards_of
 from pidalio.store.tables import ServiceKey
 
 ServiceId: TypeAlias = tuple[str, str]
@@ -72,7 +71,7 @@ def visible_services(world: Database, scope: Scope) -> tuple[ServiceId, ...]:
     """
     found: dict[str, list[str]] = {}
     for host, namespace, _ in _candidates(world, scope):
-        if imports(scope.egress, namespace, host):
+        if imports_service(scope.egress, namespace, host):
             found.setdefault(host, []).append(namespace)
     chosen = {host: _best_namespace(world, scope.namespace, host, spaces) for host, spaces in found.items()}
     if scope.egress is None:
@@ -99,8 +98,7 @@ def _candidates(world: Database, scope: Scope) -> Iterable[ServiceKey]:
         elif is_wildcard(one.host):
             return visible_keys(world, scope.namespace)
         else:
-            names = (one.host, *wildcards_of(one.host))
-            keys.update(key for name in names for key in tables.SERVICES_BY_HOST.keys(world, name))
+            keys.update(tables.SERVICES_BY_HOST.keys(world, one.host))
     default = mesh.default_export(world, "Service")
     return (
         key

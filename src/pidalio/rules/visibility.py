@@ -12,7 +12,7 @@ import msgspec
 from pidalio.api.object import Object
 from pidalio.api.sidecar import OutboundMode, Sidecar
 from pidalio.derive import Database, derived
-from pidalio.model import Labels, Origin, Proxy, ProxyType, host_matches, labels_of, selects
+from pidalio.model import Labels, Origin, Proxy, ProxyType, host_matches, host_subset_of, labels_of, selects
 from pidalio.rules import mesh, names
 from pidalio.store import tables
 from pidalio.store.hosts import host_reference
@@ -171,13 +171,19 @@ def _egress_host(written: str, namespace: str) -> EgressHost:
 
 
 def imports(hosts: tuple[EgressHost, ...] | None, namespace: str, host: str) -> bool:
-    """Tell whether the egress hosts let in `host` of `namespace`."""
-    if hosts is None:
-        return True
-    found = False
-    for one in hosts:
-        if one.namespace in ("*", namespace) and host_matches(host, one.host):
-            if one.excludes:
-                return False
-            found = True
-    return found
+    """Tell whether the egress hosts let in a rule of `namespace` for `host`: a name in common is enough."""
+    return hosts is None or _lets_in(one for one in hosts if _is_of(one, namespace) and host_matches(host, one.host))
+
+
+def imports_service(hosts: tuple[EgressHost, ...] | None, namespace: str, host: str) -> bool:
+    """Tell whether the egress hosts let in the service `host` of `namespace`: with all its names."""
+    return hosts is None or _lets_in(one for one in hosts if _is_of(one, namespace) and host_subset_of(host, one.host))
+
+
+def _is_of(one: EgressHost, namespace: str) -> bool:
+    return one.namespace in ("*", namespace)
+
+
+def _lets_in(found: Iterable[EgressHost]) -> bool:
+    fitting = tuple(found)
+    return bool(fitting) and not any(one.excludes for one in fitting)

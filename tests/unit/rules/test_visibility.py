@@ -102,9 +102,23 @@ def test_egress_does_not_let_in_what_is_not_exported():
     assert seen_services(found, sidecar("ns1")) == {A}
 
 
-def test_a_wildcard_entry_is_let_in_by_a_name_under_it():
-    found = mesh(entry("wild", "'*.example.com'", "ns2", "resolution: NONE"), restricted("*/api.example.com"))
-    assert seen_services(found, sidecar("ns1")) == {"*.example.com"}
+@pytest.mark.parametrize(
+    ("egress", "seen"),
+    [
+        ("*/*.example.com", {"*.example.com"}),
+        ("ns2/*.com", {"*.example.com"}),
+        ("*/api.example.com", set()),
+        ("ns2/*.api.example.com", set()),
+    ],
+)
+def test_a_wildcard_entry_is_let_in_as_a_whole_or_not_at_all(egress, seen):
+    found = mesh(entry("wild", "'*.example.com'", "ns2", "resolution: NONE"), restricted(egress))
+    assert seen_services(found, sidecar("ns1")) == seen
+
+
+def test_a_rule_for_a_wildcard_is_let_in_by_a_name_under_it():
+    documents = service("a", "ns1"), rule("wild", "'*.example.com'", to(A), "ns2")
+    assert "*.example.com:80" in hosts(mesh(*documents, restricted("*/api.example.com")), sidecar("ns1"))
 
 
 def test_everything_let_in_is_no_restriction_and_shares_the_scope():
