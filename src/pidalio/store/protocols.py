@@ -24,16 +24,14 @@ def protocol_named(name: str) -> Protocol | None:
 def port_protocol(number: int, name: str, app_protocol: str = "", transport: str = "TCP") -> Protocol:
     """Return the protocol of a platform service's port.
 
-    `appProtocol` comes first, then the name up to its first `-` (`grpc-web` is taken whole);
-    undeclared ports are sniffed, but for those where servers speak first.
+    It is declared by `appProtocol` where that is stated, and only else by the name, up to the first `-` (`grpc-web` is
+    taken whole); undeclared ports are sniffed, but for those where servers speak first.
     """
     if transport.upper() == "UDP":
         return Protocol.UDP
-    if app_protocol:
-        known = _KUBERNETES.get(app_protocol.lower()) or protocol_named(app_protocol)
-        if known:
-            return known
-    lowered = name.lower()
+    if known := _KUBERNETES.get(app_protocol.lower()):
+        return known
+    lowered = (app_protocol or name).lower()
     prefix = "grpc-web" if lowered.startswith("grpc-web") else lowered.partition("-")[0]
     declared = _NAMES.get(prefix)
     if declared and declared is not Protocol.UDP:

@@ -47,7 +47,6 @@ def test_where_servers_speak_first_undeclared_ports_are_bytes(number):
         ("kubernetes.io/h2c", Protocol.HTTP2),
         ("kubernetes.io/ws", Protocol.HTTP),
         ("kubernetes.io/wss", Protocol.HTTPS),
-        ("mycompany.com/own", Protocol.TCP),
     ],
 )
 def test_the_applications_protocol_comes_before_the_name(declared, protocol):
@@ -70,3 +69,16 @@ def test_the_transport_comes_before_all():
 )
 def test_protocols_of_entries(written, protocol):
     assert protocol_named(written) is protocol
+
+
+@pytest.mark.parametrize(
+    ("declared", "number", "protocol"),
+    [
+        ("acme.example/own", 80, Protocol.UNSUPPORTED),
+        ("acme.example/own", 3306, Protocol.TCP),
+        ("http-or-so", 80, Protocol.HTTP),
+        ("GRPC-Web", 80, Protocol.GRPC_WEB),
+    ],
+)
+def test_a_name_counts_only_where_nothing_is_declared(declared, number, protocol):
+    assert port_protocol(number, "grpc-x", declared) is protocol
