@@ -12,6 +12,8 @@ REASONS: dict[str, dict[str, str]] = {
         "hboneIdleTimeout": "there is no ambient mode",
         "ingressService": "addresses of gateways are written into no Ingress: nothing here assigns them",
         "serviceScopeConfigs": "there is no ambient mode",
+        "serviceSettings": "a mesh is one cluster: every instance is local to it",
+        "discoverySelectors": "what is read is said when Pidalio is started, by its folders and platforms",
         "defaultInboundHttpRetryPolicy": "no release of Istio has it; requests that come in are never repeated",
         "enablePrometheusMerge": "the metrics of applications are not passed on",
         "enableTracing": _NO_TELEMETRY,
