@@ -2,6 +2,7 @@
 
 import json
 import socket
+import threading
 import time
 
 import pytest
@@ -50,8 +51,8 @@ def start(backend):
     """Start an Envoy with settings, as the sidecar of the echo server or as a gateway before it."""
     running = []
 
-    def begin(settings, proxy=_GATEWAY):
-        mesh = OfflineMesh.from_text(_WORLD % (backend.port, backend.port, settings))
+    def begin(settings, proxy=_GATEWAY, port=0):
+        mesh = OfflineMesh.from_text(_WORLD % (backend.port, port or backend.port, settings))
         running.append(RunningEnvoy(plans_for(mesh.world, mesh.proxy(*proxy, outbound=""))).start())
         return running[-1]
 
@@ -148,3 +149,45 @@ def test_default_formats(encoding, start, tmp_path):
         assert '] "GET /x HTTP/1.1" 200 - via_upstream - "-" 0 ' in found
     else:
         assert (json.loads(found)["path"], json.loads(found)["response_code"]) == ("/x", 200)
+
+
+@pytest.mark.envoy
+@pytest.mark.parametrize(
+    ("settings", "proxy", "told"),
+    [
+        ("{}", _GATEWAY, '"1"'),
+        ("{defaultConfig: {proxyHeaders: {attemptCount: {disabled: true}}}}", _GATEWAY, '"7"'),
+        ("{}", _SIDECAR, '"7"'),
+    ],
+    ids=["gateway", "disabled", "sidecar"],
+)
+def test_attempts_are_counted_by_callers_proxies_alone(settings, proxy, told, start):
+    answer = _answer(start(settings, proxy), "x-envoy-attempt-count: 7")
+    assert f'["x-envoy-attempt-count", {told}]' in answer
+
+
+@pytest.mark.envoy
+@pytest.mark.parametrize(("settings", "kept"), [("{}", False), ("{preserveHttp1HeaderCase: true}", True)])
+def test_the_case_of_names(settings, kept, start):
+    class Loud(threading.Thread):
+        """An application that remembers what it reads and answers in capitals."""
+
+        def __init__(self):
+            super().__init__(daemon=True)
+            self.socket = socket.create_server(("127.66.1.1", 0))
+            self.port, self.read = self.socket.getsockname()[1], b""
+
+        def run(self):
+            connection, _ = self.socket.accept()
+            with connection:
+                while not self.read.endswith(b"\r\n\r\n"):
+                    self.read += connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nX-LOUD: yes\r\nContent-Length: 0\r\n\r\n")
+
+    loud = Loud()
+    loud.start()
+    answer = _answer(start(f"{{defaultConfig: {{proxyHeaders: {settings}}}}}", port=loud.port), "X-Mine: 1")
+    loud.join(10)
+    loud.socket.close()
+    assert (b"\r\nX-Mine: 1" in loud.read) is kept
+    assert ("\r\nX-LOUD: yes" in answer) is kept

@@ -7,6 +7,7 @@ does.
 from __future__ import annotations
 
 from pidalio.envoy import messages as pb
+from pidalio.envoy.header_case import keep_case
 from pidalio.envoy.outlier import error_matcher
 from pidalio.envoy.values import duration
 from pidalio.ir import ClusterPlan, ConnectionPoolPlan, Discovery, KeepalivePlan, RetryBudgetPlan, UpstreamProtocol
@@ -47,7 +48,7 @@ def protocol_options(plan: ClusterPlan) -> pb.UpstreamHttpProtocolOptions | None
         common.max_connection_duration.CopyFrom(duration(pool.max_connection_duration))
     if plan.outlier is not None and plan.outlier.error_statuses:
         options.outlier_detection.error_matcher.CopyFrom(error_matcher(plan.outlier.error_statuses))
-    if plan.protocol is UpstreamProtocol.HTTP1 and options == pb.UpstreamHttpProtocolOptions():
+    if plan.protocol is UpstreamProtocol.HTTP1 and not plan.keeps_case and options == pb.UpstreamHttpProtocolOptions():
         return None
     _set_protocol(options, plan)
     if plan.discovery is Discovery.DYNAMIC_FORWARD_PROXY:
@@ -60,9 +61,15 @@ def protocol_options(plan: ClusterPlan) -> pb.UpstreamHttpProtocolOptions | None
 def _set_protocol(options: pb.UpstreamHttpProtocolOptions, plan: ClusterPlan) -> None:
     match plan.protocol:
         case UpstreamProtocol.HTTP1:
-            options.explicit_http_config.http_protocol_options.SetInParent()
+            http1 = options.explicit_http_config.http_protocol_options
+            http1.SetInParent()
+            if plan.keeps_case:
+                keep_case(http1)
         case UpstreamProtocol.DOWNSTREAM:
-            options.use_downstream_protocol_config.http_protocol_options.SetInParent()
+            received = options.use_downstream_protocol_config
+            received.http_protocol_options.SetInParent()
+            if plan.keeps_case:
+                keep_case(received.http_protocol_options)
             options.use_downstream_protocol_config.http2_protocol_options.SetInParent()
         case UpstreamProtocol.HTTP2:
             http2 = options.explicit_http_config.http2_protocol_options

@@ -78,6 +78,7 @@ class ClusterPlan(msgspec.Struct, frozen=True, gc=False):
     `bind` is the address from which it is connected to, empty for any; `stat_name` counts it under another name.
     `lb_origin` is the rule that chose the load balancer, None for the default; `table_size` is the least size of a hash
     ring, or that of a Maglev table (0: Envoy's own); `service` declares its endpoints.
+    `keeps_case` leaves header names of HTTP/1.1 as they are written.
     """
 
     name: str
@@ -98,6 +99,7 @@ class ClusterPlan(msgspec.Struct, frozen=True, gc=False):
     stat_name: str = ""
     dns_refresh: int = 60_000
     buffer_limit: int | None = None
+    keeps_case: bool = False
     called_port: int = 0
     assignment: AssignmentPlan | None = None
     healthy_panic_threshold: int | None = 0

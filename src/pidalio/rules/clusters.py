@@ -169,7 +169,6 @@ def cluster(world: Database, key: ClusterKey) -> ClusterPlan | None:
         healthy_panic_threshold=min_health(holds.outlier_detection),
         locality_weighted=_is_locality_weighted(preference(world, holds)),
         dns_refresh=mesh.dns_refresh(world),
-        buffer_limit=mesh.cluster_buffer(world),
         assignment=assignment,
         called_port=port.target_port if discovery is Discovery.ORIGINAL_DST and not found.headless else 0,
         host=key.host,

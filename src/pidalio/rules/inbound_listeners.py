@@ -1,6 +1,6 @@
 """The listeners for what comes in to a workload: one per port, or one to which all connections are redirected.
 
-Inbound routes carry no faults, no retries and no timeout: those belong to callers.
+Inbound routes carry no faults, no retries and no timeout, and count no attempts: those belong to callers.
 A port whose protocol is not declared is sniffed: HTTP/1.1 and HTTP/2 go by the HTTP chain, everything else by the TCP
 one. A server that speaks first makes no caller speak, so that its port must be declared, or have a bounded wait
 (MeshConfig.protocolDetectionTimeout).
@@ -117,6 +117,6 @@ def _passed_on(proxy: Proxy) -> tuple[FilterChainPlan, ...]:
 
 def _http(proxy: Proxy, cluster: tuple[WeightedCluster, ...], stat_prefix: str, service_port: int) -> HttpPlan:
     route = RoutePlan(MatchPlan(), ForwardPlan(cluster), name="default")
-    host = VirtualHostPlan(f"inbound|http|{service_port}", ("*",), (route,))
+    host = VirtualHostPlan(f"inbound|http|{service_port}", ("*",), (route,), counts_attempts=False)
     table = RouteTablePlan(cluster[0].cluster, (host,))
     return HttpPlan(stat_prefix, table, server_name="istio-envoy", access_log=proxy.access_log)

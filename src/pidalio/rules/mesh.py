@@ -202,6 +202,13 @@ def counts_attempts(world: Database) -> bool:
 
 
 @derived
+def keeps_case(world: Database) -> bool:
+    """Tell whether header names of HTTP/1.1 stay as they are written."""
+    headers = _proxy_headers(world)
+    return bool(headers and headers.preserve_http1_header_case)
+
+
+@derived
 def tells_host(world: Database) -> bool:
     """Tell whether upstreams learn the host that a rule rewrote."""
     headers = _proxy_headers(world)

@@ -26,6 +26,8 @@ def limited(world: Database, plan: ClusterPlan, stated: Stated[ConnectionPoolSet
         timeout, origin = tcp.connect_timeout, _inside(stated.origin, "tcp.connectTimeout")
     return msgspec.structs.replace(
         plan,
+        buffer_limit=mesh.cluster_buffer(world),
+        keeps_case=mesh.keeps_case(world),
         connect_timeout=timeout,
         connect_timeout_origin=origin,
         protocol=UpstreamProtocol.DOWNSTREAM if http.use_client_protocol else plan.protocol,

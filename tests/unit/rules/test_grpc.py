@@ -302,7 +302,7 @@ class TestLacks:
             RetryPlan: "avoid_previous_hosts remote_localities host_selection_attempts",
             MatchPlan: "",
             ClusterPlan: "connect_timeout connect_timeout_origin protocol dns_refresh healthy_panic_threshold namespace"
-            " port subset called_port locality_weighted bind stat_name buffer_limit",
+            " port subset called_port locality_weighted bind stat_name buffer_limit keeps_case",
         }
         for plan, fields in known.items():
             assert {*fields.split(), *other[plan].split()} == set(plan.__struct_fields__), plan
