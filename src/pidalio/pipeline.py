@@ -101,7 +101,7 @@ class Doors(msgspec.Struct, frozen=True, tag=True, gc=False):
 
     ways: tuple[Way, ...]
     policy: OutboundPolicy
-    transparent: bool
+    mode: Mode
     look: Look
     http_proxy: str = ""
     without: str = ""
@@ -259,13 +259,20 @@ def groups_of(world: Database, proxy: Proxy) -> tuple[Group, ...]:
     shared: tuple[Group, ...] = (
         Outbound(scope, vantage),
         Outbound(scope, vantage, endpoints=True),
-        CatchAll(proxy.mode, proxy.type is ProxyType.SIDECAR and outbound_policy(world, proxy).by_name),
+        CatchAll(proxy.mode, _resolves_names(world, proxy)),
         Own(proxy),
     )
     if proxy.type is ProxyType.ROUTER:
         http = (port for port in _gateway_ports(world, proxy) if port.http)
         return (*shared, *_tables(proxy, {port: GatewayHosts(scope, port) for port in http}))
     return (*shared, *_ways_out(world, proxy), Own(proxy, clusters=True))
+
+
+def _resolves_names(world: Database, proxy: Proxy) -> bool:
+    """Tell whether a sidecar to which connections are redirected resolves names all the same."""
+    if proxy.mode is not Mode.TRANSPARENT:
+        return False
+    return outbound_policy(world, proxy).by_name or bool(egress.http_proxy(world, proxy))
 
 
 def _ways_out(world: Database, proxy: Proxy) -> tuple[Group, ...]:
@@ -278,20 +285,15 @@ def _ways_out(world: Database, proxy: Proxy) -> tuple[Group, ...]:
     hosts = [(EXPLICIT, egress.proxy_scope(world, proxy))] if http_proxy else []
     hosts += side.tables
     found: dict[Shell, SidecarHosts | GatewayHosts] = {
-        SidecarTable(table, policy, _reach(table, proxy)): SidecarHosts(scope, table) for table, scope in hosts
+        SidecarTable(table, policy, proxy.mode): SidecarHosts(scope, table) for table, scope in hosts
     }
     look = Look(listener_settings(world, proxy, Direction.OUTBOUND), proxy.access_log)
     without = proxy.address if any(port.address == proxy.address for port in side.ports) else ""
     return (
         *_tables(proxy, found),
         Tables(tuple(map(OwnTable, side.own_tables))),
-        Doors(ways, policy, proxy.mode is Mode.TRANSPARENT, look, http_proxy, without),
+        Doors(ways, policy, proxy.mode, look, http_proxy, without),
     )
-
-
-def _reach(table: HostTable, proxy: Proxy) -> Mode:
-    """Return how unknown hosts of a table are reached: callers of an explicit proxy call no address of their own."""
-    return Mode.EXPLICIT if table == EXPLICIT else proxy.mode
 
 
 def _tables(proxy: Proxy, found: Mapping[Shell, SidecarHosts | GatewayHosts]) -> tuple[Group, ...]:
@@ -342,7 +344,7 @@ def _doors(world: Database, group: Doors) -> Iterator[tuple[str, ResourceKey]]:
     if group.http_proxy:
         key = ProxyListener(group.http_proxy, look)
         yield group.http_proxy.replace(":", "_"), key
-    if group.transparent:
+    if group.mode is Mode.TRANSPARENT:
         yield names.VIRTUAL_OUTBOUND, VirtualOutbound(policy, look)
     for port in outbound_side(world, group.ways).ports:
         if port.address != group.without or not port.captured:

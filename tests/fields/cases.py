@@ -12,6 +12,7 @@ from typing import Any
 import tests.golden.case as golden
 from tests.traffic import tables
 from tests.traffic.case import Case
+from tests.traffic.connections import foretold_connection
 from tests.traffic.run import foretold, mesh_of, plans_of
 from tests.unit.rules.world import router, sidecar
 
@@ -71,7 +72,9 @@ class TrafficProof(Proof):
         case = replace(self.case, config=text)
         plans = plans_of(case, mesh_of(case, _PORT))
         try:
-            return any(foretold(plans, call, _PORT) for call in case.calls)
+            if any(foretold(plans, call, _PORT) for call in case.calls):
+                return True
+            return any(foretold_connection(plans, one, _PORT) for one in case.connections)
         except AssertionError:
             return True  # nothing listens where the call goes
 

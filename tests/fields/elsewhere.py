@@ -38,6 +38,7 @@ ELSEWHERE: dict[str, str] = _CLIENT_CERT | {
     "DestinationRule subsets[].trafficPolicy.loadBalancer.consistentHash.useSourceIp": f"{_HASHING}test_source_address[subset]",
     "DestinationRule subsets[].trafficPolicy.portLevelSettings[].loadBalancer.consistentHash.useSourceIp": f"{_HASHING}test_source_address[port-of-subset]",
     "Gateway servers[].port.name": "tests/unit/api/test_validate.py::test_finds[Gateway-port-name-twice]",
+    "Sidecar egress[].port.name": "tests/unit/rules/test_outbound.py::TestListeners::test_the_name_of_a_port_is_for_people",
     "VirtualService http[].sticky.sourceAddress": "tests/traffic/test_sticky.py::test_a_gateway_goes_by_addresses",
     "VirtualService http[].fault.abort.grpcStatus": (
         "tests/traffic/test_protocols.py::TestGrpc::"

@@ -16,7 +16,7 @@ from pidalio.envoy.bootstrap import node
 from pidalio.envoy.protos import to_dict, to_yaml
 from pidalio.envoy.static import static_bootstrap
 from pidalio.ir import ProxyPlans
-from pidalio.model import Proxy, labels_of
+from pidalio.model import Interception, Proxy, labels_of
 from pidalio.pipeline import plans_for
 from pidalio.server.explaining import decide_for
 from pidalio.server.offline import OfflineMesh
@@ -55,7 +55,8 @@ class GoldenCase:
         """Yield each proxy of the case by its short name."""
         for name, stated in self.calls.items():
             labels = labels_of(stated.get("labels", {}))
-            yield name, self.mesh.proxy(stated["id"], labels or None)
+            mode = Interception.REDIRECT if stated.get("mode") == "transparent" else Interception.NONE
+            yield name, self.mesh.proxy(stated["id"], labels or None, interception=mode)
 
     def calls_of(self, proxy: str) -> list[Call]:
         """Return the calls that pass a proxy; raise `AssertionError` for one that says nothing, or a misspelt key."""
@@ -131,7 +132,7 @@ def observed(case: GoldenCase, proxy: Proxy, call: Call) -> dict[str, Any]:
     """Return what the simulator says of a call, in the words of `calls.yaml`."""
     method, _, url = call.text.partition(" ")
     request = Request.from_url(method, url, tuple(call.headers.items()))
-    decision = decide_for(case.plans(proxy), proxy, request)
+    decision = decide_for(case.mesh.world, proxy, request)
     return _told(decision)
 
 

@@ -15,7 +15,8 @@ class Call:
     `to` names the instances reached, or the shares of several: then it is sent `times` times.
     `path`, `host` and `sees` are what the instance got (a header mapped to None must be absent), `gets` what the
     client got; `tries` counts attempts, `timeout` is the one in effect and `slow` the delay of faults, in ms.
-    In transparent mode `dst` is the `address:port` that was called, and `protocol` may be `h2c`.
+    In transparent mode `dst` is the `address:port` that was called, and `protocol` may be `h2c`; `bound` names the
+    listener (`address_port`) that is called instead.
     """
 
     method: str = "GET"
@@ -41,6 +42,7 @@ class Call:
     times: int = 1
     dst: str = ""
     protocol: str = "http/1.1"
+    bound: str = ""
 
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:

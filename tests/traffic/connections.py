@@ -30,7 +30,9 @@ def connection_of(one: Connect, port: int) -> Connection:
 
 def door_for(plans: ProxyPlans, one: Connect) -> ListenerPlan:
     """Return where the connection arrives: the listener that it calls, or the one to which all are redirected."""
-    return next(each for each in plans.listeners if (each.name == one.bound if one.bound else each.hands_off))
+    found = [each for each in plans.listeners if (each.name == one.bound if one.bound else each.hands_off)]
+    assert found, f"no listener for {one.bound or one.dst}"
+    return found[0]
 
 
 def foretold_connection(plans: ProxyPlans, one: Connect, port: int) -> list[str]:

@@ -60,8 +60,10 @@ def with_port(call: Call, port: int) -> Call:
 
 def listener_for(plans: ProxyPlans, call: Call) -> ListenerPlan:
     """Return where a call arrives: where all are redirected, at the HTTP proxy, or at the gateway's port in the URL."""
-    if call.dst:
-        return next(each for each in plans.listeners if each.hands_off)
+    if call.bound or call.dst:
+        found = [each for each in plans.listeners if (each.name == call.bound if call.bound else each.hands_off)]
+        assert found, f"no listener for {call.bound or call.dst}"
+        return found[0]
     proxies = [each for each in plans.listeners if each.explicit_proxy]
     if proxies:
         return proxies[0]

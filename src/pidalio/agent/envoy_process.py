@@ -133,15 +133,15 @@ class EnvoyProcess:
         quote = last_lines(self.files.log, since=self._log_begins) or "its log is empty"
         return EnvoyExited(f"Envoy of {self.name} {ending}: {quote} (all of it: {self.files.log})")
 
-    async def close_inbound(self, address: str, ports: Sequence[int]) -> bool:
-        """Refuse new connections to the workload; return when `ports` of `address` do, False when they still do not.
+    async def close_inbound(self, doors: Sequence[tuple[str, int]]) -> bool:
+        """Refuse new connections to the workload; return when all `doors` do, False when they still do not.
 
         Envoy answers a moment before its worker has closed the sockets, hence the second look.
         """
         try:
             await self.admin.close_inbound()
             async with asyncio.timeout(_CLOSED_WITHIN_SECONDS):
-                for port in ports:
+                for address, port in doors:
                     while await accepts(address, port):  # noqa: ASYNC110 - another process tells no event
                         await asyncio.sleep(_CLOSING_POLL_SECONDS)
         except (TimeoutError, EnvoyUnresponsive):

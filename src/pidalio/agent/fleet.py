@@ -25,7 +25,7 @@ from pidalio.api.local_workload import LocalWorkload
 from pidalio.api.object import Object
 from pidalio.errors import UsageError
 from pidalio.ir import ProcessPlan
-from pidalio.model import Health, Proxy, ProxyType, Report, Severity, Workload
+from pidalio.model import Health, Interception, Proxy, ProxyType, Report, Severity, Workload
 from pidalio.platforms.local.addresses import Placement
 from pidalio.platforms.local.workloads import LocalInstance, instances
 
@@ -229,6 +229,7 @@ def sidecar_proxy(
         labels=instance.labels,
         locality=instance.locality,
         outbound=where.outbound,
+        interception=Interception.REDIRECT if where.redirected_to else Interception.NONE,
         app_address=APP_ADDRESS,
         app_ports=tuple(sorted((dict(app_ports) | real).items())),
         access_log=str(access_log or ""),

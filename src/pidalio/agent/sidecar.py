@@ -116,7 +116,7 @@ class Sidecar:
         """Leave the mesh first, let callers finish, then end the application and its Envoy."""
         self._stopping.set()
         await self._set_health(None)
-        inbound = [(self.where.address, port) for _, port in self.where.ports]
+        inbound = self.where.doors
         if drain and inbound:
             await self.supervisor.drain(inbound, at_most_seconds=self.patience.drain)
         if self._app is not None:
@@ -189,7 +189,7 @@ class Sidecar:
         """Refuse callers, then tell that the instance is gone; a new Envoy, for a closed listener stays closed."""
         envoy = self.supervisor.envoy
         if envoy is not None and self.supervisor.ready.is_set():
-            await envoy.close_inbound(self.where.address, [port for _, port in self.where.ports])
+            await envoy.close_inbound(self.where.doors)
         await self._set_health(None)
         await self.supervisor.replace()
 

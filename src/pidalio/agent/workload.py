@@ -21,6 +21,7 @@ from pidalio.platforms.local.addresses import Placement
 from pidalio.platforms.local.workloads import LocalInstance
 
 APP_ADDRESS = "127.0.0.1"
+_EVERYWHERE = "0.0.0.0"  # noqa: S104 - redirected calls come to the instance's own address
 _REFERENCE = re.compile(r"\$(\$)?\(([A-Za-z_][A-Za-z0-9_.-]*)\)")
 _POLL_SECONDS = 0.02
 _ANY = frozenset({"0.0.0.0", "::", APP_ADDRESS, "::ffff:127.0.0.1"})  # noqa: S104 - compared with, not bound
@@ -31,12 +32,13 @@ class AppContract(msgspec.Struct, frozen=True):
 
     ports: tuple[tuple[int, int], ...]
     outbound: str
+    host: str = APP_ADDRESS
 
     def environment(self, instance: LocalInstance, inherited: Mapping[str, str]) -> dict[str, str]:
         """Return the whole environment: inherited, then ours, then the object's own with `$(NAME)` expanded."""
         proxy = f"http://{self.outbound}"
         direct = f"localhost,{APP_ADDRESS},::1"
-        ours = {"HOST": APP_ADDRESS, "PIDALIO_WORKLOAD": instance.id}
+        ours = {"HOST": self.host, "PIDALIO_WORKLOAD": instance.id}
         if self.ports:
             ours["PORT"] = str(self.ports[0][1])
         real = dict(self.ports)
@@ -136,7 +138,8 @@ class WorkloadProcess:
 
 def contract_of(instance: LocalInstance, where: Placement, app_ports: Mapping[int, int]) -> AppContract:
     """Return what to tell the application of an instance; `app_ports` maps each declared port to the real one."""
-    return AppContract(tuple((port, app_ports[port]) for port in instance.port_numbers), where.outbound)
+    ports = tuple((port, app_ports[port]) for port in instance.port_numbers)
+    return AppContract(ports, where.outbound, _EVERYWHERE if where.redirected_to else APP_ADDRESS)
 
 
 def _path_with_python() -> str:

@@ -39,6 +39,13 @@ Examples:
     "--address", default="", metavar="IP", help="Where callers reach it; else found by the way to the server."
 )
 @click.option("--outbound", default="127.0.0.1:15001", show_default=True, help="Where the program sends its calls.")
+@click.option(
+    "--mode",
+    type=click.Choice(["explicit", "transparent"]),
+    default="explicit",
+    show_default=True,
+    help="Whether the program names its proxy, or the system redirects connections (you set the redirection up).",
+)
 @click.option("--server", default="", metavar="ADDRESS", help="xDS of the control plane; else the mesh of this folder.")
 @click.option("--api", default="", metavar="ADDRESS", help="API of the control plane, where workloads are registered.")
 @click.option("--token", default="", envvar="PIDALIO_TOKEN", help="Token of an API on a loopback port.")
@@ -57,6 +64,7 @@ def agent(
     ports: tuple[str, ...],
     address: str,
     outbound: str,
+    mode: str,
     server: str,
     api: str,
     token: str,
@@ -88,6 +96,7 @@ def agent(
         command=command,
         address=address,
         outbound=outbound,
+        transparent=mode == "transparent",
         envoy=envoy,
         any_version=any_envoy_version,
     )

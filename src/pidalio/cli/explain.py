@@ -35,6 +35,12 @@ Examples:
 @click.option("-f", "--file", "paths", multiple=True, metavar="PATH", help="Answer from files, with no server.")
 @click.option("--labels", metavar="K=V,…", help="With -f: labels of a proxy that the files do not declare.")
 @click.option("--gateway", is_flag=True, help="With -f: the proxy is a gateway.")
+@click.option(
+    "--mode",
+    type=click.Choice(["explicit", "transparent"]),
+    default="explicit",
+    help="With -f: whether callers name the sidecar as their proxy, or connections are redirected to it.",
+)
 @click.option("--log", "log_line", metavar="LINE", help="A line of an access log, instead of METHOD and URL.")
 @output_option("text")
 @server_options
@@ -48,6 +54,7 @@ def explain(
     labels: str | None,
     *,
     gateway: bool,
+    mode: str,
     log_line: str | None,
     form: str,
 ) -> None:
@@ -64,7 +71,7 @@ def explain(
     if caller is None:
         raise UsageError("say whose proxy is asked: --from WORKLOAD")
     if paths:
-        decision, where = _offline(paths, caller, labels, request, gateway=gateway)
+        decision, where = _offline(paths, caller, labels, request, mode, gateway=gateway)
     else:
         from pidalio.cli.explain_live import explain_live
 
@@ -98,23 +105,25 @@ def from_log(line: str, caller: str | None, headers: Sequence[tuple[str, str]] =
 
 
 def _offline(
-    paths: tuple[str, ...], caller: str, labels: str | None, request: Request, *, gateway: bool
+    paths: tuple[str, ...], caller: str, labels: str | None, request: Request, mode: str, *, gateway: bool
 ) -> tuple[Decision, Where]:
-    from pidalio.cli.compile import parse_labels
-    from pidalio.pipeline import plans_for
+    from pidalio.cli.compile import interception_of, parse_labels
     from pidalio.server.explaining import decide_for, gateway_proxy
     from pidalio.server.offline import OfflineMesh
 
     mesh = OfflineMesh.from_paths(paths)
     chosen = parse_labels(labels)
     try:
-        proxy = gateway_proxy(caller, chosen) if gateway else mesh.proxy_of_workload(caller, labels=chosen)
+        if gateway:
+            proxy = gateway_proxy(caller, chosen)
+        else:
+            proxy = mesh.proxy_of_workload(caller, labels=chosen, interception=interception_of(mode))
     except NotFound:
         found = mesh.gateway_labels(caller)
         if found is None:
             raise
         proxy = gateway_proxy(caller, found)
-    decision = decide_for(plans_for(mesh.world, proxy), proxy, request)
+    decision = decide_for(mesh.world, proxy, request)
 
     def where(origin: Origin | None) -> str:
         return describe(
@@ -148,6 +157,8 @@ def _placed(tree: Any, where: Where) -> Any:
 def lines(decision: Decision, where: Where) -> Iterator[str]:
     """Yield the answer line by line: listener, virtual host, routes tried, action, outcome."""
     yield f"listener      {decision.listener}  [{where(decision.listener_origin)}]"
+    if decision.chain or decision.chain_origin:
+        yield f"filter chain  {decision.chain or 'of its rule'}  [{where(decision.chain_origin)}]"
     if decision.table:
         yield f"route table   {decision.table}  [{where(decision.listener_origin)}]"
     if decision.host:
@@ -159,7 +170,7 @@ def lines(decision: Decision, where: Where) -> Iterator[str]:
     if decision.fault:
         yield from _fault(decision.fault, where(decision.fault.origin))
     chosen = decision.route or decision.host
-    by = where(chosen.origin if chosen else None)
+    by = where(chosen.origin if chosen else decision.chain_origin)
     match decision.action:
         case Forwarded() as forwarded:
             yield from _forwarded(forwarded, decision.request, by, where)

@@ -15,7 +15,6 @@ from pidalio.http.reading import find_stream
 from pidalio.http.served import Served
 from pidalio.http.wire import Body
 from pidalio.model import Origin, Proxy, ProxyType
-from pidalio.pipeline import plans_for
 from pidalio.simulate import Decision, Request
 from pidalio.store import tables
 
@@ -51,7 +50,7 @@ async def explain(served: Served, call: Call) -> Explained:
         raise UsageError("say the url, or the request with its parts")
     asked = question.request or Request.from_url(question.method, question.url, question.headers)
     proxy = find_proxy(served, question.caller)
-    decision = served.decide(plans_for(served.mesh.world, proxy), proxy, asked)
+    decision = served.decide(served.mesh.world, proxy, asked)
     places = {str(one): served.mesh.place(one.object, one.path) for one in origins(decision)}
     return Explained(proxy.id, decision, {text: str(place) for text, place in places.items() if place})
 

@@ -11,7 +11,6 @@ from pidalio.api.parse import Parsed
 from pidalio.derive import Database
 from pidalio.history import History
 from pidalio.http.wire import PlatformView
-from pidalio.ir import ProxyPlans
 from pidalio.model import ObjectRef, Place, Proxy, Report
 from pidalio.simulate import Decision, Request
 from pidalio.store.catalog import Catalog
@@ -126,5 +125,5 @@ class Surroundings(Protocol):
         """Return what stands to be told besides `Mesh.reports`."""
 
 
-Decide = Callable[[ProxyPlans, Proxy, Request], Decision]
+Decide = Callable[[Database, Proxy, Request], Decision]
 """Says what a proxy does with a request that arrives where its workload's calls, or a gateway's callers, do."""

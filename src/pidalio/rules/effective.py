@@ -100,14 +100,17 @@ _EFFECTIVE: dict[str, _Honoured] = {
     "IngressClass": _honoured("controller"),
     "WorkloadEntry": _honoured("address ports labels weight locality network"),
     "Sidecar": _honoured(
-        "workloadSelector.* egress egress[].hosts outboundTrafficPolicy.* "
-        "ingress ingress[].port.* ingress[].bind ingress[].captureMode ingress[].defaultEndpoint "
-        "ingress[].connectionPool.* inboundConnectionPool.*",
+        """
+        workloadSelector.* egress egress[].hosts egress[].bind egress[].captureMode egress[].port egress[].port.number
+        egress[].port.protocol egress[].port.name outboundTrafficPolicy.*
+        ingress ingress[].port.* ingress[].bind ingress[].captureMode ingress[].defaultEndpoint
+        ingress[].connectionPool.* inboundConnectionPool.*
+        """
     ),
     "MeshConfig": _honoured(
         """
         connectTimeout outboundTrafficPolicy outboundTrafficPolicy.mode rootNamespace dnsRefreshRate
-        protocolDetectionTimeout
+        protocolDetectionTimeout proxyListenPort proxyHttpPort
         ingressClass ingressSelector ingressControllerMode
         defaultServiceExportTo defaultVirtualServiceExportTo defaultDestinationRuleExportTo defaultHttpRetryPolicy.*
         outboundClusterStatName localityLbSetting.* defaultTrafficPolicy.* tcpKeepalive.* h2UpgradePolicy

@@ -321,7 +321,7 @@ class SidecarTable(msgspec.Struct, frozen=True, gc=False):
 
 def sidecar_table(key: SidecarTable) -> RouteTablePlan:
     """Return a sidecar's route table: its virtual hosts travel by themselves, the catch-all is inline."""
-    catch_all = unknown_hosts(key.policy, key.mode)
+    catch_all = unknown_hosts(key.policy, key.mode, is_named=key.hosts.takes_tunnels)
     return RouteTablePlan(key.table, (catch_all,), delta=True, ignore_port=bool(key.hosts.port))
 
 

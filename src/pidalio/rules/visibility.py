@@ -70,7 +70,11 @@ def scope_of(world: Database, proxy: Proxy) -> Scope:
     row = sidecar_of(world, proxy)
     if row is None or not row.spec.egress:
         return _caller_scope(world, proxy)
-    return restricted(world, proxy, [host for listener in row.spec.egress for host in listener.hosts])
+    written = [host for listener in row.spec.egress for host in listener.hosts]
+    policy = row.spec.outbound_traffic_policy
+    if policy and policy.egress_proxy:
+        written.append(f"*/{host_reference(policy.egress_proxy.host, row.meta.namespace)}")
+    return restricted(world, proxy, written)
 
 
 def restricted(world: Database, proxy: Proxy, hosts: Iterable[str]) -> Scope:

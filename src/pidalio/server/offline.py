@@ -107,7 +107,13 @@ class OfflineMesh:
         found = gateway(self.world, (namespace if slash else "default", short))
         return labels_of(found.spec.selector) if found else None
 
-    def proxy_of_workload(self, name: str, outbound: str = "127.0.0.1:15001", labels: Labels | None = None) -> Proxy:
+    def proxy_of_workload(
+        self,
+        name: str,
+        outbound: str = "127.0.0.1:15001",
+        labels: Labels | None = None,
+        interception: Interception = Interception.NONE,
+    ) -> Proxy:
         """Return the sidecar of workload `[namespace/]name`; raise `NotFound` when there is none."""
         namespace, slash, short = name.rpartition("/")
         workload = self.workload(short, namespace if slash else "default")
@@ -115,4 +121,4 @@ class OfflineMesh:
             raise NotFound(f"no workload {name}: name one that the files declare, as [namespace/]name")
         address = workload.address or "127.0.0.1"
         identity = f"sidecar~{address}~{short}.{workload.namespace}~{workload.namespace}.svc.cluster.local"
-        return self.proxy(identity, labels or workload.labels, outbound)
+        return self.proxy(identity, labels or workload.labels, outbound, interception)

@@ -11,7 +11,6 @@ from pidalio.simulate.decision import Answered, Destination, Forwarded, Redirect
 
 _GRPC_OF_HTTP = {400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14}
 _GRPC_UNKNOWN = 2
-_RESOLVED_ELSEWHERE = frozenset({Discovery.DYNAMIC_FORWARD_PROXY, Discovery.ORIGINAL_DST})
 
 
 def local_answer(status: int, flag: str, details: str, why: str, *, grpc: bool, share: float = 1.0) -> Verdict:
@@ -36,7 +35,7 @@ def _sent(destination: Destination, *, grpc: bool) -> Verdict:
     if not destination.known:
         why = f"cluster {name} does not exist"
         return local_answer(503, "NC", "cluster_not_found", why, grpc=grpc, share=share)
-    if destination.pool.is_empty and destination.discovery not in _RESOLVED_ELSEWHERE:
+    if destination.pool.is_empty and destination.discovery is not Discovery.DYNAMIC_FORWARD_PROXY:
         why = f"no endpoint of {name} may take requests"
         verdict = local_answer(503, "UH", "no_healthy_upstream", why, grpc=grpc, share=share)
         return msgspec.structs.replace(verdict, cluster=name)
@@ -48,7 +47,7 @@ def connected(destination: Destination) -> Verdict:
     name, share = destination.cluster, destination.share
     if not destination.known:
         return Verdict(share, 0, "NC", "", why=f"cluster {name} does not exist")
-    if destination.pool.is_empty and destination.discovery not in _RESOLVED_ELSEWHERE:
+    if destination.pool.is_empty and destination.discovery is not Discovery.DYNAMIC_FORWARD_PROXY:
         return Verdict(share, 0, "UH", "", cluster=name, why=f"no endpoint of {name} may take connections")
     return Verdict(share, None, "-", "", cluster=name, why=f"carried to {name}")
 

@@ -67,11 +67,15 @@ class ServerPlace(msgspec.Struct, frozen=True):
             return address
 
 
+_REDIRECTED_TO = 15006
+
+
 class AgentOptions(msgspec.Struct, frozen=True):
     """What one agent runs: a workload called `name`, or a gateway where `name` is empty; `labels` of either.
 
     `ports` are the instance's, with the application's own port behind each (0: any free one); `command` is empty when
     the application runs already. `address` is where callers reach it, `outbound` where the application sends its own.
+    With `transparent` the system redirects both: the application listens on its declared ports and knows of no proxy.
     """
 
     server: ServerPlace
@@ -83,6 +87,7 @@ class AgentOptions(msgspec.Struct, frozen=True):
     command: tuple[str, ...] = ()
     address: str = ""
     outbound: str = f"{APP_ADDRESS}:15001"
+    transparent: bool = False
     envoy: str = ""
     any_version: bool = False
     drain: float = 10.0
@@ -124,8 +129,12 @@ class JoinedAgent:
             raise UsageError("--api says where the workload is registered: the API of the control plane, as HOST:PORT")
         address = options.address or options.server.local_address()
         instance = _instance(options)
-        where = Placement(address, options.outbound, tuple((port, port) for port in instance.port_numbers))
+        pairs = tuple((port, port) for port in instance.port_numbers)
+        where = Placement(address, options.outbound, pairs)
         app_ports = {port.port: real or _free_port() for port, real in options.ports}
+        if options.transparent:
+            where = Placement(address, "", pairs, redirected_to=_REDIRECTED_TO)
+            app_ports = {port.port: real or port.port for port, real in options.ports}
         proxy = sidecar_proxy(instance, where, app_ports)
         tls = client_context(options.server.tls) if options.server.tls else None
         target = Target.named(options.server.api, token=options.server.token, tls=tls)

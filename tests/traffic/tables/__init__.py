@@ -24,6 +24,7 @@ from tests.traffic.tables import (
     told_upstream,
     transparent,
     tunnels,
+    ways_out,
     weights,
 )
 
@@ -51,4 +52,5 @@ ALL: tuple[Case, ...] = (
     *told_upstream.CASES,
     *transparent.CASES,
     *tunnels.CASES,
+    *ways_out.CASES,
 )

@@ -45,7 +45,7 @@ async def test_closed_inbound_refuses_and_outbound_goes_on(envoy):
     await envoy.start(static_bootstrap(envoy.files.admin, listeners))
     await envoy.ready()
     assert await connects("127.0.0.1", inbound)
-    assert await envoy.close_inbound("127.0.0.1", [inbound])
+    assert await envoy.close_inbound([("127.0.0.1", inbound)])
     assert not await connects("127.0.0.1", inbound)
     assert await connects("127.0.0.1", outbound)
 
@@ -58,7 +58,7 @@ async def test_connections_in_use_survive_the_closing(envoy):
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
     assert (await reader.readuntil(b"<in>")).startswith(b"HTTP/1.1 200")
-    await envoy.close_inbound("127.0.0.1", [port])
+    await envoy.close_inbound([("127.0.0.1", port)])
     writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
     assert (await reader.readuntil(b"<in>")).lstrip().startswith(b"HTTP/1.1 200")
     writer.close()
@@ -108,6 +108,6 @@ async def test_gone_envoy_gives_no_answer(envoy):
     await envoy.start(static_bootstrap(envoy.files.admin, []))
     await envoy.ready()
     await envoy.stop()
-    assert not await envoy.close_inbound("127.0.0.1", [])
+    assert not await envoy.close_inbound([])
     with pytest.raises(EnvoyUnresponsive):
         await envoy.admin.is_live()

@@ -33,11 +33,22 @@ class Subnet(msgspec.Struct, frozen=True):
 
 
 class Placement(msgspec.Struct, frozen=True):
-    """Where one instance is: its address, its explicit proxy port, and (declared, bound) port pairs."""
+    """Where one instance is: its address, its explicit proxy port, and (declared, bound) port pairs.
+
+    `redirected_to` is the port to which the system redirects calls of the instance, 0 where its ports are bound.
+    """
 
     address: str
     outbound: str
     ports: tuple[tuple[int, int], ...] = ()
+    redirected_to: int = 0
+
+    @property
+    def doors(self) -> list[tuple[str, int]]:
+        """Return the addresses and ports at which the sidecar takes calls of the instance."""
+        if self.redirected_to:
+            return [("0.0.0.0", self.redirected_to)]  # noqa: S104 - where Envoy listens; nothing is bound by this
+        return [(self.address, port) for _, port in self.ports]
 
     @property
     def is_moved(self) -> bool:
