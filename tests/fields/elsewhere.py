@@ -20,10 +20,12 @@ _CLIENT_CERT = {
     for value in ("SANITIZE", "FORWARD_ONLY", "APPEND_FORWARD", "SANITIZE_SET")
 }
 _INGRESS = "tests/unit/rules/test_ingress_listeners.py::"
+_INGRESSES = "tests/unit/rules/test_ingress.py::TestWhichCount::"
 _INBOUND = "tests/unit/rules/test_virtual_inbound.py::"
 ELSEWHERE: dict[str, str] = _CLIENT_CERT | {
     "Sidecar ingress[].captureMode=NONE": f"{_INGRESS}test_where_connections_are_redirected_only_some_have_a_port_of_their_own",
     "Sidecar ingress[].captureMode=IPTABLES": f"{_INGRESS}test_where_they_listen[captureMode: IPTABLES-place3]",
+    "MeshConfig ingressService": f"{_INGRESSES}test_the_name_of_the_service_stands_for_the_label_of_its_proxies[ingressService: edge-edge]",
     "MeshConfig proxyInboundListenPort": f"{_INBOUND}test_its_port_and_its_wait_are_the_meshs",
     "MeshConfig inboundTrafficPolicy": f"{_INBOUND}test_where_connections_go[{{inboundTrafficPolicy: {{mode: LOCALHOST}}}}-Discovery.STATIC-]",
     "MeshConfig inboundTrafficPolicy.mode=LOCALHOST": f"{_INBOUND}test_where_connections_go[{{inboundTrafficPolicy: {{mode: LOCALHOST}}}}-Discovery.STATIC-]",

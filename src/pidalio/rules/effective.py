@@ -111,7 +111,7 @@ _EFFECTIVE: dict[str, _Honoured] = {
         """
         connectTimeout outboundTrafficPolicy outboundTrafficPolicy.mode rootNamespace dnsRefreshRate
         protocolDetectionTimeout proxyListenPort proxyHttpPort
-        ingressClass ingressSelector ingressControllerMode
+        ingressClass ingressService ingressSelector ingressControllerMode
         defaultServiceExportTo defaultVirtualServiceExportTo defaultDestinationRuleExportTo defaultHttpRetryPolicy.*
         outboundClusterStatName localityLbSetting.* defaultTrafficPolicy.* tcpKeepalive.* h2UpgradePolicy
         inboundTrafficPolicy.* proxyInboundListenPort inboundClusterStatName

@@ -190,8 +190,13 @@ def ingress_class(world: Database) -> str:
 
 @derived
 def ingress_selector(world: Database) -> str:
-    """Return the value of the label `istio` that the proxies for Ingresses bear."""
-    return mesh_config(world).ingress_selector or "ingressgateway"
+    """Return the value of the label `istio` that the proxies for Ingresses bear.
+
+    Where none is stated it is the name of their Service, but for the usual one, which bears another label.
+    """
+    config = mesh_config(world)
+    named = config.ingress_service if config.ingress_service != "istio-ingressgateway" else ""
+    return config.ingress_selector or named or "ingressgateway"
 
 
 @derived

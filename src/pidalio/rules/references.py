@@ -115,11 +115,18 @@ def destinations(spec: VirtualService) -> Iterator[tuple[str, Destination]]:
                 yield f"spec.{path}.route[{position}].destination", part.destination
 
 
+def _fate(path: str) -> str:
+    """Return what becomes of calls to the destination at `path`, which is not there."""
+    if not path.startswith("spec.http"):
+        return "connections are closed"
+    return "nothing is mirrored" if "].mirror" in path else "requests get 503"
+
+
 def _destination(
     world: Database, item: Object[VirtualService], path: str, destination: Destination
 ) -> Iterator[Report]:
     namespace = item.meta.namespace
-    fate = "requests get 503" if path.startswith("spec.http") else "connections are closed"
+    fate = _fate(path)
     host = host_reference(destination.host, namespace)
     identity = services.resolve(world, host, namespace)
     if identity is None:

@@ -10,7 +10,6 @@ _NOT_OURS = "Pidalio starts its proxies itself"
 REASONS: dict[str, dict[str, str]] = {
     "MeshConfig": {
         "hboneIdleTimeout": "there is no ambient mode",
-        "ingressService": "addresses of gateways are written into no Ingress: nothing here assigns them",
         "serviceScopeConfigs": "there is no ambient mode",
         "serviceSettings": "a mesh is one cluster: every instance is local to it",
         "discoverySelectors": "what is read is said when Pidalio is started, by its folders and platforms",

@@ -88,6 +88,20 @@ class TestWhichCount:
             ("0.0.0.0_80", 80)
         ]
 
+    @pytest.mark.parametrize(
+        ("config", "label"),
+        [
+            ("", "ingressgateway"),
+            ("ingressService: istio-ingressgateway", "ingressgateway"),
+            ("ingressService: edge", "edge"),
+            ("ingressService: edge, ingressSelector: chosen", "chosen"),
+        ],
+    )
+    def test_the_name_of_the_service_stands_for_the_label_of_its_proxies(self, config, label):
+        found = mesh(service("web"), ingress("one", path("web")), mesh_config(f"{{{config}}}"))
+        opened = [one for one in ("ingressgateway", "edge", "chosen") if listeners(found, router(istio=one))]
+        assert opened == [label]
+
 
 class TestRoutes:
     def test_the_longest_path_comes_first_and_an_exact_one_before_a_prefix(self):

@@ -118,3 +118,17 @@ def test_claims_that_nobody_verifies():
     ]
     code = "jwt-claim-without-authentication"
     assert told(found, code) == [(code, "VirtualService default/r", path) for path in paths]
+
+
+@pytest.mark.parametrize(
+    ("rest", "fate"),
+    [
+        ("route: [{destination: {host: gone}}]", "requests get 503"),
+        ("route: [{destination: {host: a.com}}], mirror: {host: gone}", "nothing is mirrored"),
+        ("route: [{destination: {host: a.com}}], mirrors: [{destination: {host: gone}}]", "nothing is mirrored"),
+    ],
+)
+def test_what_becomes_of_calls_is_told(rest, fate):
+    found = mesh(entry("a", "a.com"), rule("r", "r.com", f"[{{{rest}}}]"))
+    (message,) = (one.message for one in found.reports() if one.code == "unknown-host")
+    assert fate in message
