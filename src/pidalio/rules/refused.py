@@ -11,6 +11,7 @@ REASONS: dict[str, dict[str, str]] = {
     "MeshConfig": {
         "hboneIdleTimeout": "there is no ambient mode",
         "serviceScopeConfigs": "there is no ambient mode",
+        "serviceEntryVisibility": "who sees a ServiceEntry is said by its exportTo, or by defaultServiceExportTo",
         "serviceSettings": "a mesh is one cluster: every instance is local to it",
         "discoverySelectors": "what is read is said when Pidalio is started, by its folders and platforms",
         "defaultInboundHttpRetryPolicy": "no release of Istio has it; requests that come in are never repeated",

@@ -120,10 +120,10 @@ async def test_what_has_no_effect_yet_is_told_on_apply_and_stands_in_status(mesh
         rule() + "  tcp: [{match: [{sourceSubnet: 10.0.0.0/8}], route: [{destination: {host: reviews}}]}]\n"
     )
     assert [(one.code, one.path) for one in applied.reports] == [
-        ("not-yet-effective", "spec.tcp[0].match[0].sourceSubnet"),
+        ("refused-field", "spec.tcp[0].match[0].sourceSubnet"),
         ("ineffective", "spec.tcp[0]"),
     ]
-    assert [one.code for one in (await mesh.client.status()).reports] == ["not-yet-effective", "ineffective"]
+    assert [one.code for one in (await mesh.client.status()).reports] == ["refused-field", "ineffective"]
 
 
 TO = "route: [{destination: {host: reviews}}]"
