@@ -89,6 +89,7 @@ CASES = (
         config=service("external", host="'a.example.com', b.example.com")
         + service("wild", host="'*.wild.example.com'")
         + service("narrower", host="x.wild.example.com")
+        + service("partial", host="'*-eu.wild.example.com'")
         + service("vip", host="vip.example.com", extra="addresses: [240.0.0.7]"),
         calls=(
             get("http://a.example.com/", to="external v1"),
@@ -96,6 +97,8 @@ CASES = (
             get("http://any.wild.example.com/", to="wild v1"),
             get("http://a.b.wild.example.com/", to="wild v1"),
             get("http://x.wild.example.com/", to="narrower v1"),
+            get("http://x-eu.wild.example.com/", to="partial v1"),
+            get("http://x.y-eu.wild.example.com/", to="partial v1"),
             get("http://vip.example.com/", to="vip v1"),
             get("http://240.0.0.7/", to="vip v1"),
         ),

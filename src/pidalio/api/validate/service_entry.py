@@ -44,9 +44,13 @@ def _check_hosts(spec: ServiceEntry, found: Findings) -> None:
         if host == "*":
             found.error("bad-host", path, "'*' would take every host: name the hosts")
             continue
-        mistake = host_mistake(host, address=False)
+        is_partial = host.startswith("*") and not host.startswith("*.")
+        mistake = host_mistake(f"x{host[1:]}" if is_partial else host, address=False)
         if mistake:
             found.error("bad-host", path, mistake)
+        elif is_partial:
+            message = f"{host!r} takes every name that ends in {host[1:]!r}: a wildcard is better the whole first label"
+            found.warning("bad-host", path, message)
         if host.lower() in {earlier.lower() for earlier in spec.hosts[:index]}:
             found.error("duplicate-host", path, f"{host!r} is given twice: remove one")
 

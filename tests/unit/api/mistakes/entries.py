@@ -127,7 +127,8 @@ SERVICE_ENTRY = {
         "endpoints",
     ),
     "long-address": (entry(f"addresses: ['{'1' * 65}']"), "error", "bad-address", "addresses[0]"),
-    "partial-wildcard": (entry("", "'*a.com'"), "error", "bad-host", "hosts[0]"),
+    "partial-wildcard": (entry("", "'*a.com'"), "warning", "bad-host", "hosts[0]"),
+    "wildcard-inside": (entry("", "'a*.com'"), "error", "bad-host", "hosts[0]"),
     "port-name-twice": (
         entry("", ports="ports: [{number: 1, name: a, protocol: HTTP}, {number: 2, name: a, protocol: HTTP}]"),
         "error",
