@@ -125,6 +125,6 @@ def check_egress_host(host: str, path: str, found: Findings) -> None:
         return
     if namespace not in {"*", ".", "~"} and not is_dns_label(namespace.removeprefix("~")):
         found.error("bad-egress", path, f"{namespace!r} in {host!r} is neither '*', '.', '~' nor a namespace")
-    mistake = host_mistake(name, address=False)
+    mistake = host_mistake(name, address=False, short=False)
     if mistake:
         found.error("bad-egress", path, mistake)

@@ -16,6 +16,7 @@ SIDECAR = {
         "ingress[0].connectionPool",
     ),
     "egress-host-form": ("egress: [{hosts: ['./a b']}]", "error", "bad-egress", "egress[0].hosts[0]"),
+    "egress-short-name": ("egress: [{hosts: ['./reviews']}]", "error", "bad-egress", "egress[0].hosts[0]"),
     "egress-address": ("egress: [{hosts: ['./1.2.3.4']}]", "error", "bad-egress", "egress[0].hosts[0]"),
     "socket-with-port": (
         "egress: [{port: {number: 1}, bind: 'unix:///s', hosts: ['./*']}]",
