@@ -12,6 +12,7 @@ from pidalio.model import (
     Delivery,
     Endpoint,
     Health,
+    Interception,
     ObjectRef,
     Port,
     Protocol,
@@ -114,6 +115,22 @@ def rules(draw: Any, more: tuple[str, ...] = ()) -> str:
 
 
 @st.composite
+def connection_rules(draw: Any, hosts: list[str]) -> str:
+    """Return rules for connections: `tls` ones ask for the hosts of their VirtualService."""
+    conditions = [
+        "{port: 90}",
+        "{sourceNamespace: a}",
+        "{sourceLabels: {app: web}}",
+        "{destinationSubnets: [10.1.0.0/16]}",
+    ]
+    chosen = draw(st.lists(st.sampled_from(conditions), max_size=2))
+    tcp = _flow({"match": f"[{', '.join(chosen)}]" if chosen else "", "route": draw(destinations())})
+    asked = f"{{sniHosts: ['{hosts[0]}'], {draw(st.sampled_from(conditions))[1:-1]}}}"
+    tls = _flow({"match": f"[{asked}]", "route": draw(destinations())})
+    return draw(st.sampled_from(["", "", f"tcp: [{tcp}]", f"tls: [{tls}]", f"tcp: [{tcp}], tls: [{tls}]"]))
+
+
+@st.composite
 def virtual_services(draw: Any) -> str:
     gateways = draw(st.sampled_from(["", "", "", "[mesh]", "[mesh, a/one]", "[a/one]", "[two]"]))
     hosts = draw(st.lists(st.sampled_from([*HOSTS, "web", "10.1.1.1"]), min_size=1, max_size=2, unique=True))
@@ -124,7 +141,9 @@ def virtual_services(draw: Any) -> str:
         "http": draw(rules(("delegate", "delegate"))),
         "exportTo": draw(exports),
     }
-    return draw(document("VirtualService", _flow(spec)))
+    connections = draw(connection_rules(hosts))
+    flow = _flow(spec)
+    return draw(document("VirtualService", f"{flow[:-1]}, {connections}}}" if connections else flow))
 
 
 @st.composite
@@ -149,6 +168,15 @@ def destination_rules(draw: Any) -> str:
     return draw(document("DestinationRule", _flow({**spec, "exportTo": draw(exports)})))
 
 
+EGRESS_PORTS = [
+    "port: {number: 80, protocol: HTTP, name: http}",
+    "port: {number: 80, protocol: HTTP, name: http}, captureMode: NONE",
+    "port: {number: 90, protocol: TCP, name: tcp}, captureMode: NONE, bind: 127.0.0.9",
+    "port: {number: 90, protocol: TCP, name: tcp}",
+    "port: {number: 443, protocol: TLS, name: tls}, captureMode: IPTABLES",
+]
+
+
 @st.composite
 def sidecars(draw: Any) -> str:
     entries = [
@@ -165,10 +193,19 @@ def sidecars(draw: Any) -> str:
     ]
     hosts = draw(st.lists(st.sampled_from(entries), min_size=1, max_size=2, unique=False))
     written = ", ".join(f"'{one}'" for one in dict.fromkeys(hosts))
+    ports = draw(st.lists(st.sampled_from(EGRESS_PORTS), max_size=2, unique=True))
+    last = draw(st.sampled_from(["", "", "captureMode: NONE, "]))
+    listeners = [
+        *(f"{{{one}, hosts: [{draw(st.sampled_from(entries))!r}]}}" for one in ports),
+        f"{{{last}hosts: [{written}]}}",
+    ]
+    through = "{mode: ALLOW_ANY, egressProxy: {host: api.com, port: {number: 80}}}"
     spec = {
         "workloadSelector": draw(st.sampled_from(["", "", "{labels: {app: web}}"])),
-        "egress": f"[{{hosts: [{written}]}}]",
-        "outboundTrafficPolicy": draw(st.sampled_from(["", "{}", "{mode: ALLOW_ANY}"])),
+        "egress": f"[{', '.join(listeners)}]",
+        "outboundTrafficPolicy": draw(
+            st.sampled_from(["", "{}", "{mode: ALLOW_ANY}", "{mode: ALLOW_ANY_DYNAMIC_DNS}", through])
+        ),
         "ingress": draw(
             st.sampled_from(
                 [
@@ -204,15 +241,17 @@ def service_entries(draw: Any) -> str:
         hosts = [one for one in hosts if not one.startswith("*")] or ["api.com"]
     written = ", ".join(f"'{one}'" for one in hosts)
     members = draw(st.sampled_from(["endpoints", "selector"]))
+    ranges = [] if resolution == "DNS" else ["[10.1.0.0/16]", "[10.1.1.1, 10.1.0.0/16]"]
     spec = {
         "hosts": f"[{written}]",
-        "addresses": draw(st.sampled_from(["", "", "[10.1.1.1]", "[10.1.1.1, 10.1.1.2]"])),
+        "addresses": draw(st.sampled_from(["", "", "[10.1.1.1]", "[10.1.1.1, 10.1.1.2]", *ranges])),
         "ports": draw(
             st.sampled_from(
                 [
                     "[{number: 80, name: http, protocol: HTTP}]",
                     "[{number: 80, name: grpc, protocol: GRPC}, {number: 90, name: http, protocol: HTTP}]",
                     "[{number: 90, name: tcp, protocol: TCP}]",
+                    "[{number: 443, name: tls, protocol: TLS}, {number: 90, name: mongo, protocol: MONGO}]",
                 ]
             )
         ),
@@ -439,6 +478,11 @@ def sidecar(where: str, **labels: str) -> Proxy:
     return _proxy(ProxyType.SIDECAR, where, labels, "127.0.0.1:15001")
 
 
+def redirected(where: str, **labels: str) -> Proxy:
+    """Return a sidecar to which connections are redirected."""
+    return msgspec.structs.replace(sidecar(where, **labels), outbound="", interception=Interception.REDIRECT)
+
+
 def router(where: str, **labels: str) -> Proxy:
     return _proxy(ProxyType.ROUTER, where, labels or {"istio": "ingress"}, "")
 
@@ -465,6 +509,11 @@ proxies = st.one_of(
         st.sampled_from([*SPACES, "c"]),
         st.sampled_from([{}, {"app": "web"}, {"app": "web", "version": "v1"}]),
         st.sampled_from(["127.0.0.1:15001", "127.0.0.1:15001", ""]),
+    ),
+    st.builds(
+        lambda where, labels: redirected(where, **labels),
+        st.sampled_from([*SPACES, "c"]),
+        st.sampled_from([{}, {"app": "web"}, {"app": "web", "version": "v1"}]),
     ),
     st.builds(
         _proxy,

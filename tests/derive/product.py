@@ -126,6 +126,7 @@ class Product:
             if not stream.told:
                 assert stream.holds == expected
             _check_domains(expected)
+            _check_chains(expected)
 
 
 def _check_domains(found: Contents) -> None:
@@ -138,3 +139,24 @@ def _check_domains(found: Contents) -> None:
         for domain in message.domains:  # type: ignore[attr-defined]
             table = name.partition("/")[0]
             assert owners.setdefault((table, domain), name) == name, f"{domain}: {owners[table, domain]} and {name}"
+
+
+def _check_chains(found: Contents) -> None:
+    """No two chains of a listener compare the same, and no two listeners have one address: Envoy would refuse them."""
+    places: dict[bytes, str] = {}
+    for (kind, name), (version, body) in found.items():
+        if kind != LISTENER:
+            continue
+        message: Any = content_of(Resource(kind, name, version, body))
+        if not message.HasField("address"):
+            continue  # of a gRPC client, which opens none
+        place = message.address.SerializeToString()
+        assert places.setdefault(place, name) == name, f"{name} and {places[place]} have one address"
+        taken: set[tuple[Any, ...]] = set()
+        for chain in message.filter_chains:
+            match = chain.filter_chain_match
+            ranges = [(one.address_prefix, one.prefix_len.value) for one in match.prefix_ranges] or [()]
+            rest = (match.destination_port.value, match.transport_protocol, tuple(match.application_protocols))
+            compared = {(each, host, rest) for each in ranges for host in match.server_names or [""]}
+            assert not compared & taken, f"{name}: two chains compare {compared & taken}"
+            taken |= compared

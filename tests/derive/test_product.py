@@ -79,6 +79,7 @@ PROXIES = (
     h.sidecar("a", app="web"),
     h.sidecar("c"),
     h.router("a"),
+    h.redirected("a", app="web"),
     h.whole(h.sidecar("a", app="web")),
     h.grpc(h.sidecar("a")),
 )

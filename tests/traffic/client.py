@@ -18,6 +18,7 @@ class Sent:
     headers: tuple[tuple[str, str], ...] = ()
     called: str = ""
     protocol: str = "http/1.1"
+    caller: str = "10.255.0.1:1024"
 
     def bytes(self) -> bytes:
         lines = [f"{self.method} {self.target} HTTP/1.1", f"Host: {self.host}"]
@@ -69,27 +70,33 @@ async def _fetch(requests: Sequence[Sent], at_once: int) -> list[Got]:
 async def _one(request: Sent, connections: dict) -> Got:
     loop = asyncio.get_running_loop()
     begun = loop.time()
-    if request.address not in connections:
+    if request.called or request.address not in connections:
         connections[request.address] = await asyncio.open_connection(*request.address)
     reader, writer = connections[request.address]
-    if request.called:
-        del connections[request.address]
-        writer.write(told("10.255.0.1:1024", request.called))
+    stays = False
+    try:
+        if request.called:
+            writer.write(told(request.caller, request.called))
+        async with asyncio.timeout(30):
+            got, stays = await _asked(request, reader, writer)
+    finally:
+        if not stays or request.called:
+            writer.close()
+            del connections[request.address]
+    return Got(got.status, got.headers, got.body, loop.time() - begun)
+
+
+async def _asked(request: Sent, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> tuple[Got, bool]:
+    """Return the answer, and whether the connection stays open for another."""
     if request.protocol == "h2c":
         writer.write(http2.request(request))
-        async with asyncio.timeout(30):
-            status, body = await http2.response(reader)
-        writer.close()
-        return Got(status, http2.echoed(body), body, loop.time() - begun)
+        status, body = await http2.response(reader)
+        return Got(status, http2.echoed(body), body), False
     writer.write(request.bytes())
-    async with asyncio.timeout(30):
-        got, stays = await _read(reader, head_only=request.method == "HEAD", tunnel=request.method == "CONNECT")
-        if request.method == "CONNECT" and got.status == 200:
-            got = await _through(reader, writer, request, got)
-    if not stays or request.called:
-        writer.close()
-        connections.pop(request.address, None)
-    return Got(got.status, got.headers, got.body, loop.time() - begun)
+    got, stays = await _read(reader, head_only=request.method == "HEAD", tunnel=request.method == "CONNECT")
+    if request.method == "CONNECT" and got.status == 200:
+        got = await _through(reader, writer, request, got)
+    return got, stays
 
 
 async def _through(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: Sent, opened: Got) -> Got:
