@@ -173,8 +173,10 @@ def _port(world: Database, host: str, stated: Destination, context: RouteContext
 
 
 def _hashes(world: Database, rule: Rule, context: RouteContext) -> Iterator[HashPlan | None]:
-    """Yield what each destination hashes, as the callers see its rules."""
+    """Yield what each destination that gets requests hashes, as the callers see its rules."""
     for one in rule.route.route:
+        if len(rule.route.route) > 1 and not one.weight:
+            continue
         stated = one.destination or Destination()
         host = host_reference(stated.host, rule.owner.namespace)
         identity = services.resolve(world, host, context.view)

@@ -103,6 +103,11 @@ class TestRoutes:
         same = policy(BY_HEADER, host="other.com", name="other")
         assert keys(mesh(SHOP, self.OTHER, policy(BY_HEADER), same, rule("shop", "shop.com", self.BOTH))) == [HEADER]
 
+    def test_a_destination_without_weight_adds_none(self):
+        cookie = policy("loadBalancer: {consistentHash: {httpCookie: {name: c}}}", host="other.com", name="other")
+        idle = self.BOTH.replace("{host: other.com}, weight: 1", "{host: other.com}, weight: 0")
+        assert keys(mesh(SHOP, self.OTHER, policy(BY_HEADER), cookie, rule("shop", "shop.com", idle))) == [HEADER]
+
     def test_retries_stay_with_the_instance_of_a_single_destination(self):
         assert action(mesh(SHOP)).retry.avoid_previous_hosts
         assert not action(mesh(SHOP, policy(BY_HEADER))).retry.avoid_previous_hosts

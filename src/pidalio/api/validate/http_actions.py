@@ -176,6 +176,8 @@ def _check_abort(abort: FaultAbort, path: str, found: Findings) -> None:
 
 def check_cors(cors: CorsPolicy, path: str, found: Findings) -> None:
     """Note origins, methods and ages that CORS cannot have."""
+    if not cors.allow_origins and not cors.allow_origin:
+        found.warning("bad-cors", path, "no origin is allowed, so that it has no effect: give allowOrigins")
     for index, origin in enumerate(cors.allow_origins):
         here = f"{path}.allowOrigins[{index}]"
         if not (origin.exact or origin.prefix or origin.regex):

@@ -40,7 +40,7 @@ def check_route(rule: HTTPRoute, path: str, found: Findings, *, delegated: bool)
         check_fault(rule.fault, f"{path}.fault", found)
     if rule.cors_policy:
         check_cors(rule.cors_policy, f"{path}.corsPolicy", found)
-    _check_mirrors(rule, path, found)
+    _check_mirrors(rule, path, found, delegated=delegated)
     check_sticky(rule, path, found)
 
 
@@ -117,7 +117,14 @@ def _check_delegate(rule: HTTPRoute, path: str, found: Findings, *, delegated: b
         check_dns_label(delegate.namespace, "namespace", f"{path}.delegate.namespace", found)
 
 
-def _check_mirrors(rule: HTTPRoute, path: str, found: Findings) -> None:
+def _check_mirrors(rule: HTTPRoute, path: str, found: Findings, *, delegated: bool) -> None:
+    """Note mistakes in mirrors; a delegate's share may be for its root's mirror, and the other way round."""
+    share = "mirrorPercentage" if rule.mirror_percentage is not None else "mirrorPercent"
+    is_stated = rule.mirror_percentage is not None or rule.mirror_percent is not None
+    if is_stated and rule.mirror is None and not (delegated or rule.delegate):
+        found.warning(
+            "bad-mirror", f"{path}.{share}", f"{share} without mirror has no effect: give mirror, or remove it"
+        )
     if rule.mirror and rule.mirrors:
         found.error("bad-mirror", f"{path}.mirrors", "mirror and mirrors exclude each other: move mirror into mirrors")
     if rule.mirror:

@@ -498,6 +498,9 @@ VIRTUAL_SERVICE = {
         "bad-action",
         "http[0].fault",
     ),
+    "share-without-mirror": (rule("mirrorPercentage: {value: 5}"), "warning", "bad-mirror", "http[0].mirrorPercentage"),
+    "old-share-without-mirror": (rule("mirrorPercent: 5"), "warning", "bad-mirror", "http[0].mirrorPercent"),
+    "cors-without-origin": (rule("corsPolicy: {allowMethods: [GET]}"), "warning", "bad-cors", "http[0].corsPolicy"),
     "redirect-and-timeout": (rule("timeout: 1s", "redirect: {uri: /}"), "warning", "bad-redirect", "http[0].timeout"),
     "redirect-and-retries": (
         rule("retries: {attempts: 1}", "redirect: {uri: /}"),
