@@ -1534,6 +1534,9 @@ class FaultDelay(Message):
         percentage: FractionalPercent | None = ...,
     ) -> None: ...
 
+class GrpcWeb(Message):
+    def __init__(self) -> None: ...
+
 class HTTPFault(Message):
     delay: FaultDelay
     abort: FaultAbort
@@ -1629,6 +1632,14 @@ class DirectResponseAction(Message):
         status: int | None = ...,
         body: DataSource | None = ...,
         body_format: SubstitutionFormatString | None = ...,
+    ) -> None: ...
+
+class FilterConfig(Message):
+    config: Any
+    is_optional: bool
+    disabled: bool
+    def __init__(
+        self, *, config: Any | None = ..., is_optional: bool | None = ..., disabled: bool | None = ...
     ) -> None: ...
 
 class HeaderMatcher(Message):

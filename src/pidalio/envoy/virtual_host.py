@@ -5,6 +5,7 @@ from __future__ import annotations
 from pidalio.envoy import messages as pb
 from pidalio.envoy.filters.cors import CORS, cors_policy
 from pidalio.envoy.filters.fault import FAULT, fault_config
+from pidalio.envoy.filters.grpc_web import GRPC_WEB, grpc_web_switch
 from pidalio.envoy.metadata import write_origin
 from pidalio.envoy.protos import pack
 from pidalio.envoy.route_action import direct_response_action, forward_action, redirect_action, retry_policy
@@ -29,6 +30,8 @@ def virtual_host(plan: VirtualHostPlan, name: str = "") -> pb.VirtualHost:
     )
     if shared is not None:
         message.retry_policy.CopyFrom(retry_policy(shared))
+    if plan.grpc_web:
+        message.typed_per_filter_config[GRPC_WEB].CopyFrom(pack(grpc_web_switch()))
     return message
 
 

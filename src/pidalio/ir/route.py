@@ -168,6 +168,7 @@ class VirtualHostPlan(msgspec.Struct, frozen=True, gc=False):
     `domains` are lower-case and appear in one virtual host of a table only.
     `require_tls` answers every plain request with a 301 to https.
     `counts_attempts` tells the upstream in `x-envoy-attempt-count` which try it is.
+    `grpc_web` makes gRPC of requests in gRPC-Web.
     """
 
     name: str
@@ -175,6 +176,7 @@ class VirtualHostPlan(msgspec.Struct, frozen=True, gc=False):
     routes: tuple[RoutePlan, ...]
     require_tls: bool = False
     counts_attempts: bool = True
+    grpc_web: bool = False
     origin: Origin | None = None
 
 

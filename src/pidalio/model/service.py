@@ -32,7 +32,7 @@ class Protocol(enum.Enum):
     @property
     def is_http2(self) -> bool:
         """Tell whether the upstream is spoken to in HTTP/2."""
-        return self in (Protocol.HTTP2, Protocol.GRPC)
+        return self in (Protocol.HTTP2, Protocol.GRPC, Protocol.GRPC_WEB)
 
     @property
     def is_tls(self) -> bool:

@@ -10,7 +10,7 @@ import msgspec
 from pidalio.api.gateway import Gateway, Server
 from pidalio.api.object import Object
 from pidalio.derive import Database, derived
-from pidalio.model import Labels, Proxy, labels_of, selects
+from pidalio.model import Labels, Protocol, Proxy, labels_of, selects
 from pidalio.rules import inbound, ingress, mesh, names
 from pidalio.store import tables
 from pidalio.store.protocols import protocol_named
@@ -135,3 +135,8 @@ def is_plain_http(server: Server) -> bool:
     """Tell whether the server takes requests without TLS."""
     protocol = protocol_named(server.port.protocol) if server.port else None
     return protocol is not None and protocol.is_http
+
+
+def is_grpc_web(server: Server) -> bool:
+    """Tell whether the server takes gRPC-Web, of which it makes gRPC."""
+    return server.port is not None and protocol_named(server.port.protocol) is Protocol.GRPC_WEB

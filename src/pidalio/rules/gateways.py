@@ -15,7 +15,7 @@ from pidalio.derive import Database, derived
 from pidalio.ir import Direction, HttpPlan, ListenerPlan, RoutePlan, RouteTablePlan, TcpPlan, VirtualHostPlan, one_chain
 from pidalio.model import Labels, ObjectRef, Origin, Proxy, host_matches, host_subset_of
 from pidalio.rules import ingress, mesh, names, services
-from pidalio.rules.gateway_ports import GatewayPort, gateway
+from pidalio.rules.gateway_ports import GatewayPort, gateway, is_grpc_web
 from pidalio.rules.hashing import hash_view
 from pidalio.rules.ingress import Age
 from pidalio.rules.matching import RouteContext
@@ -43,6 +43,7 @@ class GatewayHostKey(msgspec.Struct, frozen=True, gc=False):
     table: str
     rules: tuple[HostRule, ...]
     require_tls: bool = False
+    grpc_web: bool = False
     namespace: str = ""
     labels: Labels = ()
     view: str = ""
@@ -140,10 +141,11 @@ def gateway_host_keys(world: Database, scope: Scope, port: GatewayPort) -> tuple
 
 
 class _Found(msgspec.Struct):
-    """What servers say of one host: rules with their ages, and who sends plain requests to https."""
+    """What servers say of one host: rules with their ages, how requests come, and who sends plain ones to https."""
 
     rules: list[tuple[Age, HostRule]] = []
     by_source: bool = False
+    grpc_web: bool = False
     redirect: Origin | None = None
 
 
@@ -156,6 +158,7 @@ def _key(world: Database, scope: Scope, port: GatewayPort, host: str, found: _Fo
         table=port.table,
         rules=tuple(chosen),
         require_tls=found.redirect is not None,
+        grpc_web=found.grpc_web,
         namespace=scope.namespace if found.by_source else "",
         labels=scope.labels if found.by_source else (),
         view=view,
@@ -181,6 +184,7 @@ def _collect(world: Database, scope: Scope, row: Object[Gateway], index: int, fo
             narrow = found.setdefault(host, _Found())
             narrow.rules.append((age(one), HostRule(one.key, _reference(row))))
             narrow.by_source = narrow.by_source or one.by_source
+            narrow.grpc_web = narrow.grpc_web or is_grpc_web(server)
             narrow.redirect = narrow.redirect or redirect
 
 
@@ -232,6 +236,7 @@ def gateway_host(world: Database, key: GatewayHostKey) -> VirtualHostPlan:
         domains=(key.host,),
         routes=tuple(ordered),
         require_tls=key.require_tls,
+        grpc_web=key.grpc_web,
         counts_attempts=mesh.counts_attempts(world),
         origin=key.origin or _oldest(key, routes),
     )

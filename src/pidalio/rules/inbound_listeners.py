@@ -93,7 +93,7 @@ def _chains(
     """Return the chains of one port: one, or where it is sniffed one for HTTP and one for everything else."""
     cluster = (WeightedCluster(port_cluster(port), 1),)
     tcp = TcpPlan(stat_prefix, cluster, proxy.access_log)
-    http = _http(proxy, cluster, stat_prefix, port.service_port)
+    http = _http(proxy, cluster, stat_prefix, port.service_port, grpc_web=port.protocol is Protocol.GRPC_WEB)
     if port.protocol is not Protocol.UNSUPPORTED:
         return (FilterChainPlan(http if port.protocol.is_http else tcp, match, name, port.origin if name else None),)
     sniffed = ChainMatch(match.destination_port, application_protocols=SNIFFED_HTTP)
@@ -115,8 +115,15 @@ def _passed_on(proxy: Proxy) -> tuple[FilterChainPlan, ...]:
     )
 
 
-def _http(proxy: Proxy, cluster: tuple[WeightedCluster, ...], stat_prefix: str, service_port: int) -> HttpPlan:
+def _http(
+    proxy: Proxy,
+    cluster: tuple[WeightedCluster, ...],
+    stat_prefix: str,
+    service_port: int,
+    *,
+    grpc_web: bool = False,
+) -> HttpPlan:
     route = RoutePlan(MatchPlan(), ForwardPlan(cluster), name="default")
-    host = VirtualHostPlan(f"inbound|http|{service_port}", ("*",), (route,), counts_attempts=False)
+    host = VirtualHostPlan(f"inbound|http|{service_port}", ("*",), (route,), counts_attempts=False, grpc_web=grpc_web)
     table = RouteTablePlan(cluster[0].cluster, (host,))
     return HttpPlan(stat_prefix, table, server_name="istio-envoy", access_log=proxy.access_log)

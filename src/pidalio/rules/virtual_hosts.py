@@ -272,7 +272,19 @@ def virtual_host(world: Database, key: VirtualHostKey) -> VirtualHostPlan:
         cluster = names.outbound_cluster(key.full_host, key.port)
         routes = to_instance(routes, names.outbound_cluster(key.host, key.port), cluster)
     counts = mesh.counts_attempts(world)
-    return VirtualHostPlan(name=key.name, domains=own, routes=routes, counts_attempts=counts, origin=origin)
+    return VirtualHostPlan(
+        name=key.name,
+        domains=own,
+        routes=routes,
+        counts_attempts=counts,
+        grpc_web=_is_grpc_web(world, key),
+        origin=origin,
+    )
+
+
+def _is_grpc_web(world: Database, key: VirtualHostKey) -> bool:
+    port = services.port(world, (key.host, key.owner), key.port) if key.owner is not None else None
+    return port is not None and port.protocol is Protocol.GRPC_WEB
 
 
 def domains_of(world: Database, key: VirtualHostKey) -> tuple[str, ...]:

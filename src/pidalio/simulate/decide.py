@@ -24,6 +24,7 @@ from pidalio.simulate.cors import answers_preflight, cors_headers
 from pidalio.simulate.decision import Answered, Decision, Forwarded, HostChoice, Redirected, RouteTry, Verdict
 from pidalio.simulate.domain import DomainRule, choose_virtual_host, compared_host
 from pidalio.simulate.forward import forwarded
+from pidalio.simulate.grpc_web import is_translated
 from pidalio.simulate.incoming import Arrival, Refusal, arrive
 from pidalio.simulate.matching import unmet
 from pidalio.simulate.outcome import likeliest_first, local_answer, outcomes, with_faults
@@ -124,6 +125,7 @@ def _routed(
     if route is None:
         why = f"none of the {len(tried)} routes of virtual host {virtual_host.name} matches"
         return _ended(trace, local_answer(404, "NR", "route_not_found", why, grpc=request.is_grpc))
+    arrival = msgspec.structs.replace(arrival, grpc_web=is_translated(virtual_host, arrival))
     return _acted(plans, route, arrival, opened, trace)
 
 
@@ -181,4 +183,4 @@ def _action(
             # Envoy gives every local answer of these statuses a Location: the request's own address.
             itself = f"{request.scheme}://{request.authority}{request.path}"
             where = itself if answer.status == 201 or 300 <= answer.status <= 399 else ""
-            return Answered(answer.status, answer.body, where, answer.reason, edits)
+            return Answered(answer.status, b"" if arrival.grpc_web else answer.body, where, answer.reason, edits)

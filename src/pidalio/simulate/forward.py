@@ -21,6 +21,7 @@ from pidalio.model import Health, Origin
 from pidalio.simulate.connection import Connection
 from pidalio.simulate.decision import Destination, Forwarded, Mirrored
 from pidalio.simulate.edits import edited, request_edits, response_edits
+from pidalio.simulate.grpc_web import TO_GRPC
 from pidalio.simulate.incoming import Arrival
 from pidalio.simulate.override import effective_retry, effective_timeout, told_deadline
 from pidalio.simulate.pool import Pool, Reach, pool
@@ -80,7 +81,8 @@ def _destination(
         to,
         path=rewritten_path(route.match, action, request.path),
         authority=first.host_rewrite or second.host_rewrite or request.authority,
-        request_edits=request_edits(on_request, weighted, single=single)
+        request_edits=((TO_GRPC,) if arrival.grpc_web else ())
+        + request_edits(on_request, weighted, single=single)
         + ((deadline,) if deadline else ())
         + ((told,) if told else ()),
         response_edits=response_edits(on_response, weighted, single=single),

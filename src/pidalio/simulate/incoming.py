@@ -30,11 +30,18 @@ class Arrival(msgspec.Struct, frozen=True):
     """The request as routes see it; `internal` says that its `x-envoy-*` headers count.
 
     `caller` is the address that counts as the caller's, empty for the connection's own.
+    With `grpc_web` it goes on as a gRPC call, which it was not when it came.
     """
 
     request: Request
     internal: bool = False
     caller: str = ""
+    grpc_web: bool = False
+
+    @property
+    def goes_as_grpc(self) -> bool:
+        """Tell whether the upstream gets a gRPC call."""
+        return self.grpc_web or self.request.is_grpc
 
 
 def arrive(listener: ListenerPlan, http: HttpPlan, request: Request) -> Arrival | Refusal:

@@ -36,11 +36,15 @@ class Timeout(msgspec.Struct, frozen=True):
 
 
 def effective_timeout(plan: ForwardPlan, arrival: Arrival) -> Timeout:
-    """Return the timeout of the whole request; a gRPC caller's own deadline may be shorter than the rule's."""
+    """Return the timeout of the whole request; a gRPC caller's own deadline may be shorter than the rule's.
+
+    Where the rule has none, the deadline of a request that is not gRPC counts too (observed on Envoy 1.40).
+    """
     asked = _number(arrival, _TIMEOUT)
     if asked is not None:
         return Timeout(asked, header=_TIMEOUT)
-    deadline = _deadline(arrival.request.header(_GRPC_TIMEOUT) or "") if arrival.request.is_grpc else 0
+    counts = arrival.goes_as_grpc or not plan.timeout
+    deadline = _deadline(arrival.request.header(_GRPC_TIMEOUT) or "") if counts else 0
     if deadline and (not plan.timeout or deadline < plan.timeout):
         return Timeout(deadline, header=_GRPC_TIMEOUT)
     return Timeout(plan.timeout, plan.timeout_origin)
@@ -49,9 +53,9 @@ def effective_timeout(plan: ForwardPlan, arrival: Arrival) -> Timeout:
 def told_deadline(plan: ForwardPlan, arrival: Arrival) -> HeaderEdits:
     """Return the edit by which a gRPC upstream learns how long a try may take (observed on Envoy 1.40).
 
-    Where the route has no timeout it is the caller's own deadline, written in milliseconds.
+    Where the route has no timeout it is the caller's own deadline in milliseconds; gRPC-Web keeps it as written.
     """
-    if not arrival.request.is_grpc:
+    if not (arrival.goes_as_grpc if plan.timeout else arrival.request.is_grpc):
         return HeaderEdits()
     if not plan.timeout:
         told = _deadline(arrival.request.header(_GRPC_TIMEOUT) or "")

@@ -11,8 +11,10 @@ def _gateway(name: str, servers: str, namespace: str = "default") -> str:
     return rule(name, spec, kind="Gateway", namespace=namespace)
 
 
-def _server(hosts: str, port: int = 8080, more: str = "") -> str:
-    return f"{{port: {{number: {port}, name: http-{port}, protocol: HTTP}}, hosts: [{hosts}]{more}}}"
+def _server(hosts: str, port: int = 8080, more: str = "", protocol: str = "HTTP") -> str:
+    return (
+        f"{{port: {{number: {port}, name: {protocol.lower()}-{port}, protocol: {protocol}}}, hosts: [{hosts}]{more}}}"
+    )
 
 
 def _bound(
@@ -111,6 +113,38 @@ def _edge(id: str, intent: str, config: str, *calls: Call) -> Case:  # noqa: A00
 
 _MISSING = {"status": 404, "flag": "NR", "details": "route_not_found", "to": {}}
 
+_WEB_CALL = {"content-type": "application/grpc-web+proto", "grpc-timeout": "2S"}
+_AS_GRPC = {
+    "content-type": "application/grpc",
+    "te": "trailers",
+    "grpc-accept-encoding": "identity",
+    "grpc-timeout": "2S",
+}
+_GRPC_WEB = (
+    _gateway("edge", _server("web.test", protocol="GRPC-WEB") + ", " + _server("plain.test"))
+    + service("shop")
+    + rule(
+        "shop",
+        """
+        hosts: [web.test, plain.test]
+        gateways: [edge]
+        http:
+        - match: [{uri: {prefix: /missing}}]
+          route: [{destination: {host: shop, subset: missing}}]
+        - match: [{uri: {prefix: /told}}]
+          directResponse: {status: 200, body: {string: told}}
+        - match: [{headers: {content-type: {exact: application/grpc}}}]
+          directResponse: {status: 418}
+        - match: [{uri: {prefix: /timed}}]
+          timeout: 3s
+          route: [{destination: {host: shop}}]
+        - match: [{uri: {prefix: /written}}]
+          headers: {request: {set: {content-type: application/else}}}
+          route: [{destination: {host: shop}}]
+        - route: [{destination: {host: shop}}]
+        """,
+    )
+)
 CASES = (
     _edge(
         "gateway-hosts",
@@ -143,6 +177,23 @@ CASES = (
         _PORTS,
         get("http://web.test:8080/", to="one v1", route="first"),
         get("http://web.test:8081/", to="two v1", route="second"),
+    ),
+    _edge(
+        "gateway-grpc-web",
+        "A GRPC-WEB server makes gRPC of its hosts' gRPC-Web, after the route is chosen; others pass it as it is.",
+        _GRPC_WEB,
+        get("http://web.test:8080/", headers=_WEB_CALL, to="shop v1", sees=_AS_GRPC, timeout=2000),
+        get("http://web.test:8080/", headers={"content-type": "application/grpc-web-text"}, to="shop v1", timeout=0),
+        get("http://web.test:8080/", headers={"content-type": "application/grpc-web+json"}, to="shop v1"),
+        get("http://web.test:8080/", to="shop v1", sees={"content-type": None, "te": None}),
+        get("http://web.test:8080/written", headers=_WEB_CALL, to="shop v1", sees={"content-type": "application/else"}),
+        get("http://web.test:8080/timed", headers=_WEB_CALL, sees={"grpc-timeout": "2000m"}, timeout=2000),
+        get("http://web.test:8080/timed", headers={"content-type": "application/grpc-web"}, timeout=3000),
+        get("http://web.test:8080/missing", headers=_WEB_CALL, status=503, flag="NC", to={}),
+        get("http://web.test:8080/told", headers=_WEB_CALL, body="", to={}),
+        get("http://plain.test:8080/", headers=_WEB_CALL, to="shop v1", sees={**_WEB_CALL, "te": None}, timeout=2000),
+        get("http://plain.test:8080/timed", headers=_WEB_CALL, timeout=3000),
+        get("http://plain.test:8080/told", headers=_WEB_CALL, body="told", to={}),
     ),
     _edge(
         "gateway-https-redirect",

@@ -55,7 +55,7 @@ CASES = (
             "default",
             _listener(9001, _LOOPBACK),
             _listener(9002, _INSTANCE),
-            _listener(9003, _LOOPBACK, "GRPC-WEB"),
+            _listener(9003, _LOOPBACK, "HTTP"),
             _listener(9004, "[::]:$PORT", "HTTP", ", bind: 127.0.0.9"),
             _listener(9005, _LOOPBACK, "HTTP", ", captureMode: NONE"),
         ),

@@ -2,7 +2,17 @@ from typing import Any
 
 from pidalio.envoy import protos
 from pidalio.envoy.listener import listener
-from pidalio.ir import Direction, HttpPlan, ListenerPlan, RouteTablePlan, TcpPlan, WeightedCluster, one_chain
+from pidalio.envoy.virtual_host import virtual_host
+from pidalio.ir import (
+    Direction,
+    HttpPlan,
+    ListenerPlan,
+    RouteTablePlan,
+    TcpPlan,
+    VirtualHostPlan,
+    WeightedCluster,
+    one_chain,
+)
 
 
 def manager(plan: HttpPlan, direction: Direction = Direction.OUTBOUND) -> dict[str, Any]:
@@ -29,7 +39,7 @@ def test_settings_that_istio_has_everywhere() -> None:
     assert config["use_remote_address"] is False
     assert config["upgrade_configs"] == [{"upgrade_type": "websocket"}]
     assert config["server_header_transformation"] == "PASS_THROUGH"
-    assert filters(config) == ["fault", "cors", "router"]
+    assert filters(config) == ["grpc_web", "fault", "cors", "router"]
 
 
 def test_a_named_table_comes_over_the_one_stream_and_is_waited_for() -> None:
@@ -43,13 +53,28 @@ def test_a_table_may_be_inline() -> None:
     assert manager(HttpPlan("s", RouteTablePlan("inline")))["route_config"]["name"] == "inline"
 
 
+def test_grpc_web_is_off_until_a_virtual_host_asks_for_it() -> None:
+    host = VirtualHostPlan("h", ("*",), (), grpc_web=True)
+    for table in ("t", RouteTablePlan("inline", (host,))):
+        first = manager(HttpPlan("s", table))["http_filters"][0]
+        assert (first["name"], first["disabled"]) == ("envoy.filters.http.grpc_web", True)
+    assert "grpc_web" not in filters(manager(HttpPlan("s", RouteTablePlan("inline"))))
+    written = protos.to_dict(virtual_host(host))
+    assert written["typed_per_filter_config"] == {
+        "envoy.filters.http.grpc_web": {
+            "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig",
+            "config": {},
+        }
+    }
+
+
 def test_an_explicit_proxy_takes_tunnels_and_trusts_its_local_callers() -> None:
     config = manager(HttpPlan("s", "t", explicit_proxy=True, forward_proxy=True, use_remote_address=True))
     assert {"upgrade_type": "CONNECT"} in config["upgrade_configs"]
     assert config["http_protocol_options"] == {"allow_absolute_url": True}
     assert config["skip_xff_append"] is True
     assert {"address_prefix": "127.0.0.0", "prefix_len": 8} in config["internal_address_config"]["cidr_ranges"]
-    assert filters(config) == ["fault", "cors", "dynamic_forward_proxy", "router"]
+    assert filters(config) == ["grpc_web", "fault", "cors", "dynamic_forward_proxy", "router"]
 
 
 def test_a_gateway_trusts_nobody() -> None:

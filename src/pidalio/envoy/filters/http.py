@@ -6,14 +6,21 @@ from pidalio.envoy import messages as pb
 from pidalio.envoy.filters.cors import cors_filter
 from pidalio.envoy.filters.fault import fault_filter
 from pidalio.envoy.filters.forward_proxy import forward_proxy_filter
+from pidalio.envoy.filters.grpc_web import grpc_web_filter
 from pidalio.envoy.filters.router import router_filter
 from pidalio.ir import HttpPlan, HttpSettings
 
 
 def chain(plan: HttpPlan, settings: HttpSettings) -> list[pb.HttpFilter]:
     """Return the filters of one HTTP connection manager, in the order in which requests pass them."""
-    filters = [fault_filter(), cors_filter()]
+    filters = [grpc_web_filter()] if _may_translate(plan) else []
+    filters += [fault_filter(), cors_filter()]
     if plan.forward_proxy:
         filters.append(forward_proxy_filter())
     filters.append(router_filter(debug_headers=settings.debug_headers))
     return filters
+
+
+def _may_translate(plan: HttpPlan) -> bool:
+    """Tell whether a virtual host may ask for gRPC-Web: those that travel by themselves may at any time."""
+    return isinstance(plan.table, str) or any(host.grpc_web for host in plan.table.virtual_hosts)
