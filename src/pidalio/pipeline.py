@@ -51,6 +51,7 @@ from pidalio.rules.grpc import GrpcAssignment, GrpcCluster, GrpcKey, GrpcKind, G
 from pidalio.rules.inbound_port import InboundPort
 from pidalio.rules.listener_settings import listener_settings, settled
 from pidalio.rules.outbound_ports import OutboundPort, outbound_side
+from pidalio.rules.own_ports import left_out
 from pidalio.rules.vantage import Vantage, vantage_of
 from pidalio.rules.virtual_hosts import EXPLICIT, HostTable, SidecarTable, VirtualHostKey
 from pidalio.rules.visibility import OutboundPolicy, Scope, outbound_policy, scope_of
@@ -97,7 +98,10 @@ class Look(msgspec.Struct, frozen=True, gc=False):
 
 
 class Doors(msgspec.Struct, frozen=True, tag=True, gc=False):
-    """The listeners for workloads' own calls; `without` is the workload that does not call itself this way."""
+    """The listeners for workloads' own calls; `without` is the workload that does not call itself this way.
+
+    `taken` are those that the sidecar cannot bind, because it has their addresses for itself.
+    """
 
     ways: tuple[Way, ...]
     policy: OutboundPolicy
@@ -105,6 +109,7 @@ class Doors(msgspec.Struct, frozen=True, tag=True, gc=False):
     look: Look
     http_proxy: str = ""
     without: str = ""
+    taken: tuple[OutboundPort, ...] = ()
 
 
 class Own(msgspec.Struct, frozen=True, tag=True, gc=False):
@@ -292,7 +297,7 @@ def _ways_out(world: Database, proxy: Proxy) -> tuple[Group, ...]:
     return (
         *_tables(proxy, found),
         Tables(tuple(map(OwnTable, side.own_tables))),
-        Doors(ways, policy, proxy.mode, look, http_proxy, without),
+        Doors(ways, policy, proxy.mode, look, http_proxy, without, left_out(world, proxy)),
     )
 
 
@@ -347,7 +352,7 @@ def _doors(world: Database, group: Doors) -> Iterator[tuple[str, ResourceKey]]:
     if group.mode is Mode.TRANSPARENT:
         yield names.VIRTUAL_OUTBOUND, VirtualOutbound(policy, look)
     for port in outbound_side(world, group.ways).ports:
-        if port.address != group.without or not port.captured:
+        if port not in group.taken and (port.address != group.without or not port.captured):
             yield names.listener(port.address, port.port), OutboundListener(port, policy, look)
 
 

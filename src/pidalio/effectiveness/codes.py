@@ -48,8 +48,9 @@ CODES: dict[str, Code] = {
         "Keep one without selector in a namespace, and selectors that pick different workloads.",
     ),
     "conflict-port": Code(
-        "Servers of several Gateways cannot share one port; the oldest has it.",
-        "Give one of the servers another port, or the same protocol.",
+        "Servers of several Gateways cannot share one port, which the oldest has; nor can a Sidecar's egress listener "
+        "bind one that the sidecar has for itself.",
+        "Give one of the servers another port, or the same protocol; let the egress listener bind another port.",
     ),
     "conflict-service": Code(
         "Several objects declare one service; the settings of one hold.",

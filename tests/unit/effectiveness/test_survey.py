@@ -265,6 +265,17 @@ def pod(name: str, namespace: str = "default", **labels: str) -> str:
             id="a selector that picks nobody",
         ),
         pytest.param(
+            [
+                document(
+                    "Sidecar",
+                    "s",
+                    "{egress: [{port: {number: 15001, name: x, protocol: HTTP}, captureMode: NONE, hosts: ['./*']}]}",
+                )
+            ],
+            ["conflict-port Sidecar default/s spec.egress[0]: the sidecar of"],
+            id="a port that the sidecar has",
+        ),
+        pytest.param(
             [entry("e", "e.test", "default", "exportTo: [nowhere]")],
             ["ineffective ServiceEntry default/e spec.hosts[0]: no proxy sees e.test: its exportTo is nowhere"],
             id="a service that nobody sees",

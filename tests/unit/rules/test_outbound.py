@@ -43,6 +43,30 @@ def headless(ports: str = "tcp-db, port: 5432") -> str:
     )
 
 
+class TestOwnPorts:
+    """What a sidecar has for itself is bound by no egress listener."""
+
+    @staticmethod
+    def _opened(proxy: Proxy, bound: str, bind: str = "") -> list[tuple[str, Direction]]:
+        web = document("Service", "web", "{selector: {app: web}, ports: [{name: http, port: 80}]}")
+        egress = f"{{port: {{number: {bound}, name: x, protocol: HTTP}}, captureMode: NONE, hosts: [./*]{bind}}}"
+        found = mesh(web, document("Sidecar", "d", f"{{egress: [{egress}]}}"))
+        return sorted((one.name, one.direction) for one in plans(found, proxy).listeners if one.bind)
+
+    @pytest.mark.parametrize(("bound", "bind"), [("15001", ""), ("80", ", bind: 10.9.9.9"), ("80", ", bind: 0.0.0.0")])
+    def test_explicit(self, bound, bind):
+        own = [("10.9.9.9_80", Direction.INBOUND), ("127.0.0.1_15001", Direction.OUTBOUND)]
+        assert self._opened(sidecar(app="web"), bound, bind) == own
+
+    @pytest.mark.parametrize("bound", ["15001", "15006"])
+    def test_redirected(self, bound):
+        names = [name for name, _ in self._opened(redirected(app="web"), bound)]
+        assert names == ["virtualInbound", "virtualOutbound"]
+
+    def test_others_are_bound(self):
+        assert ("127.0.0.1_80", Direction.OUTBOUND) in self._opened(sidecar(app="web"), "80")
+
+
 class TestListeners:
     def test_one_is_redirected_to_and_hands_over_what_others_are_for(self):
         door = opened(mesh(service("web")))["virtualOutbound"]
