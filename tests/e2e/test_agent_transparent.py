@@ -1,0 +1,105 @@
+"""An agent whose workload knows of no proxy: Envoy opens the two ports to which connections are redirected, no others.
+
+Nothing is redirected here, so that what calls these ports directly would come back for ever, and is closed.
+"""
+
+import asyncio
+import shutil
+import socket
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from pidalio.api.local_workload import WorkloadPort
+from pidalio.http import discovery
+from pidalio.model import labels_of
+from pidalio.server.serve import Server
+from pidalio.settings import ServerSettings
+from pidalio.up.joining import AgentOptions, JoinedAgent, ServerPlace
+
+pytestmark = pytest.mark.envoy
+
+APP = "import os, http.server as h; print(os.environ.get('http_proxy')); h.ThreadingHTTPServer((os.environ['HOST'], int(os.environ['PORT'])), h.SimpleHTTPRequestHandler).serve_forever()"
+MESH = """
+apiVersion: v1
+kind: Service
+metadata: {{name: web}}
+spec: {{selector: {{app: web}}, ports: [{{name: http, port: {app}}}]}}
+---
+apiVersion: pidalio.dev/v1
+kind: MeshConfig
+metadata: {{name: mesh}}
+spec: {{proxyListenPort: {outbound}, proxyInboundListenPort: {inbound}}}
+"""
+
+
+def free_ports(count: int) -> list[int]:
+    probes = [socket.socket() for _ in range(count)]
+    for probe in probes:
+        probe.bind(("127.0.0.1", 0))
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+@pytest.fixture
+def folder():
+    made = Path(tempfile.mkdtemp(prefix="pd", dir="/tmp"))
+    (made / "mesh").mkdir()
+    (made / "agent").mkdir()
+    yield made
+    shutil.rmtree(made)
+
+
+async def test_only_the_ports_of_redirection_are_opened(folder, monkeypatch):
+    app, outbound, inbound = free_ports(3)
+    monkeypatch.setattr("pidalio.up.joining._REDIRECTED_TO", inbound)
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    (folder / "mesh" / "mesh.yaml").write_text(MESH.format(app=app, outbound=outbound, inbound=inbound))
+    settings = ServerSettings(
+        folder=folder,
+        files=(str(folder / "mesh"),),
+        xds_address="127.0.0.1:0",
+        api_address="127.0.0.1:0",
+        run_directory=folder / "control",
+    )
+    told: list[str] = []
+    async with Server(settings) as server:
+        place = ServerPlace(server.xds_address, server.api_address, discovery.token_of(server.data))
+        options = AgentOptions(
+            place,
+            folder / "agent",
+            name="web-0",
+            labels=labels_of({"app": "web"}),
+            ports=((WorkloadPort(name="http", port=app), 0),),
+            command=("python", "-uc", APP),
+            address="127.0.0.1",
+            transparent=True,
+        )
+        agent = JoinedAgent(options, told.append)
+        life = asyncio.create_task(agent.run())
+        try:
+            async with asyncio.timeout(60):
+                while not any(line.startswith("ready: sidecar~127.0.0.1~web-0") for line in told):
+                    assert not life.done(), told
+                    await asyncio.sleep(0.05)  # another process tells no event
+            for port in (outbound, inbound):
+                assert await asyncio.to_thread(closed_at_once, port)
+            log = (folder / "agent" / ".pidalio" / "logs" / "web-0.default.log").read_text()
+            assert log.startswith("None"), "the application is told of no proxy"
+        finally:
+            await agent.stop()
+            await life
+    assert not [line for line in told if "error" in line], told
+
+
+def closed_at_once(port: int) -> bool:
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: web\r\n\r\n")
+        try:
+            return client.recv(1024) == b""
+        except ConnectionResetError:
+            return True
