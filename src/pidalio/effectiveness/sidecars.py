@@ -9,6 +9,7 @@ from pidalio.effectiveness.facts import Facts
 from pidalio.effectiveness.finding import Finding
 from pidalio.model import Labels, ObjectRef, Origin, Proxy, labels_of, selects
 from pidalio.rules import mesh
+from pidalio.rules.egress import ways_out
 from pidalio.rules.own_ports import left_out
 from pidalio.rules.visibility import sidecar_for
 from pidalio.store import tables
@@ -37,6 +38,7 @@ def sidecar_findings(world: Database, facts: Facts, row: Object[Sidecar]) -> Ite
         yield Finding("conflict-sidecar", row.ref, "", ("for its workloads ", other, " holds, which comes first"))
     yield from _unbound(world, row, held)
     if row.ref in facts.reached:
+        yield from _unopened(world, facts, row)
         return
     if winners:
         other = Origin(ObjectRef("Sidecar", *next(iter(winners))))
@@ -60,6 +62,17 @@ def _unbound(world: Database, row: Object[Sidecar], proxies: Iterable[Proxy]) ->
                 where = f"{port.address}:{port.port}" if port.port else port.address
                 words = (f"the sidecar of {proxy.name} has {where} for itself: bind another port or address",)
                 yield Finding("conflict-port", row.ref, path, words)
+
+
+def _unopened(world: Database, facts: Facts, row: Object[Sidecar]) -> Iterator[Finding]:
+    """Yield the egress listeners that no workload's sidecar has: their ports are neither bound nor redirected."""
+    proxies = [facts.alike[at].proxy for at in sorted(facts.reached[row.ref])]
+    opened = {way.origin for proxy in proxies for way in ways_out(world, proxy)}
+    for index, listener in enumerate(row.spec.egress):
+        origin = Origin(row.ref, f"egress[{index}]")
+        if listener.port is not None and origin not in opened:
+            why = "no workload has its connections redirected, so that this port takes none; captureMode: NONE binds it"
+            yield Finding("ineffective", row.ref, origin.path, (why,))
 
 
 def _is_for(proxy: Proxy, row: Object[Sidecar], selector: Labels, *, is_root: bool) -> bool:

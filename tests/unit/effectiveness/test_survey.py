@@ -239,6 +239,23 @@ def pod(name: str, namespace: str = "default", **labels: str) -> str:
 @pytest.mark.parametrize(
     ("documents", "expected"),
     [
+        pytest.param(
+            [
+                document(
+                    "Sidecar",
+                    "s",
+                    "{egress: [{port: {number: 80, name: h, protocol: HTTP}, captureMode: NONE, hosts: ['./*']}, "
+                    "{port: {number: 90, name: t, protocol: TCP}, hosts: ['./*']}]}",
+                )
+            ],
+            [
+                (
+                    "ineffective Sidecar default/s spec.egress[1]: no workload has its connections redirected, so that this "
+                    "port takes none; captureMode: NONE binds it"
+                )
+            ],
+            id="captured by nobody",
+        ),
         pytest.param([document("Sidecar", "s", "{egress: [{hosts: ['./*']}]}")], [], id="good"),
         pytest.param(
             [
