@@ -261,14 +261,17 @@ def _workload_endpoints(found: Service, workload: Workload) -> list[Endpoint]:
 def instance_port(port: Port, workload: Workload) -> int | None:
     """Return the number on which `workload` serves `port`; None when the target port's name is unknown to it.
 
-    Order: socket address (0), the instance's own map, the named target port, the target port, the same number.
+    Order: socket address (0), the instance's own map by the port's name, the target port, the same number. A target
+    port that has a name is looked up by that name alone, in the instance's map and among its own ports.
     """
     if workload.address.startswith("unix://"):
         return 0
-    number = dict(workload.ports).get(port.name)
-    if not number and port.target_port_name:
-        number = dict(workload.named_ports).get(port.target_port_name)
-        if number is None:
+    known = dict(workload.ports)
+    if name := port.target_port_name:
+        number = known.get(name) or dict(workload.named_ports).get(name)
+        if not number:
             return None
+    else:
+        number = known.get(port.name)
     number = number or port.target_port or port.number
     return dict(workload.moved_ports).get(number, number)

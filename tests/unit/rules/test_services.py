@@ -55,6 +55,20 @@ class TestPlatformServices:
         machine = workload("vm", "{address: 10.0.0.3, labels: {app: web}, ports: {http: 1234}}")
         assert endpoints(mesh(service(), machine, listed("10.0.0.9")), WEB) == ["10.0.0.3:1234", "10.0.0.9:7070"]
 
+    @pytest.mark.parametrize(
+        ("ports", "expected"),
+        [
+            (", ports: {main: 9090}", ["10.0.0.3:9090"]),
+            (", ports: {main: 9090, http: 9091}", ["10.0.0.3:9090"]),
+            (", ports: {http: 9091}", []),
+            ("", []),
+        ],
+    )
+    def test_a_named_target_port_is_looked_up_by_that_name_alone(self, ports, expected):
+        machine = workload("vm", f"{{address: 10.0.0.3, labels: {{app: web}}{ports}}}")
+        found = mesh(service("{port: 80, name: http, targetPort: main}"), machine)
+        assert endpoints(found, WEB) == expected
+
     def test_another_namespaces_instances_do_not_count(self):
         assert endpoints(mesh(service(), workload("vm", "{address: 10.0.0.3, labels: {app: web}}", "far")), WEB) == []
 
