@@ -8,7 +8,7 @@ CODES: dict[str, Code] = {
         "Remove it, put it before what shadows it, or mend what the message names.",
     ),
     "undecided": Code(
-        "Whether some request selects a route could not be told, because of a regex.",
+        "Whether some request selects a route, or would get something else without it, could not be told: a regex.",
         "Nothing need be done; a literal (`exact`, `prefix`) in place of the regex can be told.",
     ),
     "redundant": Code(

@@ -34,6 +34,7 @@ class Seen(msgspec.Struct, frozen=True, gc=False):
     verdict: Verdict
     by: tuple[Origin | None, ...]
     twins: tuple[Origin | None, ...]
+    doubles: tuple[Origin | None, ...]
     host: str
 
 
@@ -153,10 +154,12 @@ def _note(facts: Facts, host: VirtualHostPlan, position: int, verdict: Verdict) 
     if is_live and isinstance(route.action, ForwardPlan):
         facts.destinations |= {one.cluster for one in route.action.clusters}
         facts.destinations |= {one.cluster for one in route.action.mirrors}
-    by = tuple(host.routes[each].origin for each in verdict.by)
-    twins = tuple(host.routes[each].origin for each in verdict.twins)
+    by, twins, doubles = (
+        tuple(host.routes[each].origin for each in positions)
+        for positions in (verdict.by, verdict.twins, verdict.doubles)
+    )
     origins = [origin for origin in (route.origin, route.root) if origin is not None]
     for origin in origins:
         facts.parts[origin.object][origin] = None
-        facts.routes[origin].append(Seen(route, verdict, by, twins, host.name))
+        facts.routes[origin].append(Seen(route, verdict, by, twins, doubles, host.name))
     return [origin.object for origin in origins] if is_live else []

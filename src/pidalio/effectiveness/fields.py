@@ -1,9 +1,12 @@
 """The parts of a request that conditions ask about, and for each: a value that meets some conditions and misses others.
 
-Parts are independent of each other, so that each is solved alone. Paths are those that Envoy's normalisation can give;
-header values hold no control characters and neither begin nor end with a blank; query values are as they are written.
+Parts are independent of each other, so that each is solved alone. Paths are those that the listener's normalisation
+can give; header values hold no control characters and neither begin nor end with a blank; query values are as they are
+written.
 """
 
+import functools
+import re
 import string
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
@@ -14,14 +17,15 @@ from pidalio.effectiveness.door import HeaderDomain
 from pidalio.effectiveness.language import ANYTHING, Literal
 from pidalio.effectiveness.pattern import Pattern, path_pattern, string_pattern
 from pidalio.effectiveness.strings import Alphabet, Found, find, is_listed
-from pidalio.ir import ClaimMatch, HeaderMatch, MatchKind, PathMatch, QueryMatch
+from pidalio.ir import ClaimMatch, HeaderMatch, MatchKind, PathMatch, PathSettings, QueryMatch
 from pidalio.simulate.matching import values_match
-from pidalio.simulate.path import PathRefused, normalized
+from pidalio.simulate.path import CleanPath, PathRefused, cleaned
 
 Condition: TypeAlias = PathMatch | HeaderMatch | QueryMatch | ClaimMatch
 
 _PLAIN = string.ascii_lowercase + string.digits + string.ascii_uppercase
 _BLANKS = " \t"
+_HEX = re.compile("[0-9A-Fa-f]{2}")
 
 
 class State(msgspec.Struct, frozen=True):
@@ -31,23 +35,41 @@ class State(msgspec.Struct, frozen=True):
     is_proved: bool = True
 
 
-def written_path(path: str) -> str:
-    """Return how a client writes a path that Envoy's normalisation leaves as `path`."""
+def written_path(path: str, settings: PathSettings) -> str:
+    """Return how a client writes a path that a listener with `settings` leaves as `path`, if there is a way.
+
+    An escape that would be decoded, or refused, as it stands is written with its first digit escaped, too.
+    """
+    if not settings.normalize:
+        return path
     pieces = path.split("%")
     for at, piece in enumerate(pieces[1:], 1):
         escaped = piece[:2]
-        if len(escaped) == 2 and normalized(f"/%{escaped}") != f"/%{escaped}":
+        if _HEX.fullmatch(escaped) and not _stays(f"/%{escaped}", settings):
             pieces[at] = f"%{ord(escaped[0]):02X}{piece[1:]}"
     return "%".join(pieces)
 
 
-def _is_path(path: str) -> bool:
-    if "?" in path:
-        return False
+def _stays(path: str, settings: PathSettings) -> bool:
     try:
-        return normalized(written_path(path)) == path
+        return cleaned(path, settings) == CleanPath(path)
     except PathRefused:
         return False
+
+
+@functools.cache
+def _paths(settings: PathSettings) -> Alphabet:
+    """Return the paths that routes can see behind a listener with `settings`."""
+
+    def is_possible(path: str) -> bool:
+        if not path.startswith("/") or any(not "\x20" < each < "\x7f" or each == "?" for each in path):
+            return False
+        try:
+            return cleaned(written_path(path, settings), settings) == CleanPath(path)
+        except PathRefused:
+            return False
+
+    return Alphabet(is_possible, _PATH_ENDINGS, start="/", odd=_ODD_PATHS)
 
 
 def _is_value(value: str) -> bool:
@@ -68,9 +90,8 @@ def _endings(others: str, first: tuple[str, ...] = (), last: str = "") -> tuple[
 
 
 _TOKENS = frozenset(_PLAIN + "!#$%&'*+-.^_`|~")
-_PATHS = Alphabet(
-    _is_path, _endings("-_~!$&'()*+,;=:@%[]./", ("/x", "x"), "x"), start="/", odd=("x/y", "0/x-1.Z", "%2F")
-)
+_PATH_ENDINGS = (*_endings("-_~!$&'()*+,;=:@%[]./\"<>^`{|}\\", ("/x", "x"), "x"), "/")
+_ODD_PATHS = ("x/y", "0/x-1.Z", "%2F")
 _VALUES = Alphabet(
     _is_value,
     _endings(string.punctuation + " \t\u00e9\u4e00", ("x",), "x"),
@@ -87,9 +108,10 @@ _METHODS = Alphabet(
 )
 
 
-def path_state(required: Sequence[PathMatch], excluded: Sequence[PathMatch]) -> State:
-    """Return a path."""
-    return _one(find([path_pattern(each) for each in required], [path_pattern(each) for each in excluded], _PATHS))
+def path_state(required: Sequence[PathMatch], excluded: Sequence[PathMatch], settings: PathSettings) -> State:
+    """Return a path that routes behind a listener with `settings` see."""
+    wanted, unwanted = ([path_pattern(each) for each in several] for several in (required, excluded))
+    return _one(find(wanted, unwanted, _paths(settings)))
 
 
 def query_state(name: str, required: Sequence[QueryMatch], excluded: Sequence[QueryMatch]) -> State:

@@ -2,14 +2,18 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 import msgspec
 
 from pidalio.derive import Database
 from pidalio.effectiveness.door import Door, door
-from pidalio.ir import Direction, HttpPlan, ListenerPlan, RouteTablePlan, TcpPlan, VirtualHostPlan
+from pidalio.ir import Direction, HttpPlan, ListenerPlan, ListenerSettings, RouteTablePlan, TcpPlan, VirtualHostPlan
 from pidalio.model import Proxy
 from pidalio.pipeline import Outbound, OwnTable, ResourceKey, WholeTable, groups_of, members, table_of
+
+_Way: TypeAlias = tuple[Direction, HttpPlan, ListenerSettings]
+"""How requests come to a table: one for each listener that leads there."""
 
 
 def keys_of(world: Database, proxy: Proxy, *, clusters: bool) -> Iterator[ResourceKey]:
@@ -29,7 +33,7 @@ class Held:
     """The listeners, tables and virtual hosts of one proxy."""
 
     def __init__(self) -> None:
-        self._ways: dict[str, dict[tuple[Direction, HttpPlan], None]] = {}
+        self._ways: dict[str, dict[_Way, None]] = {}
         self._tables: dict[str, RouteTablePlan] = {}
         self._hosts: dict[str, list[tuple[object, VirtualHostPlan]]] = defaultdict(list)
         self.connections: list[TcpPlan] = []
@@ -39,7 +43,7 @@ class Held:
         if isinstance(plan, ListenerPlan):
             for chain in plan.all_chains:
                 if isinstance(chain.filter, HttpPlan):
-                    self._enter(plan.direction, chain.filter)
+                    self._enter(plan, chain.filter)
                 else:
                     self.connections.append(chain.filter)
         elif isinstance(plan, RouteTablePlan):
@@ -47,11 +51,12 @@ class Held:
         elif isinstance(plan, VirtualHostPlan):
             self._hosts[table_of(key)].append((key, plan))
 
-    def _enter(self, direction: Direction, http: HttpPlan) -> None:
+    def _enter(self, listener: ListenerPlan, http: HttpPlan) -> None:
         if isinstance(http.table, RouteTablePlan):
             self._add(http.table)
         name = http.table.name if isinstance(http.table, RouteTablePlan) else http.table
-        self._ways.setdefault(name, {})[direction, msgspec.structs.replace(http, stat_prefix="", access_log="")] = None
+        plain = msgspec.structs.replace(http, stat_prefix="", access_log="")
+        self._ways.setdefault(name, {})[listener.direction, plain, listener.settings] = None
 
     def _add(self, table: RouteTablePlan, key: object = None) -> None:
         self._tables[table.name] = table
@@ -71,6 +76,6 @@ class Held:
                 is_wild = any("*" in one for one in plan.domains)
                 doors = None if is_wild else shared
                 if doors is None:
-                    doors = tuple(dict.fromkeys(door(*way, plan, whole) for way in ways))
+                    doors = tuple(dict.fromkeys(door(side, http, plan, whole, stated) for side, http, stated in ways))
                     shared = shared if is_wild else doors
                 yield key, plan, doors

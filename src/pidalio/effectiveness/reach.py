@@ -106,15 +106,17 @@ class _Routes:
             twins.append(after)
             answer = self._search([position], lambda at: at < position or at in twins).run()
             if not answer.is_proved:
-                return Verdict(Standing.EFFECTIVE, first)
+                return Verdict(Standing.EFFECTIVE, first, doubles=tuple(sorted(twins)))
             request = answer.request
         for other in range(position + 1, max(twins)):
             if _effect(self._routes[other]) == own:
                 continue
             between = {at for at in range(other) if at != position}
             answer = self._search([position, other], between.__contains__).run()
-            if answer.request is not None or not answer.is_proved:
-                return Verdict(Standing.EFFECTIVE, answer.request or first)
+            if answer.request is not None:
+                return Verdict(Standing.EFFECTIVE, answer.request)
+            if not answer.is_proved:
+                return Verdict(Standing.EFFECTIVE, first, doubles=tuple(sorted(twins)))
         return Verdict(Standing.EFFECTIVE, first, twins=tuple(sorted(twins)))
 
     def _first_after(self, position: int, request: Request) -> int | None:
@@ -147,7 +149,7 @@ def _in_words(parts: list[Part]) -> str:
     def name(part: Part) -> str:
         kind, own = part
         if kind == "path":
-            return "its path (Envoy resolves `.` and `..`, and knows only ASCII, before it compares)"
+            return "its path (the listener normalises paths, and knows only ASCII, before it compares)"
         if kind == "claim":
             return f"its condition on claim {own}, for nothing verifies tokens"
         return {"header": f"its conditions on header {own}", "query": f"its condition on query parameter {own}"}[kind]

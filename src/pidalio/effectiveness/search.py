@@ -54,6 +54,7 @@ class Space:
         self.domains = domains
         self.authorities = authorities
         self.solved: dict[Hashable, State] = {}
+        self.paths = door.settings.http.path
         self.steps = 0
         self._headers: dict[str, HeaderDomain] = {}
         probe = Request(authority="probe", scheme="https", headers=(("x-forwarded-proto", "https"),))
@@ -199,7 +200,7 @@ class Search:
         kind, name = part
         sides: Any = (required, excluded)  # all of the one kind that asks about this part
         if kind == "path":
-            return path_state(*sides)
+            return path_state(sides[0], sides[1], self._space.paths)
         if kind == "query":
             return query_state(name, *sides) if not self._connect else State(() if not required else None)
         if kind == "claim":
@@ -226,7 +227,7 @@ class Search:
         ]
         if scheme == "https" and not self._space.door.http.explicit_proxy:
             headers.append(("x-forwarded-proto", "https"))
-        path = written_path(states.get(_PATH, ("/",))[0]) + (f"?{query}" if query else "")
+        path = written_path(states.get(_PATH, ("/",))[0], self._space.paths) + (f"?{query}" if query else "")
         return Request(
             method=states.get(_METHOD, ("CONNECT" if self._connect else "GET",))[0],
             authority=states[_AUTHORITY][0],

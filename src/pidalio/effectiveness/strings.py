@@ -8,8 +8,10 @@ L itself, or L and one more character after which no literal goes on, meets the 
 but those that the string meets too; so of the excluded ones it meets none either. Where literals go on with every
 character there is, the same holds one character later (`_longer`), and literals end.
 A regex takes part by the literals it implies, which only widens what is required: what these exclude is excluded, too.
+Where what is required leaves a short list of strings (a literal in any case has its mixes), each of them is tried.
 """
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
@@ -18,6 +20,8 @@ from pidalio.effectiveness.language import Literal
 from pidalio.effectiveness.pattern import Pattern
 
 _TRIED_FOR_REGEX = 8
+_MOST_LETTERS = 6
+"""Of how many letters all mixes of cases are tried."""
 
 
 class Alphabet(msgspec.Struct, frozen=True):
@@ -60,7 +64,16 @@ def find(required: Sequence[Pattern], excluded: Sequence[Pattern], alphabet: Alp
 
 def is_listed(required: Sequence[Pattern]) -> bool:
     """Tell whether some requirement leaves nothing but a list of strings, all of which were tried."""
-    return any(all(not each.is_open and not each.any_case for each in one.literals) for one in required)
+    return any(all(_is_short(each) for each in one.literals) for one in required)
+
+
+def _is_short(literal: Literal) -> bool:
+    """Tell whether a literal stands for a few strings."""
+    return not literal.is_open and (not literal.any_case or _letters(literal.text) <= _MOST_LETTERS)
+
+
+def _letters(text: str) -> int:
+    return sum(each.lower() != each.upper() for each in text)
 
 
 def _candidates(required: Sequence[Pattern], excluded: Sequence[Pattern], alphabet: Alphabet) -> Iterator[str]:
@@ -73,7 +86,8 @@ def _candidates(required: Sequence[Pattern], excluded: Sequence[Pattern], alphab
     for literal in dict.fromkeys(wanted):
         if literal.is_open and alphabet.start.startswith(literal.text):
             literal = Literal(alphabet.start, is_open=True)  # noqa: PLW2901 - all strings begin so
-        for text in _cases(literal, known):
+        mixes = _all_cases(literal.text) if count > 1 and literal.any_case and _is_short(literal) else ()
+        for text in (*_cases(literal, known), *mixes):
             yield text
             if literal.is_open:
                 yield from _longer(text, known, alphabet, count)
@@ -87,6 +101,10 @@ def _cases(literal: Literal, known: Sequence[Literal]) -> Iterator[str]:
         yield literal.text
         return
     yield from _mixes(literal.text, "", [each.text for each in known if not each.any_case])
+
+
+def _all_cases(text: str) -> Iterator[str]:
+    return map("".join, itertools.product(*(dict.fromkeys((each, each.upper())) for each in text)))
 
 
 def _mixes(text: str, built: str, alive: list[str]) -> Iterator[str]:

@@ -20,7 +20,8 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
 
     `witness` selects it (EFFECTIVE); `by` are the positions of the routes before it that take all its requests
     (INEFFECTIVE), empty when no request meets its own conditions; `why` says so in words.
-    `twin` is the position of the later route that would do just the same with each of its requests (REDUNDANT).
+    `twins` are the positions of the later routes that would do just the same with each of its requests; `doubles` those
+    of which a regex keeps it from being told: the witness would get the same from one of them.
     """
 
     standing: Standing
@@ -28,3 +29,4 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     by: tuple[int, ...] = ()
     why: str = ""
     twins: tuple[int, ...] = ()
+    doubles: tuple[int, ...] = ()

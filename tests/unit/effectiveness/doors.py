@@ -6,11 +6,14 @@ from pidalio.ir import (
     ForwardPlan,
     HeaderMatch,
     HttpPlan,
+    HttpSettings,
     ListenerPlan,
+    ListenerSettings,
     MatchKind,
     MatchPlan,
     PathKind,
     PathMatch,
+    PathSettings,
     ProxyPlans,
     QueryMatch,
     RoutePlan,
@@ -93,12 +96,15 @@ class Asked:
         *,
         ignore_port: bool = False,
         direction: Direction | None = None,
+        paths: PathSettings | None = None,
     ) -> None:
         self.host = own
         side = direction or DIRECTIONS[id(http)]
         table = RouteTablePlan("t", (own, *others), ignore_port=ignore_port)
-        self.plans = ProxyPlans((ListenerPlan("l", "127.0.0.1", 1, side, one_chain(http)),), (table,), (), ())
-        self.verdicts: tuple[Verdict, ...] = reach(own, door(side, http, own, table))
+        settings = ListenerSettings(http=HttpSettings(path=paths or PathSettings()))
+        listener = ListenerPlan("l", "127.0.0.1", 1, side, one_chain(http), settings=settings)
+        self.plans = ProxyPlans((listener,), (table,), (), ())
+        self.verdicts: tuple[Verdict, ...] = reach(own, door(side, http, own, table, settings))
 
     def decide(self, request: Request) -> Decision:
         return decide(self.plans, "l", request)

@@ -3,8 +3,9 @@
 import itertools
 
 import hypothesis
+import pytest
 from hypothesis import strategies as st
-from tests.unit.effectiveness.doors import GATEWAY, SIDECAR, Asked
+from tests.unit.effectiveness.doors import GATEWAY, SIDECAR, Asked, host
 
 from pidalio.effectiveness import Standing
 from pidalio.ir import (
@@ -107,6 +108,7 @@ def test_literals_are_exact(own):
         asked = Asked(own, http)
         check(own, asked)
         assert Standing.UNDECIDED not in {each.standing for each in asked.verdicts}
+        assert not any(each.doubles for each in asked.verdicts)
 
 
 @hypothesis.settings(max_examples=60, deadline=None)
@@ -116,19 +118,42 @@ def test_regexes_are_never_wrong(own):
 
 
 @hypothesis.settings(max_examples=60, deadline=None)
-@hypothesis.given(hosts(regexes=True), st.data())
-def test_without_a_route(own, data):
-    """Without one that no request selects, or that has a twin, nothing changes; else its witness gets something else."""
-    asked = Asked(own, SIDECAR)
-    position = data.draw(st.integers(0, len(own.routes) - 1))
-    verdict = asked.verdicts[position]
-    rest = own.routes[:position] + own.routes[position + 1 :]
+@hypothesis.given(hosts(regexes=True))
+@hypothesis.example(host("~(?i)/a -> c", "~/[^/]+ -> c"))
+@hypothesis.example(host("i /a -> c", "~/a.* -> c", "~/[^/]+ -> c"))
+@hypothesis.example(host("~/(a|b) -> c", "~(?i)/a -> d", "~/[^/]+ -> d"))
+@hypothesis.example(host("~/v[0-9]+ -> c", "~/v[0-9]{1,9} -> c"))
+def test_without_a_route(own):
+    """Without one that no request selects, or that has a twin, nothing changes; else its witness gets something else.
 
-    def told(routes: tuple[RoutePlan, ...], request: Request) -> object:
-        return next((one.action for one in routes if not unmet(one.match, request)), None)
+    The witness gets the same only where it is told that a regex keeps all requests from being looked at.
+    """
+    for position, verdict in enumerate(Asked(own, SIDECAR).verdicts):
+        rest = own.routes[:position] + own.routes[position + 1 :]
+        if verdict.standing is Standing.EFFECTIVE and not verdict.twins:
+            is_same = told(rest, verdict.witness) == own.routes[position].action
+            assert is_same == bool(verdict.doubles)
+        if verdict.standing is Standing.INEFFECTIVE or verdict.twins:
+            for request in WORLD:
+                assert told(rest, request) == told(own.routes, request)
 
-    if verdict.standing is Standing.EFFECTIVE and not verdict.twins:
-        assert told(rest, verdict.witness) != own.routes[position].action
-    if verdict.standing is Standing.INEFFECTIVE or verdict.twins:
-        for request in WORLD:
-            assert told(rest, request) == told(own.routes, request)
+
+def told(routes: tuple[RoutePlan, ...], request: Request) -> object:
+    return next((one.action for one in routes if not unmet(one.match, request)), None)
+
+
+@pytest.mark.parametrize(
+    ("routes", "twins", "doubles"),
+    [
+        pytest.param(("~(?i)/a -> c", "~/[^/]+ -> c"), (1,), (), id="few strings in any case"),
+        pytest.param(("i /a -> c", "~/a.* -> c", "~/[^/]+ -> c"), (1, 2), (), id="two of them together"),
+        pytest.param(("i /abcdefgh -> c", "~/[^/]+ -> c"), (), (1,), id="too many strings to try"),
+        pytest.param(("~/v[0-9]+ -> c", "~/v[0-9]{1,9} -> c"), (), (1,), id="two regexes"),
+        pytest.param(("~(?i)/a -> c", "~/[^/]+ -> d"), (), (), id="another action"),
+    ],
+)
+def test_the_same_by_a_regex(routes, twins, doubles):
+    """What a later route does as well is told, or that it cannot be told; never that it makes a difference."""
+    first = Asked(host(*routes)).verdicts[0]
+    assert first.standing is Standing.EFFECTIVE
+    assert (first.twins, first.doubles) == (twins, doubles)
