@@ -23,6 +23,8 @@ class Mode(enum.Enum):
     TRANSPARENT = "transparent"
     GATEWAY = "gateway"
 
+    __hash__ = object.__hash__  # members are singletons, and keys of clusters are hashed all the time
+
 
 class Interception(enum.Enum):
     """How a sidecar's connections are redirected to it, in both directions; NONE where they are not."""

@@ -9,12 +9,16 @@ from pidalio.derive import Database, derived
 from pidalio.store import tables
 
 
-@derived
 def target_of(world: Database, host: str) -> str:
     """Return the host at the end of the chain that begins at `host`, empty when `host` is no alias.
 
     A host that a service has is none, whatever else bears its name.
     """
+    return _end_of_chain(world, host) if tables.ALIASES.keys(world) else ""
+
+
+@derived
+def _end_of_chain(world: Database, host: str) -> str:
     seen = [host]
     while (following := _next(world, seen[-1])) and following not in seen:
         seen.append(following)
@@ -29,9 +33,13 @@ def _next(world: Database, host: str) -> str:
     return row.target if row else ""
 
 
-@derived
 def aliases_of(world: Database, host: str) -> tuple[str, ...]:
     """Return every alias at whose end the service `host` is, sorted."""
+    return _all_that_end_at(world, host) if tables.ALIASES.keys(world) else ()
+
+
+@derived
+def _all_that_end_at(world: Database, host: str) -> tuple[str, ...]:
     found: list[str] = []
     pending = [host]
     while pending:

@@ -137,7 +137,8 @@ def _discovery(world: Database, found: Service, key: ClusterKey) -> Discovery:
 
 def is_by_address(world: Database, key: ClusterKey) -> bool:
     """Tell whether a rule leaves callers the address they called: nothing is balanced then (PASSTHROUGH)."""
-    if not destination_rules.has_trait(world, Trait.PASSTHROUGH, key.host):
+    anywhere = destination_rules.is_anywhere(world, Trait.PASSTHROUGH)
+    if not anywhere or not destination_rules.has_trait(world, Trait.PASSTHROUGH, key.host):
         return False
     stated = policy(world, key.view, key.identity, key.port, key.subset).load_balancer
     return stated is not None and stated.value.simple is SimpleLB.PASSTHROUGH
@@ -159,6 +160,7 @@ def cluster(world: Database, key: ClusterKey) -> ClusterPlan | None:
         assignment = endpoints_of(world, key)
         if not assignment.localities:
             return None
+    wide = mesh.cluster_settings(world)
     plan = ClusterPlan(
         name=key.name,
         discovery=discovery,
@@ -168,7 +170,7 @@ def cluster(world: Database, key: ClusterKey) -> ClusterPlan | None:
         outlier=outlier_plan(holds.outlier_detection),
         healthy_panic_threshold=min_health(holds.outlier_detection),
         locality_weighted=_is_locality_weighted(preference(world, holds)),
-        dns_refresh=mesh.dns_refresh(world),
+        dns_refresh=wide.dns_refresh,
         assignment=assignment,
         called_port=port.target_port if discovery is Discovery.ORIGINAL_DST and not found.headless else 0,
         host=key.host,
@@ -177,7 +179,7 @@ def cluster(world: Database, key: ClusterKey) -> ClusterPlan | None:
         subset=key.subset,
         service=found.object,
         stat_name=stat_name(
-            mesh.outbound_stat_name(world),
+            wide.outbound_stat_name,
             host=key.host,
             port=key.port,
             port_name=port.name,
@@ -188,7 +190,7 @@ def cluster(world: Database, key: ClusterKey) -> ClusterPlan | None:
     )
     limits = holds.connection_pool
     plan = balanced(plan, holds.load_balancer)
-    return upgraded(world, limited(world, plan, limits), port, limits)
+    return upgraded(wide, limited(wide, plan, limits), port, limits)
 
 
 def endpoints_of(world: Database, key: ClusterKey) -> AssignmentPlan:
@@ -249,11 +251,11 @@ def catch_all_cluster(world: Database, name: str, mode: Mode) -> ClusterPlan:
         name,
         Discovery.ORIGINAL_DST if is_called else Discovery.DYNAMIC_FORWARD_PROXY,
         protocol=UpstreamProtocol.DOWNSTREAM,
-        dns_refresh=mesh.dns_refresh(world),
+        dns_refresh=mesh.cluster_settings(world).dns_refresh,
         healthy_panic_threshold=None,
     )
     stated = mesh.default_pool(world)
-    plan = limited(world, plan, Stated(*stated) if stated else None)
+    plan = limited(mesh.cluster_settings(world), plan, Stated(*stated) if stated else None)
     if plan.pool.idle_timeout is None:
         plan = msgspec.structs.replace(plan, pool=msgspec.structs.replace(plan.pool, idle_timeout=_PASSTHROUGH_IDLE))
     return plan

@@ -86,7 +86,9 @@ def has_private(world: Database, identity: ServiceId) -> bool:
 @derived
 def has_trait(world: Database, trait: Trait, host: str) -> bool:
     """Tell whether any rule that covers `host`, for whichever client, has a trait."""
-    return any(tables.DR_BY_TRAIT.keys(world, (trait, name)) for name in (host, *wildcards_of(host)))
+    return is_anywhere(world, trait) and any(
+        tables.DR_BY_TRAIT.keys(world, (trait, name)) for name in (host, *wildcards_of(host))
+    )
 
 
 @derived

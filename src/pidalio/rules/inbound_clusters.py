@@ -34,7 +34,7 @@ def inbound_cluster(world: Database, proxy: Proxy, port: InboundPort) -> Cluster
         protocol=upstream_protocol(port.protocol),
         bind="" if endpoint else _untouched(proxy),
         stat_name=stat_name(
-            mesh.inbound_stat_name(world),
+            mesh.cluster_settings(world).inbound_stat_name,
             host=port.service,
             port=port.service_port,
             port_name=port.port_name,
@@ -47,7 +47,7 @@ def inbound_cluster(world: Database, proxy: Proxy, port: InboundPort) -> Cluster
         port=port.service_port,
         origin=port.origin,
     )
-    return limited(world, plan, _limits(world, proxy, port))
+    return limited(mesh.cluster_settings(world), plan, _limits(world, proxy, port))
 
 
 def port_cluster(port: InboundPort) -> str:
@@ -63,7 +63,7 @@ def passthrough_cluster(world: Database, proxy: Proxy) -> ClusterPlan:
         protocol=UpstreamProtocol.DOWNSTREAM,
         bind=_untouched(proxy),
     )
-    return limited(world, plan, None)
+    return limited(mesh.cluster_settings(world), plan, None)
 
 
 def _endpoint(world: Database, proxy: Proxy, port: InboundPort) -> EndpointPlan | None:

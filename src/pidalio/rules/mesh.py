@@ -4,6 +4,8 @@ Each is a query of its own, so that a changed setting wakes only its readers.
 Source of the defaults: Istio's MeshConfig (reference §1.9, §2.6).
 """
 
+import msgspec
+
 from pidalio.api.mesh_config import InboundMode, IngressControllerMode, MeshConfig, MeshH2UpgradePolicy
 from pidalio.api.proxy_config import ConnectionProfile, ProxyHeaders
 from pidalio.api.sidecar import OutboundMode
@@ -24,6 +26,23 @@ EDGE_BUFFER_BYTES = 32 * 1024
 """What connections of the profile EDGE hold back."""
 _DEFAULT = MeshConfig()
 _NEAR = LocalityLoadBalancerSetting(enabled=True)
+
+
+class ClusterSettings(msgspec.Struct, frozen=True, gc=False):
+    """What all clusters share unless their rules say otherwise: one value, for every cluster reads it.
+
+    Times in milliseconds; `connect_timeout_origin` is None for the built-in timeout; patterns of names are "" for none.
+    """
+
+    connect_timeout: int = 10_000
+    connect_timeout_origin: Origin | None = None
+    keepalive: TcpKeepalive | None = None
+    dns_refresh: int = 60_000
+    upgrades_to_http2: bool = False
+    keeps_case: bool = False
+    buffer_limit: int | None = None
+    outbound_stat_name: str = ""
+    inbound_stat_name: str = ""
 
 
 @derived
@@ -47,13 +66,6 @@ def root_namespace(world: Database) -> str:
 
 
 @derived
-def connect_timeout(world: Database) -> tuple[int, Origin | None]:
-    """Return the time to connect upstream (milliseconds, default 10 s), and who set it."""
-    value = mesh_config(world).connect_timeout
-    return (10_000, None) if value is None else (value, mesh_origin(world, "connectTimeout"))
-
-
-@derived
 def default_pool(world: Database) -> tuple[ConnectionPoolSettings, Origin | None] | None:
     """Return the limits for destinations that state none, and who set them; None where nobody did."""
     stated = mesh_config(world).default_traffic_policy
@@ -63,24 +75,20 @@ def default_pool(world: Database) -> tuple[ConnectionPoolSettings, Origin | None
 
 
 @derived
+def default_policy(
+    world: Database,
+) -> tuple[tuple[ConnectionPoolSettings, Origin | None] | None, tuple[OutlierDetection, Origin | None] | None]:
+    """Return `default_pool` and `default_outlier` as one value, for every cluster reads both."""
+    return default_pool(world), default_outlier(world)
+
+
+@derived
 def default_outlier(world: Database) -> tuple[OutlierDetection, Origin | None] | None:
     """Return the ejection for destinations that state none, and who set it; None where nobody did."""
     stated = mesh_config(world).default_traffic_policy
     if stated is None or stated.outlier_detection is None:
         return None
     return stated.outlier_detection, mesh_origin(world, "defaultTrafficPolicy.outlierDetection")
-
-
-@derived
-def tcp_keepalive(world: Database) -> TcpKeepalive | None:
-    """Return the keep-alive of connections upstream, None for none."""
-    return mesh_config(world).tcp_keepalive
-
-
-@derived
-def upgrades_to_http2(world: Database) -> bool:
-    """Tell whether ports declared HTTP are spoken to in HTTP/2."""
-    return mesh_config(world).h2_upgrade_policy is MeshH2UpgradePolicy.UPGRADE
 
 
 @derived
@@ -98,13 +106,6 @@ def prefers_near(world: Database) -> bool:
 
 
 @derived
-def dns_refresh(world: Database) -> int:
-    """Return how often DNS clusters look again after a failure, in milliseconds."""
-    value = mesh_config(world).dns_refresh_rate
-    return 60_000 if value is None else value
-
-
-@derived
 def detection_timeout(world: Database) -> int:
     """Return how long a connection's first bytes are waited for, in milliseconds; 0 is for ever."""
     return mesh_config(world).protocol_detection_timeout or 0
@@ -114,18 +115,6 @@ def detection_timeout(world: Database) -> int:
 def inbound_port(world: Database) -> int:
     """Return the port to which the system redirects connections to workloads."""
     return mesh_config(world).proxy_inbound_listen_port or 15_006
-
-
-@derived
-def outbound_stat_name(world: Database) -> str:
-    """Return the pattern under which clusters of destinations are counted, "" for their names."""
-    return mesh_config(world).outbound_cluster_stat_name
-
-
-@derived
-def inbound_stat_name(world: Database) -> str:
-    """Return the pattern of the names under which what comes in is counted, "" for the clusters' own."""
-    return mesh_config(world).inbound_cluster_stat_name
 
 
 @derived
@@ -207,13 +196,6 @@ def counts_attempts(world: Database) -> bool:
 
 
 @derived
-def keeps_case(world: Database) -> bool:
-    """Tell whether header names of HTTP/1.1 stay as they are written."""
-    headers = _proxy_headers(world)
-    return bool(headers and headers.preserve_http1_header_case)
-
-
-@derived
 def tells_host(world: Database) -> bool:
     """Tell whether upstreams learn the host that a rule rewrote."""
     headers = _proxy_headers(world)
@@ -226,10 +208,25 @@ def _proxy_headers(world: Database) -> ProxyHeaders | None:
 
 
 @derived
-def cluster_buffer(world: Database) -> int | None:
-    """Return how many bytes a connection to an upstream may hold back, None for Envoy's own limit."""
-    config = mesh_config(world).default_config
-    settings = config.connection_settings if config else None
+def cluster_settings(world: Database) -> ClusterSettings:
+    """Return what all clusters share."""
+    config, headers = mesh_config(world), _proxy_headers(world)
+    timeout, refresh = config.connect_timeout, config.dns_refresh_rate
+    return ClusterSettings(
+        connect_timeout=10_000 if timeout is None else timeout,
+        connect_timeout_origin=None if timeout is None else mesh_origin(world, "connectTimeout"),
+        keepalive=config.tcp_keepalive,
+        dns_refresh=60_000 if refresh is None else refresh,
+        upgrades_to_http2=config.h2_upgrade_policy is MeshH2UpgradePolicy.UPGRADE,
+        keeps_case=bool(headers and headers.preserve_http1_header_case),
+        buffer_limit=_cluster_buffer(config),
+        outbound_stat_name=config.outbound_cluster_stat_name,
+        inbound_stat_name=config.inbound_cluster_stat_name,
+    )
+
+
+def _cluster_buffer(config: MeshConfig) -> int | None:
+    settings = config.default_config.connection_settings if config.default_config else None
     if settings is None:
         return None
     stated = settings.cluster_per_connection_buffer_limit_bytes

@@ -59,7 +59,7 @@ _ALL = _OF_PORTS | {"tunnel": "tunnel", "proxy_protocol": "proxyProtocol", "retr
 def policy(world: Database, view: str, identity: ServiceId, port: int, subset: str) -> Policy:
     """Return the effective policy of the cluster for `port` and subset ("" for none)."""
     found = _ruled(destination_rules.rows_for(world, view, identity), port, subset)
-    limits, ejection = mesh.default_pool(world), mesh.default_outlier(world)
+    limits, ejection = mesh.default_policy(world)
     if limits and not found.connection_pool:
         found = msgspec.structs.replace(found, connection_pool=Stated(*limits))
     if ejection and not found.outlier_detection:

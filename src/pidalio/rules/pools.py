@@ -6,28 +6,36 @@ the mesh's, never another block's.
 
 import msgspec
 
-from pidalio.api.traffic_policy import ConnectionPoolSettings, H2UpgradePolicy, HTTPSettings, RetryBudget, TCPSettings
+from pidalio.api.traffic_policy import (
+    ConnectionPoolSettings,
+    H2UpgradePolicy,
+    HTTPSettings,
+    RetryBudget,
+    TcpKeepalive,
+    TCPSettings,
+)
 from pidalio.derive import Database
 from pidalio.ir import ClusterPlan, ConnectionPoolPlan, KeepalivePlan, PingPlan, RetryBudgetPlan, UpstreamProtocol
 from pidalio.model import Mode, Origin, Port, Protocol
-from pidalio.rules import destination_rules, mesh
+from pidalio.rules import destination_rules
+from pidalio.rules.mesh import ClusterSettings
 from pidalio.rules.policies import Stated
 from pidalio.rules.services import ServiceId
 
 _TCP, _HTTP = TCPSettings(), HTTPSettings()
 
 
-def limited(world: Database, plan: ClusterPlan, stated: Stated[ConnectionPoolSettings] | None) -> ClusterPlan:
-    """Return `plan` with the limits of `stated`, as a whole; the mesh's connect timeout and keep-alive fill it."""
+def limited(wide: ClusterSettings, plan: ClusterPlan, stated: Stated[ConnectionPoolSettings] | None) -> ClusterPlan:
+    """Return `plan` with the limits of `stated`, as a whole; what is `wide`, the mesh's, fills it."""
     tcp = (stated.value.tcp if stated else None) or _TCP
     http = (stated.value.http if stated else None) or _HTTP
-    timeout, origin = mesh.connect_timeout(world)
+    timeout, origin = wide.connect_timeout, wide.connect_timeout_origin
     if stated and tcp.connect_timeout is not None:
         timeout, origin = tcp.connect_timeout, _inside(stated.origin, "tcp.connectTimeout")
     return msgspec.structs.replace(
         plan,
-        buffer_limit=mesh.cluster_buffer(world),
-        keeps_case=mesh.keeps_case(world),
+        buffer_limit=wide.buffer_limit,
+        keeps_case=wide.keeps_case,
         connect_timeout=timeout,
         connect_timeout_origin=origin,
         protocol=UpstreamProtocol.DOWNSTREAM if http.use_client_protocol else plan.protocol,
@@ -40,7 +48,7 @@ def limited(world: Database, plan: ClusterPlan, stated: Stated[ConnectionPoolSet
             max_streams=http.max_concurrent_streams or None,
             idle_timeout=tcp.idle_timeout if http.idle_timeout is None else http.idle_timeout,
             max_connection_duration=tcp.max_connection_duration,
-            keepalive=_keepalive(world, tcp),
+            keepalive=_keepalive(wide.keepalive, tcp.tcp_keepalive),
             pings=_pings(http),
             origin=stated.origin if stated else None,
         ),
@@ -51,9 +59,8 @@ def _inside(outer: Origin | None, path: str) -> Origin | None:
     return Origin(outer.object, f"{outer.path}.{path}") if outer else None
 
 
-def _keepalive(world: Database, tcp: TCPSettings) -> KeepalivePlan | None:
+def _keepalive(wide: TcpKeepalive | None, own: TcpKeepalive | None) -> KeepalivePlan | None:
     """Return the mesh's keep-alive with the parts that the rule states; None where neither asks for any."""
-    wide, own = mesh.tcp_keepalive(world), tcp.tcp_keepalive
     stated = [one for one in (own, wide) if one]
     if not stated:
         return None
@@ -80,13 +87,13 @@ def upstream_protocol(declared: Protocol, mode: Mode = Mode.EXPLICIT) -> Upstrea
 
 
 def upgraded(
-    world: Database, plan: ClusterPlan, port: Port, stated: Stated[ConnectionPoolSettings] | None
+    wide: ClusterSettings, plan: ClusterPlan, port: Port, stated: Stated[ConnectionPoolSettings] | None
 ) -> ClusterPlan:
     """Return `plan` spoken to in HTTP/2 where a rule says so for the port, or the mesh for ports declared HTTP."""
     http = (stated.value.http if stated else None) or _HTTP
     wanted = http.h2_upgrade_policy is H2UpgradePolicy.UPGRADE
     if http.h2_upgrade_policy is H2UpgradePolicy.DEFAULT and not http.use_client_protocol:
-        wanted = port.protocol is Protocol.HTTP and mesh.upgrades_to_http2(world)
+        wanted = port.protocol is Protocol.HTTP and wide.upgrades_to_http2
     return msgspec.structs.replace(plan, protocol=UpstreamProtocol.HTTP2) if wanted else plan
 
 

@@ -6,6 +6,8 @@ def stat_name(pattern: str, *, host: str, port: int, port_name: str = "", target
 
     `%SERVICE%` is the name with its namespace (`reviews.default`), or the whole host of one that is no platform's.
     """
+    if not pattern:
+        return ""
     name, _, rest = host.partition(".")
     namespace, _, after = rest.partition(".")
     values = {

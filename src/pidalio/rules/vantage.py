@@ -48,6 +48,8 @@ class Needs(msgspec.Struct, frozen=True, gc=False):
 
 
 _NOTHING = Needs()
+_ANY = Vantage()
+"""What clusters see of a proxy of which they ask nothing."""
 
 
 def placed(labels: Labels, locality: Locality, network: str = "") -> dict[str, str]:
@@ -70,9 +72,11 @@ def vantage_of(world: Database, proxy: Proxy) -> Vantage:
 
 def seen_from(world: Database, vantage: Vantage, identity: ServiceId, view: str) -> Vantage:
     """Return of `vantage` what the clusters of a service ask for, as `view` sees its rules."""
+    if vantage == _ANY:
+        return _ANY
     asked = needs(world, identity, view)
     if asked == _NOTHING:
-        return Vantage()
+        return _ANY
     return Vantage(
         mode=vantage.mode if asked.mode else Mode.EXPLICIT,
         locality=vantage.locality if asked.locality else Locality(),

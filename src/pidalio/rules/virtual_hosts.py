@@ -18,6 +18,7 @@ from pidalio.model import Mode, ObjectRef, Origin, Protocol, is_wildcard
 from pidalio.rules import aliases, mesh, names, services
 from pidalio.rules.callers import Caller, connector, hashing, requester, view_of
 from pidalio.rules.catch_all import unknown_hosts
+from pidalio.rules.destination_rules import is_anywhere
 from pidalio.rules.domains import (
     Claims,
     HostPort,
@@ -40,9 +41,11 @@ from pidalio.rules.virtual_services import (
     hosts_in,
     is_visible,
     mesh_candidates,
+    rules_connections,
 )
 from pidalio.rules.visibility import OutboundPolicy, Scope
 from pidalio.store.hosts import DOMAIN, wildcards_of
+from pidalio.store.traits import Trait
 
 _ABSENT = "invalid"
 _USUAL = f".svc.{DOMAIN}"
@@ -143,13 +146,17 @@ def scope_hosts(world: Database, scope: Scope, table: HostTable) -> Iterator["Se
     """Yield the virtual hosts of a scope's services, service by service."""
     view = view_of(world, scope)
     also_near = aliases.near_targets(world, scope.namespace)
+    hashed = is_anywhere(world, Trait.HASHED)
+    connected = table.takes_tunnels and rules_connections(world)
     for identity in _services_in(world, scope, table):
         host = identity[0]
         near = scope.namespace if is_near(host, scope.namespace) or host in also_near else ""
-        requests = hashing(world, scope, requester(scope, governing(world, scope, host), view), host)
+        requests = requester(scope, governing(world, scope, host), view)
+        if hashed:
+            requests = hashing(world, scope, requests, host)
         tunnels = None
         if table.takes_tunnels:
-            tunnels = connector(scope, governing_tcp(world, scope, host), view)
+            tunnels = connector(scope, governing_tcp(world, scope, host) if connected else None, view)
         yield service_hosts(world, identity, near, requests, tunnels, table)
 
 

@@ -138,6 +138,12 @@ def governing_tcp(world: Database, scope: Scope, host: str) -> Head | None:
     return _first_visible(world, scope, tcp_candidates(world, host))
 
 
+@derived
+def rules_connections(world: Database) -> bool:
+    """Tell whether any rule at all is for connections."""
+    return bool(tables.VS_BY_CONNECTION.keys(world, "*"))
+
+
 def _first_visible(world: Database, scope: Scope, candidates: tuple[Head, ...]) -> Head | None:
     return next((one for one in candidates if is_visible(world, one, scope.namespace, scope.egress)), None)
 

@@ -132,6 +132,9 @@ VS_BY_HOST: Index[str, Key, Object[VirtualService]] = VIRTUAL_SERVICES.index("by
 VS_BY_WILDCARD: Index[str, Key, Object[VirtualService]] = VIRTUAL_SERVICES.index(
     "by_wildcard", lambda key, row: {"*"} if any(is_wildcard(host) for host in _vs_hosts(key, row)) else ()
 )
+VS_BY_CONNECTION: Index[str, Key, Object[VirtualService]] = VIRTUAL_SERVICES.index(
+    "by_connection", lambda _, row: {"*"} if row.spec.tls or row.spec.tcp else ()
+)
 VS_BY_NAMESPACE: Index[str, Key, Object[VirtualService]] = VIRTUAL_SERVICES.index(
     "by_namespace", lambda key, _: (key[0],)
 )
