@@ -1,4 +1,4 @@
-"""An agent whose workload knows of no proxy: Envoy opens the two ports to which connections are redirected, no others.
+"""An agent whose workload knows of no proxy: Envoy opens the two ports of redirection, and what a Sidecar binds.
 
 Nothing is redirected here, so that what calls these ports directly would come back for ever, and is closed.
 """
@@ -9,6 +9,7 @@ import socket
 import tempfile
 from pathlib import Path
 
+import httpx
 import pytest
 
 from pidalio.api.local_workload import WorkloadPort
@@ -31,6 +32,14 @@ apiVersion: pidalio.dev/v1
 kind: MeshConfig
 metadata: {{name: mesh}}
 spec: {{proxyListenPort: {outbound}, proxyInboundListenPort: {inbound}}}
+---
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {{name: default}}
+spec:
+  egress:
+  - {{port: {{number: 0, name: all, protocol: HTTP}}, bind: "unix://{socket}", captureMode: NONE, hosts: ["./*"]}}
+  - {{hosts: ["./*"]}}
 """
 
 
@@ -58,7 +67,9 @@ async def test_only_the_ports_of_redirection_are_opened(folder, monkeypatch):
     monkeypatch.setattr("pidalio.up.joining._REDIRECTED_TO", inbound)
     for name in ("http_proxy", "HTTP_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    (folder / "mesh" / "mesh.yaml").write_text(MESH.format(app=app, outbound=outbound, inbound=inbound))
+    (folder / "mesh" / "mesh.yaml").write_text(
+        MESH.format(app=app, outbound=outbound, inbound=inbound, socket=folder / "out")
+    )
     settings = ServerSettings(
         folder=folder,
         files=(str(folder / "mesh"),),
@@ -88,12 +99,19 @@ async def test_only_the_ports_of_redirection_are_opened(folder, monkeypatch):
                     await asyncio.sleep(0.05)  # another process tells no event
             for port in (outbound, inbound):
                 assert await asyncio.to_thread(closed_at_once, port)
+            assert await called_by_socket(folder / "out", f"http://web:{app}/") == 200
             log = (folder / "agent" / ".pidalio" / "logs" / "web-0.default.log").read_text()
             assert log.startswith("None"), "the application is told of no proxy"
         finally:
             await agent.stop()
             await life
     assert not [line for line in told if "error" in line], told
+
+
+async def called_by_socket(path: Path, url: str) -> int:
+    """Return the status of a request to a UNIX socket that the sidecar binds, its routes sent one by one."""
+    async with httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(uds=str(path)), trust_env=False) as client:
+        return (await client.get(url)).status_code
 
 
 def closed_at_once(port: int) -> bool:
