@@ -32,6 +32,7 @@ Examples:
 )
 @namespace_option("Namespace of the objects.")
 @click.option("--dry-run", is_flag=True, help="Show what would change for whom; change nothing.")
+@click.option("--force", is_flag=True, help="Remove what rules refer to, too: their requests get 503.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until the proxies concerned run it.")
 @click.option("--timeout", type=Seconds(), default="30s", show_default=True, help="How long to wait.")
 @click.option("-m", "--message", default="", help="Why: kept with the revision.")
@@ -46,6 +47,7 @@ def delete(
     paths: tuple[str, ...],
     namespace: str,
     dry_run: bool,
+    force: bool,
     wait: bool,
     timeout: float,
     message: str,
@@ -54,6 +56,7 @@ def delete(
 ) -> int:
     """Remove objects that were applied: all of them, or none.
 
+    What a rule that stays refers to is not removed, unless --force is given.
     An object that lies in a watched file is removed there: the answer names the file.
     """
     from pidalio.cli.changing import change
@@ -65,7 +68,7 @@ def delete(
 
     async def ask(client: "Client") -> "AppliedAnswer":
         who = default_author() if author is None else author
-        return await client.delete(refs, author=who, message=message, dry_run=dry_run)
+        return await client.delete(refs, author=who, message=message, dry_run=dry_run, force=force)
 
     return change(connection, ask, wait=timeout if wait else None, form=form)
 

@@ -101,10 +101,16 @@ class Client:
         return await self._ask("POST", "/v1/apply", wire.AppliedAnswer, query, body, media_type=media_type)
 
     async def delete(
-        self, refs: Sequence[ObjectRef], *, author: str = "", message: str = "", dry_run: bool = False
+        self,
+        refs: Sequence[ObjectRef],
+        *,
+        author: str = "",
+        message: str = "",
+        dry_run: bool = False,
+        force: bool = False,
     ) -> wire.AppliedAnswer:
         """Remove objects, all or none; raise `InvalidInput` when it is refused."""
-        query = {"dryRun": dry_run, "author": author, "message": message}
+        query = {"dryRun": dry_run, "force": force, "author": author, "message": message}
         body = msgspec.json.encode(wire.ObjectNames(tuple(refs)))
         return await self._ask("POST", "/v1/delete", wire.AppliedAnswer, query, body)
 

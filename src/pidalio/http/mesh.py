@@ -83,7 +83,7 @@ class Mesh(Protocol):
         """Add or replace objects: all, or none."""
 
     async def delete(
-        self, refs: Sequence[ObjectRef], *, author: str, message: str = "", dry_run: bool = False
+        self, refs: Sequence[ObjectRef], *, author: str, message: str = "", dry_run: bool = False, force: bool = False
     ) -> Outcome:
         """Remove objects: all, or none."""
 

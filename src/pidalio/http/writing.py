@@ -48,9 +48,10 @@ class ApplyQuery(Query, frozen=True):
 
 
 class DeleteQuery(Query, frozen=True):
-    """How to delete."""
+    """How to delete: `force` removes also what others refer to."""
 
     dry_run: bool = False
+    force: bool = False
     author: str = ""
     message: str = ""
 
@@ -93,7 +94,11 @@ async def delete(served: Served, call: Call) -> AppliedAnswer:
     query = call.query(DeleteQuery)
     names = await call.body(ObjectNames)
     outcome = await served.mesh.delete(
-        names.objects, author=query.author or call.identity, message=query.message, dry_run=query.dry_run
+        names.objects,
+        author=query.author or call.identity,
+        message=query.message,
+        dry_run=query.dry_run,
+        force=query.force,
     )
     return _answer(served, outcome, dry_run=query.dry_run)
 
@@ -107,7 +112,7 @@ async def restore(served: Served, call: Call) -> AppliedAnswer:
     answer = _answer(served, applied, dry_run=False, more=plan.reports)
     if not plan.deleted:
         return answer
-    deleted = await served.mesh.delete(plan.deleted, author=author, message=message)
+    deleted = await served.mesh.delete(plan.deleted, author=author, message=message, force=True)
     return _joined(answer, _answer(served, deleted, dry_run=False), served)
 
 

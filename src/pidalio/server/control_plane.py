@@ -6,8 +6,8 @@ Invariant: what is live is the result of accepted input only; a change that cann
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -54,6 +54,10 @@ class Applied(msgspec.Struct, frozen=True):
     is_refused: bool = False
 
 
+_Reference: TypeAlias = tuple[str, ObjectRef | None, str]
+"""A reference that leads nowhere: the code of what is told of it, the object, the field path."""
+
+
 class ControlPlane:
     """The mesh's inputs, its compiler and its streams; not for use by several threads."""
 
@@ -98,18 +102,19 @@ class ControlPlane:
     ) -> Applied:
         """Add or replace objects: all, or none when one is refused or cannot be recorded.
 
-        A reference to something that does not exist refuses the change too, unless `force`; with `strict` so does any
-        warning about one of the objects, and anything that would lose its effect, or to another, because of them.
+        A reference to something that does not exist refuses the change too, unless `force`, and so does one of another
+        object that would lose what it refers to; with `strict` so does any warning about one of the objects, and
+        anything that would lose its effect, or to another, because of them.
         """
         return await self._write(
             lambda: self.catalog.apply(parsed), author, message, dry_run, force, expected, strict=strict
         )
 
     async def delete(
-        self, refs: Sequence[ObjectRef], *, author: str, message: str = "", dry_run: bool = False
+        self, refs: Sequence[ObjectRef], *, author: str, message: str = "", dry_run: bool = False, force: bool = False
     ) -> Applied:
-        """Remove objects that the API owns: all, or none."""
-        return await self._write(lambda: self.catalog.delete(refs), author, message, dry_run, True, None)
+        """Remove objects that the API owns: all, or none, also where others refer to them, unless `force`."""
+        return await self._write(lambda: self.catalog.delete(refs), author, message, dry_run, force, None)
 
     async def replace_units(self, source: str, units: Mapping[str, Loaded | None], *, author: str) -> Applied:
         """Take over the content of files; objects in none any more vanish, broken ones keep their last version."""
@@ -135,10 +140,11 @@ class ControlPlane:
     ) -> Applied:
         async with self._writing:
             standing = set(self._survey(self.catalog.objects()).findings()) if strict else set()
+            missing = self._missing()
             with self.catalog.trial():
                 planned = change()
                 is_judged = dry_run or strict or not force
-                verdict = self._judge(planned, standing, strict=strict) if is_judged else _Judgement()
+                verdict = self._judge(planned, standing, missing, strict=strict) if is_judged else _Judgement()
             refused = planned.is_refused or (verdict.is_missing and not force) or verdict.is_warned
             if refused or dry_run:
                 reports = verdict.reports or self.catalog.locate(planned.reports)
@@ -149,14 +155,22 @@ class ControlPlane:
             self._concerned = {}
             done = change()
             self._commit(done)
-            reports = verdict.reports or self._reports_on(done)
+            reports = verdict.reports or (*self._reports_on(done), *self._broken(done, missing))
             return Applied(self.revision, self.world.generation, done, reports, self._concerned)
 
-    def _judge(self, planned: Change, standing: set[Finding], *, strict: bool) -> "_Judgement":
+    def _judge(
+        self,
+        planned: Change,
+        standing: set[Finding],
+        missing: Collection[_Reference],
+        *,
+        strict: bool,
+    ) -> "_Judgement":
         """Return what a change that is not made yet would mean; called while the catalog holds it on trial."""
         touched = {*planned.added, *planned.changed}
         with self.distribution.trial(planned.edits) as concerned:
-            told = self._reports_on(planned)
+            broken = self._broken(planned, missing)
+            told = (*self._reports_on(planned), *broken)
             names = {view.proxy.id: _sorted(dirty) for view, dirty in concerned.items()}
             found = self._survey(self.catalog.objects()) if strict else self._survey_of(touched)
             news = [one for one in found.findings() if one.object in touched or (strict and one not in standing)]
@@ -164,7 +178,7 @@ class ControlPlane:
                 dict.fromkeys((*told, *self.catalog.locate(told_of(one, self.catalog.place) for one in news)))
             )
         self.ads.current(self.world.generation)  # as before, but a trial counts as two generations
-        is_missing = any(one.code in MISSING and one.object in touched for one in reports)
+        is_missing = bool(broken) or any(one.code in MISSING and one.object in touched for one in reports)
         is_warned = strict and any(one.severity >= Severity.WARNING for one in reports)
         return _Judgement(reports, names, is_missing, is_warned)
 
@@ -185,6 +199,18 @@ class ControlPlane:
         items = (self.catalog.get(ref) for ref in (*change.added, *change.changed))
         found = [report for item in items if item for report in reports_for(self.world, item)]
         return tuple(dict.fromkeys(self.catalog.locate((*change.reports, *found))))
+
+    def _missing(self) -> dict[_Reference, Report]:
+        """Return what is to be told of references that lead nowhere, by code, object and field path."""
+        items = (item for kind in ("VirtualService", "Ingress") for item in self.catalog.objects(kind))
+        found = (one for item in items for one in reports_for(self.world, item) if one.code in MISSING)
+        return {(one.code, one.object, one.path): one for one in found}
+
+    def _broken(self, change: Change, missing: Collection[_Reference]) -> tuple[Report, ...]:
+        """Return the references of other objects that lead nowhere since a change; before it, `missing` did."""
+        own = {*change.added, *change.changed}
+        found = (report for key, report in self._missing().items() if key not in missing and report.object not in own)
+        return self.catalog.locate(found)
 
     def _commit(self, change: Change) -> None:
         if change.edits:
@@ -244,7 +270,7 @@ def _as_envoy(proxy: Proxy) -> Proxy:
 
 
 class _Judgement(msgspec.Struct, frozen=True):
-    """What a planned change would mean; `is_missing` when one of its objects names something that is not there.
+    """What a planned change would mean; `is_missing` when an object would name something that is not there.
 
     `is_warned` when it was to be strict, and there is a warning.
     """

@@ -5,7 +5,7 @@ from tests.unit.http.embedded import SERVICES, Embedded, decoded, rule
 
 from pidalio.errors import Conflict, InvalidInput, UsageError
 from pidalio.http.wire import SourceFile
-from pidalio.model import ObjectRef, Place
+from pidalio.model import ObjectRef, Place, Severity
 
 REVIEWS = ObjectRef("VirtualService", "default", "reviews")
 
@@ -50,6 +50,37 @@ async def test_missing_reference_is_refused_unless_forced(mesh: Embedded) -> Non
     forced = await mesh.apply(rule("v3"), force=True)
     assert forced.added == (REVIEWS,)
     assert [one.code for one in forced.reports] == ["unknown-subset"]
+
+
+REFERRED = """
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: ratings}
+spec: {host: ratings, subsets: [{name: v1, labels: {version: v1}}]}
+"""
+
+
+async def test_what_another_rule_refers_to_is_kept_unless_forced(mesh: Embedded) -> None:
+    await mesh.apply(REFERRED + "---" + rule("v1", "ratings"))
+    referred = ObjectRef("DestinationRule", "default", "ratings")
+    without = REFERRED.replace("subsets: [{name: v1, labels: {version: v1}}]", "trafficPolicy: {tls: {mode: DISABLE}}")
+    for attempt in (mesh.apply(without), mesh.client.delete([referred])):
+        with pytest.raises(InvalidInput) as refused:
+            await attempt
+        told = [(one.code, one.object) for one in refused.value.reports if one.severity is Severity.ERROR]
+        assert told == [("unknown-subset", ObjectRef("VirtualService", "default", "ratings"))]
+        assert [one.place for one in refused.value.reports if one.code == "unknown-subset"] == [Place("rules.yaml", 15)]
+    assert mesh.control.revision == 2
+    forced = await mesh.client.delete([referred], force=True)
+    assert (forced.removed, [one.code for one in forced.reports]) == ((referred,), ["unknown-subset"])
+    later = await mesh.apply(rule("v1", "reviews"))
+    assert [one.code for one in later.reports] == []
+
+
+async def test_what_goes_together_with_what_refers_to_it_is_removed(mesh: Embedded) -> None:
+    await mesh.apply(REFERRED + "---" + rule("v1", "ratings"))
+    both = [ObjectRef("DestinationRule", "default", "ratings"), ObjectRef("VirtualService", "default", "ratings")]
+    assert set((await mesh.client.delete(both)).removed) == set(both)
 
 
 async def test_a_broken_object_refuses_all_of_them(mesh: Embedded) -> None:
