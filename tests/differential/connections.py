@@ -11,7 +11,7 @@ from typing import Any
 from tests.traffic.case import Connect
 
 PORTS = (80, 443, 5432, 7000, 9000)
-_PROTOCOLS = ("HTTP", "TCP", "TLS", "HTTPS", "MONGO", "GRPC-WEB", "")
+_PROTOCOLS = ("HTTP", "HTTP", "TCP", "TLS", "HTTPS", "MONGO", "MYSQL")
 _NAMES = tuple(f"s{number}.test" for number in range(8))
 _WILD = ("*.wild.test", "*.deep.wild.test")
 _SNI = (*_NAMES, "a.wild.test", "b.deep.wild.test", "other.test", "S1.TEST", "")
@@ -51,7 +51,7 @@ def _object(kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
 
 def _service(draw: random.Random, number: int, host: str, port: int) -> list[dict[str, Any]]:
     numbers = draw.sample((*PORTS, port), draw.randint(1, 3))
-    ports = [{"number": one, "name": f"p{one}", "protocol": draw.choice(_PROTOCOLS) or "TCP"} for one in numbers]
+    ports = [{"number": one, "name": f"p{one}", "protocol": draw.choice(_PROTOCOLS)} for one in numbers]
     addresses = draw.choice([[], [f"127.80.0.{number}"], [f"127.80.0.{number}", "127.80.0.9"], [draw.choice(_RANGES)]])
     spec: dict[str, Any] = {"hosts": [host], "ports": ports, "addresses": addresses, "resolution": "STATIC"}
     if len(addresses) <= 1 and draw.random() < 0.15:
