@@ -44,6 +44,10 @@ def forward_action(plan: ForwardPlan, *, connect: bool, retry: bool = True) -> p
         action.max_grpc_timeout.CopyFrom(action.timeout)
     else:
         action.max_stream_duration.grpc_timeout_header_max.SetInParent()
+    if plan.idle_timeout is not None:
+        action.idle_timeout.CopyFrom(duration(plan.idle_timeout))
+    if plan.max_duration is not None:
+        action.max_stream_duration.max_stream_duration.CopyFrom(duration(plan.max_duration))
     _set_clusters(action, plan)
     if plan.prefix_rewrite is not None:
         action.prefix_rewrite = plan.prefix_rewrite

@@ -74,6 +74,7 @@ class ForwardPlan(msgspec.Struct, frozen=True, gc=False):
     With `sticky` it is not drawn but decided by the user's bucket; the weights are then numbers of buckets.
     `hashes` make the key by which hashing clusters choose an instance, all of them together.
     `tells_host` adds the host as it was to `x-forwarded-host` where the route rewrites it.
+    A tunnel ends when nothing passes for `idle_timeout` or after `max_duration` (ms, None: never).
     """
 
     clusters: tuple[WeightedCluster, ...]
@@ -88,6 +89,8 @@ class ForwardPlan(msgspec.Struct, frozen=True, gc=False):
     sticky: StickyPlan | None = None
     hashes: tuple[HashPlan, ...] = ()
     tells_host: bool = False
+    idle_timeout: int | None = None
+    max_duration: int | None = None
 
 
 class RedirectPlan(msgspec.Struct, frozen=True, gc=False):

@@ -13,6 +13,7 @@ from pidalio.rules.matching import RouteContext
 from pidalio.rules.virtual_services import Head
 from pidalio.rules.visibility import Scope
 from pidalio.store.tables import Key
+from pidalio.store.traits import Trait
 
 
 class Caller(msgspec.Struct, frozen=True, gc=False):
@@ -39,9 +40,12 @@ def requester(scope: Scope, rule: Head | None, view: str) -> Caller:
     return _caller(scope, rule, view, by_source=rule.by_source if rule else False)
 
 
-def hashing(world: Database, scope: Scope, caller: Caller, host: str) -> Caller:
-    """Return the caller with the namespace whose rules say what is hashed, where that makes a difference."""
-    seen = hash_view(world, scope.namespace, caller.view, (caller.rule,) if caller.rule else (), (host,))
+def hashing(world: Database, scope: Scope, caller: Caller, host: str, trait: Trait = Trait.HASHED) -> Caller:
+    """Return the caller with the namespace whose rules say what is hashed, where that makes a difference.
+
+    Those who open connections ask for `CONNECTIONS`.
+    """
+    seen = hash_view(world, scope.namespace, caller.view, (caller.rule,) if caller.rule else (), (host,), trait)
     return msgspec.structs.replace(caller, hash_view=seen) if seen else caller
 
 

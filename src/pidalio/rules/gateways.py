@@ -25,6 +25,7 @@ from pidalio.rules.virtual_services import Head, age, head
 from pidalio.rules.visibility import Scope, is_exported, scope_of
 from pidalio.store import tables
 from pidalio.store.tables import Key
+from pidalio.store.traits import Trait
 
 
 class HostRule(msgspec.Struct, frozen=True, gc=False):
@@ -115,7 +116,8 @@ def gateway_tcp_route(world: Database, scope: Scope, port: GatewayPort) -> TcpRo
         if row is not None and server.index < len(row.spec.servers):
             found += ((age(one), one.key, _reference(row)) for one, _ in _hung(world, scope, row, server.index))
     for _, key, reference in sorted(set(found)):
-        routes = tcp_routes(world, key, RouteContext(reference, port.number, view=view))
+        seen = hash_view(world, scope.namespace, view, [key], trait=Trait.CONNECTIONS)
+        routes = tcp_routes(world, key, RouteContext(reference, port.number, view=view, hash_view=seen))
         if routes:
             return routes[0]
     return None

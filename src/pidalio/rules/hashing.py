@@ -1,4 +1,4 @@
-"""What of a request chooses the instance: consistent hashing as routes and TCP listeners must know it.
+"""What of a request chooses the instance: consistent hashing as routes, and routes for connections, must know it.
 
 A hash is a policy of the destination, but Envoy takes the key from the route. So routes read DestinationRules, and
 callers whose namespace sees other rules get routes of their own, but only where some rule for the host hashes.
@@ -21,25 +21,32 @@ from pidalio.store.tables import Key
 from pidalio.store.traits import Trait
 
 
-def hash_view(world: Database, namespace: str, view: str, rules: Iterable[Key], hosts: Iterable[str] = ()) -> str:
+def hash_view(
+    world: Database,
+    namespace: str,
+    view: str,
+    rules: Iterable[Key],
+    hosts: Iterable[str] = (),
+    trait: Trait = Trait.HASHED,
+) -> str:
     """Return `namespace` where routes of `rules`, or to `hosts`, may hash for its clients otherwise than for others.
 
-    `view` is the namespace from which destinations are resolved.
+    `view` is the namespace from which destinations are resolved; routes for connections ask for another `trait`.
     """
-    if not namespace or not destination_rules.is_anywhere(world, Trait.HASHED):
+    if not namespace or not destination_rules.is_anywhere(world, trait):
         return ""
-    differs = any(_rule_differs(world, namespace, view, one) for one in hosts)
-    return namespace if differs or any(_rules_differ(world, namespace, view, one) for one in rules) else ""
+    differs = any(_rule_differs(world, namespace, view, one, trait) for one in hosts)
+    return namespace if differs or any(_rules_differ(world, namespace, view, one, trait) for one in rules) else ""
 
 
 @derived
-def _rules_differ(world: Database, namespace: str, view: str, rule: Key) -> bool:
-    return any(_rule_differs(world, namespace, view, host) for host in destination_hosts(world, rule))
+def _rules_differ(world: Database, namespace: str, view: str, rule: Key, trait: Trait) -> bool:
+    return any(_rule_differs(world, namespace, view, host, trait) for host in destination_hosts(world, rule))
 
 
 @derived
-def _rule_differs(world: Database, namespace: str, view: str, host: str) -> bool:
-    if not destination_rules.has_trait(world, Trait.HASHED, host):
+def _rule_differs(world: Database, namespace: str, view: str, host: str, trait: Trait) -> bool:
+    if not destination_rules.has_trait(world, trait, host):
         return False
     identity = services.resolve(world, host, view)
     return identity is not None and bool(destination_rules.client_view(world, namespace, identity))

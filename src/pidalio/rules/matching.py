@@ -25,7 +25,7 @@ class RouteContext(msgspec.Struct, frozen=True, gc=False):
     `gateway` is `mesh` or the reference of the gateway they hang on; `port` is the listener's;
     `namespace` and `labels` are the caller's as far as some rule asks for them;
     `view` is the namespace from which destinations are resolved, `hash_view` the one whose DestinationRules say what
-    is hashed.
+    is hashed, and how long connections last.
     """
 
     gateway: str

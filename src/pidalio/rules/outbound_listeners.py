@@ -149,7 +149,7 @@ def _routes(world: Database, port: OutboundPort, part: Part) -> Iterator[TcpRout
     A rule for TLS leaves nothing over: what asks for another name is unknown.
     """
     rule, context = part.callers.rule, part.callers.context(port.port)
-    own = own_route(names.outbound_cluster(part.host, part.port))
+    own = own_route(world, part.host, part.owner, part.port, part.callers.hash_view)
     subnets = (part.subnet,) if part.subnet else ()
     found = (tls_routes if part.protocol.is_tls else tcp_routes)(world, rule, context) if rule else ()
     for route in found:

@@ -15,13 +15,14 @@ import msgspec
 from pidalio.derive import Database, derived
 from pidalio.model import Origin, Port, Protocol, Service
 from pidalio.rules import services
-from pidalio.rules.callers import Caller, connector, requester, view_of
+from pidalio.rules.callers import Caller, connector, hashing, requester, view_of
 from pidalio.rules.egress import SOCKET, UNSPECIFIED, Way
 from pidalio.rules.services import ServiceId
 from pidalio.rules.virtual_hosts import HostTable, VirtualHostKey, takes_requests
 from pidalio.rules.virtual_services import governing, governing_tcp
 from pidalio.rules.visibility import Scope
 from pidalio.store.hosts import is_address
+from pidalio.store.traits import Trait
 
 _KEEPS_TO_ITSELF = frozenset({Protocol.MONGO, Protocol.MYSQL})
 """Protocols that cannot share a port with HTTP."""
@@ -186,6 +187,7 @@ class _Side:
         host, owner = identity
         name = f"{host}:{opening.port}"
         callers = requester(way.scope, governing(self.world, way.scope, host), view_of(self.world, way.scope))
+        callers = hashing(self.world, way.scope, callers, host)
         table = HostTable(name, opening.port, alone=True)
         self.own_tables.setdefault(name, VirtualHostKey(host, opening.port, owner, callers, table=table))
         return name
@@ -197,6 +199,7 @@ class _Side:
     def _join(self, slot: _Slot, way: Way, identity: ServiceId, opening: Opening, number: int) -> None:
         host, owner = identity
         callers = connector(way.scope, governing_tcp(self.world, way.scope, host), view_of(self.world, way.scope))
+        callers = hashing(self.world, way.scope, callers, host, Trait.CONNECTIONS)
         part = Part(host, owner, number, opening.protocol, callers, opening.subnet, opening.named)
         slot.parts.append((self._age(identity), part))
 

@@ -164,6 +164,15 @@ def destination_cluster(world: Database, namespace: str, stated: Destination, co
     return names.outbound_cluster(host, _port(world, host, stated, context), stated.subset)
 
 
+def destination_service(
+    world: Database, namespace: str, stated: Destination, context: RouteContext
+) -> tuple[ServiceId | None, int]:
+    """Return the service that a destination written in `namespace` means, None where there is none, and its port."""
+    host = host_reference(stated.host, namespace)
+    host = aliases.target_of(world, host) or host
+    return services.resolve(world, host, context.view), _port(world, host, stated, context)
+
+
 def _port(world: Database, host: str, stated: Destination, context: RouteContext) -> int:
     if stated.port and stated.port.number:
         return stated.port.number
@@ -178,9 +187,8 @@ def _hashes(world: Database, rule: Rule, context: RouteContext) -> Iterator[Hash
         if len(rule.route.route) > 1 and not one.weight:
             continue
         stated = one.destination or Destination()
-        host = host_reference(stated.host, rule.owner.namespace)
-        identity = services.resolve(world, host, context.view)
-        yield hash_plan(world, context.hash_view, identity, _port(world, host, stated, context), stated.subset)
+        identity, port = destination_service(world, rule.owner.namespace, stated, context)
+        yield hash_plan(world, context.hash_view, identity, port, stated.subset)
 
 
 def _mirrors(world: Database, rule: Rule, context: RouteContext) -> Iterator[MirrorPlan]:

@@ -13,8 +13,10 @@ from pidalio.api.virtual_service import L4MatchAttributes, RouteDestination, TLS
 from pidalio.derive import Database, derived
 from pidalio.ir import TcpPlan, WeightedCluster
 from pidalio.model import Origin
+from pidalio.rules import names
+from pidalio.rules.connection_settings import ConnectionSettings, connection_settings
 from pidalio.rules.matching import RouteContext
-from pidalio.rules.routes import destination_cluster
+from pidalio.rules.routes import destination_cluster, destination_service
 from pidalio.store import tables
 from pidalio.store.tables import Key, gateway_reference
 
@@ -22,23 +24,33 @@ from pidalio.store.tables import Key, gateway_reference
 class TcpRoute(msgspec.Struct, frozen=True, gc=False):
     """Where connections go that ask for one of `server_names` and are for one of `subnets`; empty compares nothing.
 
-    `clusters` has one destination, or several of which those with weight 0 are left out.
+    `clusters` has one destination, or several of which those with weight 0 are left out; `settings` are of the first.
     """
 
     clusters: tuple[WeightedCluster, ...]
     stat_prefix: str
     server_names: tuple[str, ...] = ()
     subnets: tuple[str, ...] = ()
+    settings: ConnectionSettings = ConnectionSettings()
     origin: Origin | None = None
 
     def plan(self, access_log: str = "") -> TcpPlan:
         """Return the route as the content of a filter chain."""
-        return TcpPlan(self.stat_prefix, self.clusters, access_log)
+        return TcpPlan(
+            self.stat_prefix,
+            self.clusters,
+            access_log,
+            idle_timeout=self.settings.timeouts.idle,
+            max_duration=self.settings.timeouts.duration,
+            hash_source=self.settings.hash_source,
+        )
 
 
-def own_route(cluster: str) -> TcpRoute:
-    """Return the route of a service that no rule governs."""
-    return TcpRoute((WeightedCluster(cluster, 1),), cluster)
+def own_route(world: Database, host: str, owner: str | None, port: int, view: str) -> TcpRoute:
+    """Return the route of a service that no rule governs; `view` is the namespace whose settings hold."""
+    cluster = names.outbound_cluster(host, port)
+    settings = connection_settings(world, view, (host, owner), port) if owner is not None else ConnectionSettings()
+    return TcpRoute((WeightedCluster(cluster, 1),), cluster, settings=settings)
 
 
 @derived
@@ -54,11 +66,11 @@ def tls_routes(world: Database, key: Key, context: RouteContext) -> tuple[TcpRou
         for position, match in enumerate(rule.match):
             if not takes(match, key[0], context):
                 continue
-            names = tuple(sorted({one.lower() for one in match.sni_hosts}))
+            asked = tuple(sorted({one.lower() for one in match.sni_hosts}))
             subnets = _subnets(match, context)
-            if (names, subnets) not in result:
+            if (asked, subnets) not in result:
                 route = _route(world, row, f"tls[{index}]", rule.route, context, f"tls[{index}].match[{position}]")
-                result[names, subnets] = msgspec.structs.replace(route, server_names=names, subnets=subnets)
+                result[asked, subnets] = msgspec.structs.replace(route, server_names=asked, subnets=subnets)
     return tuple(result.values())
 
 
@@ -130,4 +142,7 @@ def _route(
         if single or one.weight > 0
     )
     prefix = clusters[0].cluster if single else f"{row.meta.name}.{row.meta.namespace}"
-    return TcpRoute(clusters, prefix, origin=Origin(row.ref, origin))
+    first = destinations[0].destination or Destination()
+    identity, port = destination_service(world, row.meta.namespace, first, context)
+    settings = connection_settings(world, context.hash_view, identity, port, first.subset)
+    return TcpRoute(clusters, prefix, settings=settings, origin=Origin(row.ref, origin))

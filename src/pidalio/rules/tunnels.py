@@ -10,7 +10,7 @@ import ipaddress
 import re
 from collections.abc import Iterable, Sequence
 
-from pidalio.ir import ForwardPlan, HeaderMatch, MatchKind, MatchPlan, RoutePlan, StringPattern
+from pidalio.ir import ForwardPlan, HashKind, HashPlan, HeaderMatch, MatchKind, MatchPlan, RoutePlan, StringPattern
 from pidalio.model import host_matches, host_sort_key, host_subset_of
 from pidalio.rules.tcp_routes import TcpRoute
 from pidalio.store.hosts import is_address
@@ -61,4 +61,11 @@ def _asks_for(name: str, port: int) -> HeaderMatch:
 def _tunnel(route: TcpRoute, *conditions: HeaderMatch) -> RoutePlan:
     match = MatchPlan(headers=conditions, connect=True)
     name = "default" if route.origin is None else ""
-    return RoutePlan(match, ForwardPlan(route.clusters), name, origin=route.origin)
+    settings = route.settings
+    action = ForwardPlan(
+        route.clusters,
+        hashes=(HashPlan(HashKind.SOURCE_IP),) if settings.hash_source else (),
+        idle_timeout=settings.timeouts.idle,
+        max_duration=settings.timeouts.duration,
+    )
+    return RoutePlan(match, action, name, origin=route.origin)

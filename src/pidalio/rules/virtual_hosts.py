@@ -146,7 +146,7 @@ def scope_hosts(world: Database, scope: Scope, table: HostTable) -> Iterator["Se
     """Yield the virtual hosts of a scope's services, service by service."""
     view = view_of(world, scope)
     also_near = aliases.near_targets(world, scope.namespace)
-    hashed = is_anywhere(world, Trait.HASHED)
+    hashed, settled = is_anywhere(world, Trait.HASHED), is_anywhere(world, Trait.CONNECTIONS)
     connected = table.takes_tunnels and rules_connections(world)
     for identity in _services_in(world, scope, table):
         host = identity[0]
@@ -157,6 +157,8 @@ def scope_hosts(world: Database, scope: Scope, table: HostTable) -> Iterator["Se
         tunnels = None
         if table.takes_tunnels:
             tunnels = connector(scope, governing_tcp(world, scope, host) if connected else None, view)
+            if settled:
+                tunnels = hashing(world, scope, tunnels, host, Trait.CONNECTIONS)
         yield service_hosts(world, identity, near, requests, tunnels, table)
 
 
@@ -322,7 +324,7 @@ def _tunnels(world: Database, key: VirtualHostKey, callers: Caller, known: list[
         port = services.port(world, (key.host, key.owner or ""), key.port)
         by_name = port is not None and port.protocol.is_tls
         found = (tls_routes if by_name else tcp_routes)(world, callers.rule, callers.context(key.port))
-    return tunnel_routes(found, known, key.port, own_route(names.outbound_cluster(key.host, key.port)))
+    return tunnel_routes(found, known, key.port, own_route(world, key.host, key.owner, key.port, callers.hash_view))
 
 
 class SidecarTable(msgspec.Struct, frozen=True, gc=False):

@@ -8,13 +8,24 @@ import enum
 from collections.abc import Iterable, Iterator
 
 from pidalio.api.destination_rule import DestinationRule
-from pidalio.api.traffic_policy import LoadBalancerSettings, PortTrafficPolicy, SimpleLB, TrafficPolicy
+from pidalio.api.traffic_policy import (
+    ConnectionPoolSettings,
+    LoadBalancerSettings,
+    PortTrafficPolicy,
+    SimpleLB,
+    TrafficPolicy,
+)
 
 
 class Trait(enum.Enum):
-    """Routes hash requests; callers' own addresses are kept; instances are preferred by where they run."""
+    """What proxies do beyond balancing.
+
+    Requests are hashed; connections are hashed or timed; callers' own addresses are kept; instances are preferred by
+    where they run.
+    """
 
     HASHED = "hashed"
+    CONNECTIONS = "connections"
     PASSTHROUGH = "passthrough"
     LOCAL = "local"
 
@@ -42,7 +53,14 @@ def _traits(policy: TrafficPolicy | PortTrafficPolicy) -> Iterable[Trait]:
     balancer = policy.load_balancer or LoadBalancerSettings()
     if balancer.consistent_hash:
         yield Trait.HASHED
+    if (balancer.consistent_hash and balancer.consistent_hash.use_source_ip) or _is_timed(policy.connection_pool):
+        yield Trait.CONNECTIONS
     if balancer.simple is SimpleLB.PASSTHROUGH:
         yield Trait.PASSTHROUGH
     if balancer.locality_lb_setting or balancer.zone_aware_lb_setting or policy.outlier_detection:
         yield Trait.LOCAL
+
+
+def _is_timed(pool: ConnectionPoolSettings | None) -> bool:
+    tcp = pool.tcp if pool else None
+    return tcp is not None and (tcp.idle_timeout is not None or tcp.max_connection_duration is not None)

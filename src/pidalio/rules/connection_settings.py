@@ -1,0 +1,41 @@
+"""What a destination's DestinationRule says of connections that are not HTTP: how long they last, and who gets them.
+
+These belong to the destination, but Envoy takes them from the proxy of the connection. So routes for connections read
+DestinationRules, and callers whose namespace sees other rules get routes of their own where some rule says so.
+Of several destinations the first decides, as in Istio.
+Source of the rules: Istio's documented TCPSettings and ConsistentHashLB (reference §1.2).
+"""
+
+import msgspec
+
+from pidalio.derive import Database, derived
+from pidalio.rules import destination_rules
+from pidalio.rules.hashing import hashes_source
+from pidalio.rules.pools import TcpTimeouts, tcp_timeouts
+from pidalio.rules.services import ServiceId
+from pidalio.store.traits import Trait
+
+
+class ConnectionSettings(msgspec.Struct, frozen=True, gc=False):
+    """How long connections may be idle and last, and whether the caller's address chooses their instance."""
+
+    timeouts: TcpTimeouts = TcpTimeouts()
+    hash_source: bool = False
+
+
+_NONE = ConnectionSettings()
+
+
+def connection_settings(
+    world: Database, namespace: str, identity: ServiceId | None, port: int, subset: str = ""
+) -> ConnectionSettings:
+    """Return what clients in `namespace` are told of connections to a destination; `namespace` "" is anybody."""
+    if identity is None or not destination_rules.has_trait(world, Trait.CONNECTIONS, identity[0]):
+        return _NONE
+    view = destination_rules.client_view(world, namespace, identity)
+    return _settings(world, view, identity, port, subset)
+
+
+@derived
+def _settings(world: Database, view: str, identity: ServiceId, port: int, subset: str) -> ConnectionSettings:
+    return ConnectionSettings(tcp_timeouts(world, view, identity), hashes_source(world, view, identity, port, subset))
