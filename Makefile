@@ -9,7 +9,7 @@ WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 # The differential test's full size: rule sets, each with fifty requests or more.
-FULL_SIZE := PIDALIO_DIFFERENTIAL_SETS=400
+FULL_SIZE := PIDALIO_DIFFERENTIAL_SETS=1000
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test e2e check lint types layers docs-test histories differential fuzz wheel format bench docs lock clean
