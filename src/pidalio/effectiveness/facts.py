@@ -11,11 +11,12 @@ import msgspec
 
 from pidalio.derive import Database
 from pidalio.effectiveness.audience import Alike
+from pidalio.effectiveness.chains import Opening
 from pidalio.effectiveness.door import Door
 from pidalio.effectiveness.held import Held, keys_of
 from pidalio.effectiveness.reach import reach
 from pidalio.effectiveness.verdict import Standing, Verdict
-from pidalio.ir import ForwardPlan, RoutePlan, VirtualHostPlan
+from pidalio.ir import Direction, ForwardPlan, RoutePlan, VirtualHostPlan
 from pidalio.model import ObjectRef, Origin
 from pidalio.pipeline import OwnTable, Plan, plan_of
 from pidalio.rules.clusters import ClusterKey
@@ -61,7 +62,8 @@ class Facts:
     `routes` are by origin, those of an entry that several virtual hosts have one after the other, and `parts` are the
     origins of each object; with `only` they are those of the virtual hosts that these rules take part in;
     `uses` says for whom each VirtualService was compiled; `clusters` are by service and view;
-    `connected` are the destinations of filter chains that treat connections;
+    `routed` are the destinations of connections at gateways, `openings` the listeners for workloads' own connections
+    by the rules that were compiled for them;
     `reached` are the proxies (positions in `alike`) for which an object takes part in what they hold;
     `looked` are the objects that take part in a virtual host behind a door, by their numbers.
     """
@@ -74,7 +76,9 @@ class Facts:
         self.uses: dict[Key, dict[RouteContext, None]] = defaultdict(dict)
         self.clusters: dict[ClusterKey, set[int]] = defaultdict(set)
         self.destinations: set[str] = set()
-        self.connected: set[Origin] = set()
+        self.routed: set[Origin] = set()
+        self.openings: dict[Key, list[Opening]] = defaultdict(list)
+        self._noted: set[tuple[object, ...]] = set()
         self.reached: dict[ObjectRef, set[int]] = defaultdict(set)
         self.looked: dict[tuple[object, int], frozenset[ObjectRef]] = {}
         self._doors: dict[Door, int] = {}
@@ -82,6 +86,13 @@ class Facts:
     def count(self, ref: ObjectRef) -> int:
         """Return on how many proxies an object takes part in what they hold."""
         return sum(self.alike[at].count for at in self.reached.get(ref, ()))
+
+    def note(self, rule: Key, opening: Opening) -> None:
+        """Take note of a listener, once however many proxies share it: they hold the same plan."""
+        same = (id(opening.listener), rule, opening.context, opening.is_tls, opening.subnet, opening.elsewhere)
+        if same not in self._noted:
+            self._noted.add(same)
+            self.openings[rule].append(opening)
 
     def number(self, entrance: Door) -> int:
         """Return the number of a door: a virtual host is looked at once for each."""
@@ -111,11 +122,16 @@ def gather(world: Database, facts: Facts) -> Iterator[None]:
 
 
 def _look(facts: Facts, at: int, held: Held) -> Iterator[None]:
-    for cluster in (cluster for plan in held.connections for cluster in plan.clusters):
-        facts.destinations.add(cluster.cluster)
-        if cluster.origin is not None:
-            facts.connected.add(cluster.origin)
-            facts.reached[cluster.origin.object].add(at)
+    for direction, plan in held.connections():
+        for cluster in plan.clusters:
+            facts.destinations.add(cluster.cluster)
+            if cluster.origin is not None:
+                facts.reached[cluster.origin.object].add(at)
+                if direction is Direction.GATEWAY:
+                    facts.routed.add(cluster.origin)
+    for rule, opening in held.openings():
+        facts.note(rule, opening)
+    yield
     for number, (key, host, doors) in enumerate(held.entrances()):
         for entrance in doors:
             known = facts.number(entrance)

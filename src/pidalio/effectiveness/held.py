@@ -7,10 +7,12 @@ from typing import TypeAlias
 import msgspec
 
 from pidalio.derive import Database
+from pidalio.effectiveness.chains import Opening
 from pidalio.effectiveness.door import Door, door
 from pidalio.ir import Direction, HttpPlan, ListenerPlan, ListenerSettings, RouteTablePlan, TcpPlan, VirtualHostPlan
 from pidalio.model import Proxy
-from pidalio.pipeline import Outbound, OwnTable, ResourceKey, WholeTable, groups_of, members, table_of
+from pidalio.pipeline import Outbound, OutboundListener, OwnTable, ResourceKey, WholeTable, groups_of, members, table_of
+from pidalio.store.tables import Key
 
 _Way: TypeAlias = tuple[Direction, HttpPlan, ListenerSettings]
 """How requests come to a table: one for each listener that leads there."""
@@ -36,16 +38,15 @@ class Held:
         self._ways: dict[str, dict[_Way, None]] = {}
         self._tables: dict[str, RouteTablePlan] = {}
         self._hosts: dict[str, list[tuple[object, VirtualHostPlan]]] = defaultdict(list)
-        self.connections: list[TcpPlan] = []
+        self._listeners: list[tuple[object, ListenerPlan]] = []
 
     def take(self, key: object, plan: object) -> None:
         """Take one resource."""
         if isinstance(plan, ListenerPlan):
+            self._listeners.append((key, plan))
             for chain in plan.all_chains:
                 if isinstance(chain.filter, HttpPlan):
                     self._enter(plan, chain.filter)
-                else:
-                    self.connections.append(chain.filter)
         elif isinstance(plan, RouteTablePlan):
             self._add(plan, key.host if isinstance(key, OwnTable) else None)
         elif isinstance(plan, VirtualHostPlan):
@@ -61,6 +62,29 @@ class Held:
     def _add(self, table: RouteTablePlan, key: object = None) -> None:
         self._tables[table.name] = table
         self._hosts[table.name] += [(key, one) for one in table.virtual_hosts]
+
+    def connections(self) -> Iterator[tuple[Direction, TcpPlan]]:
+        """Yield what is done with connections that are not looked into."""
+        for _, listener in self._listeners:
+            yield from (
+                (listener.direction, chain.filter) for chain in listener.all_chains if isinstance(chain.filter, TcpPlan)
+            )
+
+    def openings(self) -> Iterator[tuple[Key, Opening]]:
+        """Yield the listeners for a workload's own connections, by the rules that were compiled for them."""
+        for key, listener in self._listeners:
+            if isinstance(key, OutboundListener):
+                others = (
+                    one.address for _, one in self._listeners if one is not listener and one.port == listener.port
+                )
+                elsewhere = tuple(sorted(set(others)))
+                for part in key.port.parts:
+                    if part.callers.rule:
+                        context = part.callers.context(key.port.port)
+                        yield (
+                            part.callers.rule,
+                            Opening(listener, context, part.protocol.is_tls, part.subnet, elsewhere),
+                        )
 
     def entrances(self) -> Iterator[tuple[object, VirtualHostPlan, Sequence[Door]]]:
         """Yield every virtual host with the doors by which requests come to it.

@@ -52,7 +52,7 @@ def _findings(world: Database, facts: Facts, row: Object[VirtualService]) -> Ite
     if one is None or not (one.has_http or one.has_tcp):
         return
     yield from _lost_hosts(world, facts, row, one)
-    is_used = key in facts.uses or row.ref in facts.reached
+    is_used = key in facts.uses or key in facts.openings or row.ref in facts.reached
     if not is_used:
         if row.spec.hosts:
             why = tuple(_unused(world, facts, one))
