@@ -287,6 +287,7 @@ def services(draw: Any) -> str:
         ),
         "clusterIP": draw(st.sampled_from(["", "10.1.1.1", "10.1.1.3", "None", "None"])),
         "internalTrafficPolicy": draw(st.sampled_from(["", "", "", "Local"])),
+        "trafficDistribution": draw(st.sampled_from(["", "", "PreferClose", "PreferSameNode"])),
     }
     if draw(st.integers(0, 3)) == 0:
         targets = [*HOSTS[:4], "one.a.svc.cluster.local", "one.b.svc.cluster.local", "gone.com"]

@@ -89,7 +89,6 @@ ALLOWED = {
     "DestinationRule subsets[].trafficPolicy.": "policies are made complete apart from the routing language",
     "DestinationRule workloadSelector": "policies are made complete apart from the routing language",
     "MeshConfig zoneAwareLbSetting": "zones",
-    "Service trafficDistribution": "zones",
     "WorkloadGroup ": "instances that register themselves bring their own description so far",
 }
 """All that is accepted without effect, by the beginnings of fields; everything else works, or is refused by name."""

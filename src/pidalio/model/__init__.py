@@ -6,7 +6,7 @@ Adapters produce these values, rules read them; nothing here knows files, networ
 
 from pidalio.model.hostname import host_matches, host_sort_key, host_subset_of, is_wildcard
 from pidalio.model.labels import Labels, labels_of, selects
-from pidalio.model.locality import NETWORK, REGION, SUBZONE, ZONE, labelled_locality, parse_locality
+from pidalio.model.locality import NETWORK, NODE, REGION, SUBZONE, ZONE, labelled_locality, parse_locality
 from pidalio.model.proxy import Delivery, Interception, Mode, Proxy, ProxyType
 from pidalio.model.report import Code, ObjectRef, Origin, Place, Report, Severity, printable
 from pidalio.model.service import (
@@ -14,6 +14,7 @@ from pidalio.model.service import (
     Endpoint,
     Health,
     Locality,
+    Nearness,
     Port,
     Protocol,
     Resolution,
@@ -23,6 +24,7 @@ from pidalio.model.service import (
 
 __all__ = [
     "NETWORK",
+    "NODE",
     "REGION",
     "SUBZONE",
     "ZONE",
@@ -35,6 +37,7 @@ __all__ = [
     "Labels",
     "Locality",
     "Mode",
+    "Nearness",
     "ObjectRef",
     "Origin",
     "Place",

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 
 from pidalio.model.service import Locality
 
-REGION, ZONE, SUBZONE, NETWORK = (
+REGION, ZONE, SUBZONE, NETWORK, NODE = (
     "topology.kubernetes.io/region",
     "topology.kubernetes.io/zone",
     "topology.istio.io/subzone",
     "topology.istio.io/network",
+    "kubernetes.io/hostname",
 )
 """Labels that say where something runs."""
 

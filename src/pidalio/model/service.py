@@ -62,6 +62,14 @@ class Health(enum.Enum):
     DRAINING = "DRAINING"
 
 
+class Nearness(enum.Enum):
+    """Which instances a service prefers for every caller (Kubernetes' trafficDistribution); PreferClose is its zone."""
+
+    ANYWHERE = ""
+    SAME_ZONE = "PreferSameZone"
+    SAME_NODE = "PreferSameNode"
+
+
 class Locality(msgspec.Struct, frozen=True, order=True, gc=False):
     """Say where an instance runs; empty parts are unknown."""
 
@@ -90,6 +98,7 @@ class Service(msgspec.Struct, frozen=True, gc=False):
     `selector` picks `Workload`s of the same namespace when the platform gives no endpoints itself.
     `addresses` are virtual addresses; `created` is an RFC 3339 stamp, empty for "as old as all others".
     `node_local` sends callers to instances on their own node only; with `publish_not_ready` readiness does not count.
+    `prefers` sends them to near instances first.
     `registry` is `Kubernetes`, `ServiceEntry`, or the platform's name; it settles ties (Kubernetes first).
     """
 
@@ -108,6 +117,7 @@ class Service(msgspec.Struct, frozen=True, gc=False):
     subject_alt_names: tuple[str, ...] = ()
     node_local: bool = False
     publish_not_ready: bool = False
+    prefers: Nearness = Nearness.ANYWHERE
 
     def port(self, number: int) -> Port | None:
         """Return the port numbered `number`, or None."""

@@ -169,7 +169,7 @@ def cluster(world: Database, key: ClusterKey) -> ClusterPlan | None:
         proxy_protocol=ProxyProtocolVersion(holds.proxy_protocol.value.version.value) if holds.proxy_protocol else None,
         outlier=outlier_plan(holds.outlier_detection),
         healthy_panic_threshold=min_health(holds.outlier_detection),
-        locality_weighted=_is_locality_weighted(preference(world, holds)),
+        locality_weighted=_is_locality_weighted(preference(world, holds, found)),
         dns_refresh=wide.dns_refresh,
         assignment=assignment,
         called_port=port.target_port if discovery is Discovery.ORIGINAL_DST and not found.headless else 0,
@@ -199,15 +199,14 @@ def endpoints_of(world: Database, key: ClusterKey) -> AssignmentPlan:
     Unhealthy ones are among them, for panic to count, unless a rule states the share that must be healthy: then
     panic would send them requests, and they are withheld.
     """
-    labels: Labels = ()
-    if key.subset:
-        found = destination_rules.subset(world, key.view, key.identity, key.subset)
-        if found is None:
-            return AssignmentPlan(key.name)
-        labels = found.labels
+    found = services.service(world, key.identity)
+    chosen = destination_rules.subset(world, key.view, key.identity, key.subset) if key.subset else None
+    if found is None or (key.subset and chosen is None):
+        return AssignmentPlan(key.name)
+    labels: Labels = chosen.labels if chosen else ()
     holds = policy(world, key.view, key.identity, key.port, key.subset)
     withheld = min_health(holds.outlier_detection) > 0
-    chosen = [
+    instances = [
         one
         for one in services.endpoints(world, key.identity)
         if one.service_port == key.port
@@ -215,8 +214,8 @@ def endpoints_of(world: Database, key: ClusterKey) -> AssignmentPlan:
         and _is_in(key, one)
         and not (withheld and one.health is Health.UNHEALTHY)
     ]
-    preferred = preference(world, holds)
-    localities = arranged(chosen, preferred.value if preferred else None, key.vantage)
+    preferred = preference(world, holds, found)
+    localities = arranged(instances, preferred.value if preferred else None, key.vantage)
     return AssignmentPlan(key.name, localities, preferred.origin if preferred else None)
 
 

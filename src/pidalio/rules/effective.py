@@ -94,7 +94,7 @@ _EFFECTIVE: dict[str, _Honoured] = {
     ),
     "Service": _honoured(
         "type clusterIP clusterIPs ports.* selector sessionAffinity externalName externalIPs internalTrafficPolicy "
-        "publishNotReadyAddresses"
+        "publishNotReadyAddresses trafficDistribution"
     ),
     "Ingress": _honoured("ingressClassName defaultBackend.* rules.*"),
     "IngressClass": _honoured("controller"),

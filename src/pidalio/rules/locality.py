@@ -48,7 +48,7 @@ def _plan(members: Sequence[Endpoint], where: Locality, priority: int = 0) -> Lo
 
 def _unlike(one: Endpoint, wanted: Sequence[str], own: Mapping[str, str]) -> int:
     """Return how early the labels in order of importance differ: 0 never, else the more the earlier."""
-    labels = placed(one.labels, one.locality, one.network) if wanted else {}
+    labels = placed(one.labels, one.locality, one.network, one.node) if wanted else {}
     for position, entry in enumerate(wanted):
         name, overridden, value = entry.partition("=")
         if labels.get(name, "") != (value if overridden else own.get(name, "")):

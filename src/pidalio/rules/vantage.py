@@ -11,12 +11,14 @@ from pidalio.api.traffic_policy import LocalityLoadBalancerSetting
 from pidalio.derive import Database, derived
 from pidalio.model import (
     NETWORK,
+    NODE,
     REGION,
     SUBZONE,
     ZONE,
     Labels,
     Locality,
     Mode,
+    Nearness,
     Origin,
     Port,
     Protocol,
@@ -27,6 +29,7 @@ from pidalio.model import (
 from pidalio.rules import destination_rules, mesh, services
 from pidalio.rules.policies import Policy, Stated, policy
 from pidalio.rules.services import ServiceId
+from pidalio.rules.visibility import node_of
 from pidalio.store import tables
 from pidalio.store.traits import Trait
 
@@ -52,20 +55,29 @@ _ANY = Vantage()
 """What clusters see of a proxy of which they ask nothing."""
 
 
-def placed(labels: Labels, locality: Locality, network: str = "") -> dict[str, str]:
+_NEAR = {
+    Nearness.SAME_ZONE: LocalityLoadBalancerSetting(failover_priority=(NETWORK, REGION, ZONE)),
+    Nearness.SAME_NODE: LocalityLoadBalancerSetting(failover_priority=(NETWORK, REGION, ZONE, SUBZONE, NODE)),
+}
+"""What a service's own preference means."""
+
+
+def placed(labels: Labels, locality: Locality, network: str = "", node: str = "") -> dict[str, str]:
     """Return `labels` with those that say where something runs filled in."""
-    known = ((REGION, locality.region), (ZONE, locality.zone), (SUBZONE, locality.subzone), (NETWORK, network))
+    places = zip((REGION, ZONE, SUBZONE), (locality.region, locality.zone, locality.subzone), strict=True)
+    known = (*places, (NETWORK, network), (NODE, node))
     return {**{name: value for name, value in known if value}, **dict(labels)}
 
 
 @derived
 def vantage_of(world: Database, proxy: Proxy) -> Vantage:
     """Return where `proxy` stands, without what nothing in the mesh asks for."""
-    if not (mesh.prefers_near(world) or destination_rules.is_anywhere(world, Trait.LOCAL)):
+    near = [_NEAR[one] for one in _NEAR if tables.SERVICES_BY_NEARNESS.keys(world, one)]
+    if not (near or mesh.prefers_near(world) or destination_rules.is_anywhere(world, Trait.LOCAL)):
         return Vantage(proxy.mode)
-    own = placed(proxy.labels, proxy.locality)
     wide, _ = mesh.locality_setting(world)
-    asked = _names(wide)
+    asked = frozenset(name for one in (wide, *near) for name in _names(one))
+    own = placed(proxy.labels, proxy.locality, node=node_of(world, proxy) if NODE in asked else "")
     labels = {name: own[name] for name in own if name in asked or tables.DR_BY_PRIORITY.keys(world, name)}
     return Vantage(proxy.mode, proxy.locality, tuple(sorted(labels.items())))
 
@@ -95,11 +107,12 @@ def needs(world: Database, identity: ServiceId, view: str) -> Needs:
         or is_reached_as_called(found)
         or destination_rules.has_trait(world, Trait.PASSTHROUGH, identity[0])
     )
-    if not (mesh.prefers_near(world) or destination_rules.has_trait(world, Trait.LOCAL, identity[0])):
+    ruled = mesh.prefers_near(world) or destination_rules.has_trait(world, Trait.LOCAL, identity[0])
+    if not ruled and found.prefers is Nearness.ANYWHERE:
         return Needs(by_mode)
     subsets = ("", *(one.name for one in destination_rules.subsets(world, view, identity)))
     settings = [
-        preference(world, policy(world, view, identity, port.number, subset))
+        preference(world, policy(world, view, identity, port.number, subset), found)
         for port in found.ports
         for subset in subsets
     ]
@@ -117,10 +130,11 @@ def is_reached_as_called(found: Service) -> bool:
     return found.headless or found.resolution is Resolution.NONE
 
 
-def preference(world: Database, holds: Policy) -> Stated[LocalityLoadBalancerSetting] | None:
-    """Return the locality setting that acts on a cluster: the rule's, else the mesh's; None where none does.
+def preference(world: Database, holds: Policy, found: Service) -> Stated[LocalityLoadBalancerSetting] | None:
+    """Return the locality setting that acts on a cluster: the rule's, else the service's, else the mesh's, or None.
 
-    One that only orders localities acts with outlier detection alone: without it nothing would ever fail over.
+    A rule or mesh that only orders localities acts with outlier detection alone: without it nothing would ever fail
+    over. A service's own preference always acts: the platform tells which instances are ill.
     """
     balancer = holds.load_balancer
     setting = Stated(*mesh.locality_setting(world))
@@ -128,6 +142,8 @@ def preference(world: Database, holds: Policy) -> Stated[LocalityLoadBalancerSet
         where = balancer.origin
         origin = Origin(where.object, f"{where.path}.localityLbSetting") if where else None
         setting = Stated(balancer.value.locality_lb_setting, origin)
+    elif found.prefers is not Nearness.ANYWHERE:
+        return Stated(_NEAR[found.prefers], Origin(found.object, "trafficDistribution"))
     if setting.value.enabled is False:
         return None
     return setting if setting.value.distribute or holds.outlier_detection else None

@@ -87,7 +87,8 @@ def restricted(world: Database, proxy: Proxy, hosts: Iterable[str]) -> Scope:
 def _caller_scope(world: Database, proxy: Proxy) -> Scope:
     labels = tuple(pair for pair in proxy.labels if tables.VS_BY_SOURCE.keys(world, pair))
     namespace = proxy.namespace if _is_distinct(world, proxy.namespace) else ""
-    return Scope(namespace, labels, node=_node_of(world, proxy))
+    node = node_of(world, proxy) if tables.SERVICES_BY_NODE.keys(world, "") else ""
+    return Scope(namespace, labels, node=node)
 
 
 @derived
@@ -119,10 +120,8 @@ def sidecar_of(world: Database, proxy: Proxy) -> Object[Sidecar] | None:
     return tables.SIDECARS.get(world, key) if key else None
 
 
-def _node_of(world: Database, proxy: Proxy) -> str:
-    """Return the machine that the proxy's workload runs on, where some service asks for it."""
-    if not tables.SERVICES_BY_NODE.keys(world, ""):
-        return ""
+def node_of(world: Database, proxy: Proxy) -> str:
+    """Return the machine that the proxy's workload runs on, empty when unknown."""
     keys = tables.WORKLOADS_BY_NAME.keys(world, (proxy.namespace, proxy.name))
     return next((row.node for key in keys if (row := tables.WORKLOADS.get(world, key)) and row.node), "")
 

@@ -18,6 +18,7 @@ from pidalio.model import (
     Endpoint,
     Health,
     Locality,
+    Nearness,
     Port,
     Protocol,
     Resolution,
@@ -117,6 +118,13 @@ def _workload_entry(item: Object[WorkloadEntry]) -> Rows:
     return {tables.WORKLOADS: {(item.meta.namespace, item.meta.name, item.kind): row}}
 
 
+_NEARNESS = {
+    "PreferClose": Nearness.SAME_ZONE,
+    "PreferSameZone": Nearness.SAME_ZONE,
+    "PreferSameNode": Nearness.SAME_NODE,
+}
+
+
 def _kubernetes_service(item: Object[kubernetes.Service]) -> Rows:
     spec, namespace = item.spec, item.meta.namespace
     if spec.type == "ExternalName":
@@ -137,6 +145,7 @@ def _kubernetes_service(item: Object[kubernetes.Service]) -> Rows:
         created=item.meta.created,
         node_local=spec.internal_traffic_policy == "Local",
         publish_not_ready=spec.publish_not_ready_addresses,
+        prefers=_NEARNESS.get(spec.traffic_distribution, Nearness.ANYWHERE),
     )
     return {tables.SERVICES: {(host, namespace, str(item.ref)): service}}
 

@@ -22,7 +22,7 @@ from pidalio.api.virtual_service import (
     VirtualService,
 )
 from pidalio.derive import Index, Table
-from pidalio.model import Alias, Endpoint, Service, Workload, is_wildcard
+from pidalio.model import Alias, Endpoint, Nearness, Service, Workload, is_wildcard
 from pidalio.store.hosts import host_reference
 from pidalio.store.sticky import Layouts
 from pidalio.store.traits import Trait, priority_labels, traits_of
@@ -180,6 +180,9 @@ SERVICES_BY_EXPORT: Index[str, ServiceKey, Service] = SERVICES.index(
 )
 SERVICES_BY_NODE: Index[str, ServiceKey, Service] = SERVICES.index(
     "by_node", lambda _, row: ("",) if row.node_local else ()
+)
+SERVICES_BY_NEARNESS: Index[Nearness, ServiceKey, Service] = SERVICES.index(
+    "by_nearness", lambda _, row: () if row.prefers is Nearness.ANYWHERE else (row.prefers,)
 )
 SERVICES_BY_SELECTOR: Index[tuple[str, str, str], ServiceKey, Service] = SERVICES.index("by_selector", _selector_pair)
 ALIASES_BY_HOST: Index[str, ServiceKey, Alias] = ALIASES.index("by_host", lambda key, _: (key[0],))

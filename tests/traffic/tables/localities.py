@@ -6,7 +6,9 @@ from tests.traffic.fleet import PORT, address, rule
 _PLACES = ("eu/w/1", "eu/w/2", "eu/x/1", "us/y/1", "as/z/1")
 
 
-def _shop(name: str, setting: str = "", *, ill: str = "", policy: str = "outlierDetection: {}") -> str:
+def _shop(
+    name: str, setting: str = "", *, ill: str = "", policy: str = "outlierDetection: {}", prefers: str = ""
+) -> str:
     """Return a service with instances v1, v2 ..., one in each place; those whose numbers are in `ill` are not ready."""
     pods = "".join(
         f"---\napiVersion: v1\nkind: Pod\nmetadata:\n  name: {name}-{number}\n  namespace: default\n"
@@ -18,7 +20,8 @@ def _shop(name: str, setting: str = "", *, ill: str = "", policy: str = "outlier
     )
     service = (
         f"---\napiVersion: v1\nkind: Service\nmetadata: {{name: {name}, namespace: default}}\n"
-        f"spec: {{selector: {{app: {name}}}, ports: [{{name: http, port: 80, targetPort: {PORT}}}]}}\n"
+        f"spec: {{selector: {{app: {name}}}, ports: [{{name: http, port: 80, targetPort: {PORT}}}], "
+        f"trafficDistribution: {prefers!r}}}\n"
     )
     balancer = f"loadBalancer: {{localityLbSetting: {{{setting}}}}}" if setting else ""
     stated = ", ".join(part for part in (balancer, policy) if part)
@@ -87,6 +90,21 @@ CASES = (
         calls=(
             get("http://shared/", to={"shared v1": 0.35, "shared v2": 0.35, "shared v4": 0.3}, times=1000),
             get("http://other-callers/", to=_even("other-callers", "12345"), times=400),
+        ),
+    ),
+    Case(
+        id="locality-of-services",
+        intent="A service that prefers near instances is served by them first, without ejection.",
+        labels=_AT_HOME,
+        config=_shop("close", policy="", prefers="PreferClose")
+        + _shop("same-zone-ill", policy="", prefers="PreferSameZone", ill="12")
+        + _shop("same-node", policy="", prefers="PreferSameNode")
+        + _shop("ruled", "enabled: false", policy="", prefers="PreferClose"),
+        calls=(
+            get("http://close/", to=_even("close", "12"), times=200),
+            get("http://same-zone-ill/", to="same-zone-ill v3", times=20),
+            get("http://same-node/", to="same-node v1", times=20),
+            get("http://ruled/", to=_even("ruled", "12345"), times=400),
         ),
     ),
     Case(

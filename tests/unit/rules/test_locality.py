@@ -36,15 +36,15 @@ def proxy(place: str = "eu/w/1", **labels: str):
     return msgspec.structs.replace(sidecar(**labels), locality=Locality(*place.split("/")))
 
 
-def assignment(found, where=None):
+def assignment(found, where=None, name=NAME):
     compiled = plans(found, where or proxy())
-    return compiled.cluster(NAME).assignment or compiled.assignment(NAME)
+    return compiled.cluster(name).assignment or compiled.assignment(name)
 
 
-def order(found, where=None) -> str:
+def order(found, where=None, name=NAME) -> str:
     """Return the instances by priority: `a bc d`."""
     levels: dict[int, str] = {}
-    for group in assignment(found, where).localities:
+    for group in assignment(found, where, name).localities:
         for one in group.endpoints:
             levels[group.priority] = levels.get(group.priority, "") + dict(one.labels)["name"]
     assert sorted(levels) == list(range(len(levels))), "priorities have gaps"
@@ -175,6 +175,76 @@ def test_the_order_names_the_setting():
 
 def test_instances_found_by_name_are_ordered_too():
     assert order(mesh(shop(resolution="DNS"), rule())) == "a b c de"
+
+
+WEB = "outbound|80||web.default.svc.cluster.local"
+
+
+def web(prefers: str) -> list[str]:
+    """Return a service of instances a to e, each on a node of its name, and the caller's pod on node b."""
+    pods = [
+        document(
+            "Pod",
+            f"web-{name}",
+            f"spec: {{nodeName: {name}}}\nstatus: {{podIP: 10.0.1.{number}, "
+            "conditions: [{type: Ready, status: 'True'}]}\n",
+            more=f"labels: {{app: web, name: {name}, istio-locality: {place.replace('/', '.')}}}",
+        )
+        for number, (name, place) in enumerate(PLACES.items(), 1)
+    ]
+    client = document("Pod", "client", "spec: {nodeName: b}\nstatus: {podIP: 10.9.9.9}\n")
+    spec = f"{{selector: {{app: web}}, ports: [{{port: 80, name: http}}], trafficDistribution: {prefers}}}"
+    return [document("Service", "web", spec), *pods, client]
+
+
+class TestServicesThatPreferNearInstances:
+    @pytest.mark.parametrize(
+        ("prefers", "place", "expected"),
+        [
+            ("PreferClose", "eu/w/1", "ab c de"),
+            ("PreferSameZone", "eu/w/1", "ab c de"),
+            ("PreferSameNode", "eu/w/1", "a b c de"),
+            ("PreferSameNode", "eu/w/2", "b a c de"),
+            ("PreferClose", "eu/q/1", "abc de"),
+            ("PreferClose", "", "abcde"),
+            ("''", "eu/w/1", "abcde"),
+        ],
+    )
+    def test_without_ejection_too(self, prefers, place, expected):
+        assert order(mesh(*web(prefers)), proxy(place), WEB) == expected
+
+    def test_of_one_subzone_the_own_node_comes_first(self):
+        near = [text.replace("eu.w.2", "eu.w.1") for text in web("PreferSameNode")]
+        assert order(mesh(*near), proxy("eu/w/1"), WEB) == "b a c de"
+
+    @pytest.mark.parametrize(
+        ("setting", "expected"),
+        [
+            ("localityLbSetting: {enabled: false}", "abcde"),
+            ("localityLbSetting: {enabled: true}", "abcde"),
+            ("localityLbSetting: {failoverPriority: [name]}}, outlierDetection: {", "abcde"),
+            ("simple: RANDOM", "ab c de"),
+        ],
+    )
+    def test_a_rule_with_a_setting_takes_its_place(self, setting, expected):
+        ruled = document("DestinationRule", "web", f"{{host: web, trafficPolicy: {{loadBalancer: {{{setting}}}}}}}")
+        assert order(mesh(*web("PreferClose"), ruled), proxy(), WEB) == expected
+
+    def test_it_comes_before_the_meshs(self):
+        wide = mesh_config("{localityLbSetting: {enabled: false}, defaultTrafficPolicy: {outlierDetection: {}}}")
+        assert order(mesh(*web("PreferClose"), wide), proxy(), WEB) == "ab c de"
+
+    def test_the_order_names_the_service(self):
+        found = assignment(mesh(*web("PreferClose")), proxy(), WEB)
+        assert found.origin == Origin(ObjectRef("Service", "default", "web"), "trafficDistribution")
+
+    def test_others_do_not_tell_callers_apart(self):
+        found = mesh(*web("PreferClose"), shop())
+        near, far = (plans(found, proxy(place)) for place in ("eu/w/1", "us/y/1"))
+        assert near.assignment(NAME) == far.assignment(NAME)
+        assert near.assignment(WEB) != far.assignment(WEB)
+        differing = TestSharing.keys(found, proxy()) ^ TestSharing.keys(found, proxy("us/y/1"))
+        assert {one.cluster.host for one in differing} == {"web.default.svc.cluster.local"}
 
 
 class TestSharing:
