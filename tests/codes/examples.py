@@ -213,6 +213,26 @@ ELSEWHERE: dict[str, dict[str, Example]] = {
               defaultBackend: {resource: {kind: Bucket, name: files}}
             """
         ),
+        "sticky-makes-no-cookie": _mesh(
+            """
+            apiVersion: pidalio.dev/v1
+            kind: MeshConfig
+            metadata: {name: mesh}
+            spec: {defaultConfig: {proxyHeaders: {requestId: {disabled: true}}}}
+            """,
+            """
+            apiVersion: networking.istio.io/v1
+            kind: VirtualService
+            metadata: {name: reviews}
+            spec:
+              hosts: [reviews.example.com]
+              http:
+              - sticky: {cookie: {}}
+                route:
+                - {destination: {host: v1.example.com}, weight: 90}
+                - {destination: {host: v2.example.com}, weight: 10}
+            """,
+        ),
         "sticky-at-gateways-only": _mesh(
             """
             apiVersion: networking.istio.io/v1

@@ -15,6 +15,10 @@ CODES: dict[str, Code] = {
         "Instances are chosen by what a rule is sticky by, and not by what a DestinationRule hashes.",
         "Be sticky by what is hashed, remove `consistentHash`, or accept it: a user stays with one instance anyway.",
     ),
+    "sticky-makes-no-cookie": Code(
+        "A rule is sticky by a cookie, and proxies cannot make one without request ids: new users are drawn each time.",
+        "Leave `proxyHeaders.requestId` on, be sticky by a header, or let the application set the cookie.",
+    ),
     "unknown-host": Code(
         "A destination names a host that no visible service has: requests to it get 503.",
         "Correct the name, export the service to this namespace, or declare it.",

@@ -196,6 +196,13 @@ def counts_attempts(world: Database) -> bool:
 
 
 @derived
+def makes_request_ids(world: Database) -> bool:
+    """Tell whether proxies give requests an id where the mesh's settings hold."""
+    headers = _proxy_headers(world)
+    return not (headers and headers.request_id and headers.request_id.disabled)
+
+
+@derived
 def tells_host(world: Database) -> bool:
     """Tell whether upstreams learn the host that a rule rewrote."""
     headers = _proxy_headers(world)

@@ -15,7 +15,7 @@ from pidalio.api.virtual_service import HTTPRoute, Sticky, VirtualService
 from pidalio.derive import Database
 from pidalio.ir import BucketRange, CookieKey, HeaderKey, SourceKey, StickyPlan, WeightedCluster
 from pidalio.model import Report, Severity
-from pidalio.rules import services
+from pidalio.rules import mesh, services
 from pidalio.rules.delegates import Rule
 from pidalio.rules.hashing import hash_plan
 from pidalio.rules.matching import RouteContext
@@ -73,6 +73,12 @@ def sticky_reports(world: Database, row: Object[VirtualService]) -> Iterator[Rep
                 "sidecars draw each request, for all that they see comes from their own workload: use a header there"
             )
             yield Report(Severity.WARNING, "sticky-at-gateways-only", message, row.ref, f"{here}.sourceAddress")
+        if rule.sticky.cookie and not mesh.makes_request_ids(world):
+            message = (
+                "no cookie is made, for the mesh's proxyHeaders.requestId is disabled: each request of a new user is "
+                "drawn, so leave request ids on, or be sticky by a header"
+            )
+            yield Report(Severity.WARNING, "sticky-makes-no-cookie", message, row.ref, f"{here}.cookie")
         if hashing := _hashing(world, rule, row.meta.namespace):
             message = (
                 f"what is sticky here chooses the instance too, and not the consistentHash for {', '.join(hashing)}"

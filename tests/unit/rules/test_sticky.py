@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from tests.unit.rules.world import action, document, mesh, plans, router, routes, rule, service, told
+from tests.unit.rules.world import action, document, mesh, mesh_config, plans, router, routes, rule, service, told
 
 from pidalio.api.load import load
 from pidalio.ir import BucketRange, CookieKey, ForwardPlan, HeaderKey, RoutePlan, SourceKey, StickyPlan
@@ -76,6 +76,22 @@ def test_sidecars_do_not_go_by_addresses_and_gateways_do():
 def test_a_rule_of_gateways_alone_is_not_reported():
     text = rule("shop", "shop.test", sticky("{sourceAddress: true}", "v1=1", "v2=1"), rest="gateways: [edge]")
     assert told(mesh(*SHOP, EDGE, text), "sticky-at-gateways-only") == []
+
+
+@pytest.mark.parametrize(
+    ("by", "settings", "is_told"),
+    [
+        pytest.param("{cookie: {}}", "{requestId: {disabled: true}}", True, id="a cookie that nobody makes"),
+        pytest.param("{cookie: {}}", "{requestId: {disabled: false}}", False, id="ids are made"),
+        pytest.param("{cookie: {}}", "{}", False, id="nothing is said"),
+        pytest.param("{header: u}", "{requestId: {disabled: true}}", False, id="a header needs none"),
+    ],
+)
+def test_without_request_ids_no_cookie_is_made(by, settings, is_told):
+    stated = mesh_config(f"{{defaultConfig: {{proxyHeaders: {settings}}}}}")
+    found = mesh(*SHOP, rule("shop", "shop", sticky(by, "v1=1", "v2=1")), stated)
+    place = ("sticky-makes-no-cookie", "VirtualService default/shop", "spec.http[0].sticky.cookie")
+    assert told(found, "sticky-makes-no-cookie") == ([place] if is_told else [])
 
 
 def change(found: OfflineMesh, *documents: str) -> None:
