@@ -1,6 +1,6 @@
 """Where services come from: ServiceEntry with static addresses and DNS, WorkloadEntry, Kubernetes manifests."""
 
-from tests.traffic.case import Case, get
+from tests.traffic.case import Call, Case, get
 from tests.traffic.fleet import address, rule, service
 
 _DNS = """
@@ -22,6 +22,20 @@ spec:
   ports: [{number: 80, name: http, protocol: HTTP}]
   endpoints: [{address: somewhere.localhost, ports: {http: $PORT}}]
 """
+_ROUND_ROBIN = (
+    _DNS.replace("resolution: DNS", "resolution: DNS_ROUND_ROBIN")
+    + """
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: bytes, namespace: default}
+spec:
+  hosts: [bytes.example.com]
+  resolution: DNS_ROUND_ROBIN
+  ports: [{number: 80, name: tcp, protocol: TCP}]
+  endpoints: [{address: somewhere.localhost, ports: {tcp: $PORT}}]
+"""
+)
 _SELECTED = f"""
 ---
 apiVersion: networking.istio.io/v1
@@ -110,6 +124,16 @@ CASES = (
         calls=(
             get("http://by-name.localhost/", host="by-name.localhost", cluster="outbound|80||by-name.localhost"),
             get("http://api.example.com/", host="api.example.com", cluster="outbound|80||api.example.com"),
+        ),
+    ),
+    Case(
+        id="entry-dns-round-robin",
+        intent="With DNS_ROUND_ROBIN the name is looked up too, and one of its addresses called.",
+        config=_ROUND_ROBIN,
+        calls=(
+            get("http://by-name.localhost/", host="by-name.localhost", cluster="outbound|80||by-name.localhost"),
+            get("http://api.example.com/", host="api.example.com", cluster="outbound|80||api.example.com"),
+            Call(method="CONNECT", url="bytes.example.com:80", cluster="outbound|80||bytes.example.com"),
         ),
     ),
     Case(
