@@ -4,7 +4,7 @@ import time
 from collections import Counter
 
 import pytest
-from tests.traffic.case import Case
+from tests.traffic.case import GATEWAY, Case
 from tests.traffic.client import Got, Sent, fetch
 from tests.traffic.envoy import RunningEnvoy
 from tests.traffic.fleet import instance_at, rule, service, subsets
@@ -160,3 +160,41 @@ def test_keys_of_several_destinations_count_together(mesh):
 
 def test_without_a_hash_all_instances_are_used(mesh):
     assert len(reached(mesh.get("http://not-hashed/", ("x-user", "one"), times=40))) == 4
+
+
+_INGRESS = """
+---
+apiVersion: v1
+kind: Service
+metadata: {name: hashed, namespace: default}
+spec: {ports: [{name: http, port: 80, targetPort: $PORT}]}
+---
+apiVersion: v1
+kind: Endpoints
+metadata: {name: hashed, namespace: default}
+subsets:
+- addresses: [{ip: 127.9.4.1}, {ip: 127.9.4.2}, {ip: 127.9.4.3}, {ip: 127.9.4.4}]
+  ports: [{name: http, port: $PORT}]
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: hashed, namespace: default, annotations: {kubernetes.io/ingress.class: istio}}
+spec: {rules: [{http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: hashed, port: {number: 80}}}}]}}]}
+"""
+
+
+def test_an_ingress_hashes_as_the_rule_of_its_backend_says(backend):
+    config = _INGRESS + subsets("hashed", policy="{loadBalancer: {consistentHash: {httpHeaderName: x-user}}}")
+    labels = (("istio", "ingressgateway"),)
+    envoy = RunningEnvoy(
+        compiled(Case(id="ingress", intent="", config=config, calls=(), proxy=GATEWAY, labels=labels), backend.port)
+    ).start()
+    try:
+        door = envoy.address(envoy.plans.listeners[0])
+        asked = [Sent(door, "GET", "/", "any", (("x-user", user),)) for user in _USERS[:20] for _ in range(5)]
+        where = [got.header("x-from") for got in fetch(asked, at_once=1)]
+    finally:
+        envoy.stop()
+    by_user = [set(where[start : start + 5]) for start in range(0, len(where), 5)]
+    assert all(len(one) == 1 for one in by_user)
+    assert len(set(where)) > 1
