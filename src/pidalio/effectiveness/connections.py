@@ -74,7 +74,7 @@ class _Judge:
             by = tuple(dict.fromkeys(each for several in idle.values() for each in several))
             yield Finding("ineffective", self._row.ref, entry.path, _shadowed(by))
         else:
-            yield Finding("ineffective", self._row.ref, entry.path, (self._absent(entry),))
+            yield Finding("ineffective", self._row.ref, entry.path, self._absent(entry))
 
     def _fits(self, entry: Entry, context: RouteContext) -> bool:
         return entry.is_for(self._row.meta.namespace, context)
@@ -121,11 +121,30 @@ class _Judge:
                     by = tuple(dict.fromkeys(each for one in same for each in idle[one]))
                     yield Finding("ineffective", self._row.ref, f"{entry.path}.{field}[{at}]", _shadowed(by))
 
-    def _absent(self, entry: Entry) -> str:
-        """Return why an entry is in no filter chain and no tunnel."""
+    def _absent(self, entry: Entry) -> _Words:
+        """Return why an entry is in no filter chain and no tunnel, and no gateway's route."""
+        if (first := self._routed_before(entry)) is not None:
+            return _shadowed((Origin(self._row.ref, first.path),))
         if entry.match is not None and not any(self._fits(entry, one) for one in self._contexts):
-            return "its port, gateways or source hold for no caller"
-        return "its hosts have no port that takes such connections"
+            return ("its port, gateways or source hold for no caller",)
+        no_port = "its hosts have no port that takes such connections"
+        if entry.match is not None and entry.match.destination_subnets:
+            return (f"{no_port} at an address of its ranges",)
+        narrower = any(self._tunnels(one) for one in self._entries if one != entry and one.kind == entry.kind)
+        return (f"{no_port}, or what is for narrower ranges or names takes them all" if narrower else no_port,)
+
+    def _routed_before(self, entry: Entry) -> Entry | None:
+        """Return the entry before that has the connections of a gateway's port, for all that this one asks for."""
+        for other in self._entries[: self._entries.index(entry)]:
+            one, own = other.match, entry.match
+            port, gateways = (own.port, own.gateways) if own else (0, ())
+            covers = one is None or (one.port in (0, port) and one.gateways in ((), gateways))
+            is_routed = any(
+                each.object == self._row.ref and _is_part(each.path, other.rule) for each in self._facts.routed
+            )
+            if covers and is_routed and other.kind == entry.kind:
+                return other
+        return None
 
 
 def _is_part(path: str, of: str) -> bool:

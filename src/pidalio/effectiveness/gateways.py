@@ -8,7 +8,8 @@ from pidalio.derive import Database
 from pidalio.effectiveness.facts import Facts
 from pidalio.effectiveness.finding import Finding
 from pidalio.model import ObjectRef, Origin
-from pidalio.rules.gateway_ports import LostServer, Opened, ServerRef, opened, selected_gateways, targets
+from pidalio.rules.gateway_ports import LostServer, Opened, ServerRef, gateway, opened, selected_gateways, targets
+from pidalio.store.tables import Key
 
 
 def gateway_findings(world: Database, facts: Facts, row: Object[Gateway]) -> Iterator[Finding]:
@@ -31,10 +32,21 @@ def gateway_findings(world: Database, facts: Facts, row: Object[Gateway]) -> Ite
             continue
         winner = lost[0].winner
         other = Origin(ObjectRef("Gateway", *winner.gateway), f"servers[{winner.index}]")
-        words = ("its port belongs to ", other, ", which is older and cannot share it")
+        why = f", which {_precedence(world, key, winner.gateway)}: the two cannot share it"
+        words = ("its port belongs to ", other, why)
         yield Finding("conflict-port", row.ref, f"servers[{index}]", words)
         if len(lost) == len(found):
             yield Finding("ineffective", row.ref, f"servers[{index}]", ("its port belongs to ", other))
+
+
+def _precedence(world: Database, loser: Key, winner: Key) -> str:
+    """Say why a server of `winner` has a port before one of `loser`."""
+    first, second = gateway(world, winner), gateway(world, loser)
+    if winner == loser:
+        return "comes first"
+    if first and second and first.meta.created != second.meta.created:
+        return "is older"
+    return "is as old, and its name comes first"
 
 
 def _lost(found: Opened, own: ServerRef) -> LostServer | None:

@@ -78,7 +78,8 @@ def _conflicts(world: Database, ref: ObjectRef, path: str, row: Service) -> Iter
         older = [one for one in older if _age(one) < _age(row) and _meet(one, row)]
         if older:
             winner = min(older, key=_age)
-            words = (f"address {address} stands for {winner.hostname} of ", Origin(winner.object), ", which is older")
+            why = "is older" if winner.created != row.created else "is as old, and its name comes first"
+            words = (f"address {address} stands for {winner.hostname} of ", Origin(winner.object), f", which {why}")
             yield Finding("conflict-address", ref, path, words)
 
 

@@ -4,7 +4,7 @@ An entry (a match, or a rule without one) does something when some request selec
 Source of the reasons: the compiler's own questions, asked again: who sees it, who governs the host, what applies.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pidalio.api.object import Object
 from pidalio.api.virtual_service import HTTPMatchRequest, VirtualService
@@ -19,7 +19,8 @@ from pidalio.model import ObjectRef, Origin, host_matches
 from pidalio.rules import mesh
 from pidalio.rules.aliases import target_of
 from pidalio.rules.delegates import delegated
-from pidalio.rules.gateway_ports import gateway, selected_gateways
+from pidalio.rules.gateway_ports import gateway, opened, selected_gateways, targets
+from pidalio.rules.gateways import gateway_tcp_route
 from pidalio.rules.matching import RouteContext, applies, match_plan
 from pidalio.rules.virtual_services import Head, governing, governing_tcp, head
 from pidalio.rules.visibility import imports, is_exported
@@ -234,6 +235,8 @@ def _unused_by_gateway(world: Database, facts: Facts, one: Head, key: Key) -> tu
     default = mesh.default_export(world, "VirtualService")
     if not any(is_exported(one.export_to, one.key[0], each.proxy.namespace, default) for each in routers):
         return (f"exportTo {', '.join(one.export_to or default)} does not reach the proxies of ", here)
+    if one.has_tcp and (winner := _connected_by(world, routers, key)):
+        return ("connections to its ports go by ", winner, " at ", here)
     for server in row.spec.servers:
         for written in server.hosts:
             left, slash, host = written.rpartition("/")
@@ -241,6 +244,16 @@ def _unused_by_gateway(world: Database, facts: Facts, one: Head, key: Key) -> tu
             if space == one.key[0] and any(host_matches(own, host.lower()) for own in one.hosts):
                 return ("the servers that have its hosts open no port for requests at ", here)
     return (f"no server has any of its hosts ({', '.join(one.hosts)}) for namespace {one.key[0]} at ", here)
+
+
+def _connected_by(world: Database, routers: Iterable[Alike], key: Key) -> Origin | None:
+    """Return the route by which connections to a Gateway go, None where it has no port for any, or no rule."""
+    for each in routers:
+        for port in opened(world, each.proxy.labels, targets(world, each.proxy)).ports:
+            route = None if port.http or key not in port.gateways else gateway_tcp_route(world, each.scope, port)
+            if route:
+                return route.origin
+    return None
 
 
 def _joined(reasons: tuple[tuple[str | Origin, ...], ...]) -> tuple[str | Origin, ...]:

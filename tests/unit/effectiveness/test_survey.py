@@ -354,6 +354,38 @@ def test_status_counts_proxies():
 LEADS = "route: [{destination: {host: a}}]"
 
 
+def test_names_of_tls_rules_shadow_only_equal_ones():
+    hosts, leads = "hosts: [a.test, b.test]", "route: [{destination: {host: b.test}}]"
+    found = told(
+        entry("t", "a.test, b.test", "default", "resolution: DNS", ports="443/tls"),
+        document(
+            "VirtualService",
+            "t",
+            f"{{{hosts}, tls: [{{match: [{{sniHosts: [a.test]}}], {leads}}}, "
+            f"{{match: [{{sniHosts: [b.test], destinationSubnets: [10.1.0.0/16]}}], {leads}}}, "
+            f"{{match: [{{sniHosts: [a.test]}}], {leads}}}]}}",
+        ),
+    )
+    assert [line.partition(" (mesh")[0].removeprefix("ineffective VirtualService default/t ") for line in found] == [
+        "spec.tls[1]: its hosts have no port that takes such connections at an address of its ranges",
+        "spec.tls[2]: shadowed by VirtualService default/t tls[0].match[0]",
+    ]
+
+
+def test_connections_of_a_gateways_port_follow_one_rule():
+    port = "{number: 9000, name: tcp, protocol: TCP}"
+    found = told(
+        *SERVICES,
+        document("Gateway", "g", f"{{selector: {{app: edge}}, servers: [{{port: {port}, hosts: ['*']}}]}}"),
+        document("VirtualService", "t", f"{{hosts: ['*'], gateways: [g], tcp: [{{{LEADS}}}, {{{LEADS}}}]}}"),
+        document("VirtualService", "u", f"{{hosts: ['*'], gateways: [g], tcp: [{{{LEADS}}}]}}"),
+    )
+    assert [line.partition(" (mesh")[0].removeprefix("ineffective VirtualService default/") for line in found] == [
+        "t spec.tcp[1]: shadowed by VirtualService default/t tcp[0]",
+        "u : it reaches no proxy: connections to its ports go by VirtualService default/t tcp[0]",
+    ]
+
+
 @pytest.mark.parametrize(
     ("spec", "expected"),
     [
@@ -373,12 +405,26 @@ LEADS = "route: [{destination: {host: a}}]"
             ["ineffective VirtualService default/t spec.tls[0]: its hosts have no port that takes such connections"],
             id="tls rules for a port without",
         ),
+        pytest.param(
+            f"tcp: [{{match: [{{destinationSubnets: [10.1.0.0/16]}}], {LEADS}}}, {{{LEADS}}}]",
+            [
+                "ineffective VirtualService default/t spec.tcp[0]: its hosts have no port that takes such connections at an"
+            ],
+            id="ranges that hold no address of the host",
+        ),
+        pytest.param(
+            f"tcp: [{{match: [{{destinationSubnets: [10.96.0.0/16]}}], {LEADS}}}, {{{LEADS}}}]",
+            [
+                "ineffective VirtualService default/t spec.tcp[1]: its hosts have no port that takes such connections, or"
+            ],
+            id="a range that holds the host's one address",
+        ),
     ],
 )
 def test_rules_for_connections(spec, expected):
     found = told(
         *SERVICES,
-        service("t", ports="9000/tcp"),
+        service("t", ports="9000/tcp", address="10.96.0.9"),
         document("VirtualService", "t", f"{{hosts: [t.default.svc.cluster.local], {spec}}}"),
     )
     assert len(found) == len(expected), found
