@@ -76,8 +76,8 @@ async def test_command_that_fails_leaves_the_former_one_serving(folder):
     async with running(folder) as mesh, load(mesh.port) as made:
         broken = workload("reviews", command=["no-such-command"])
         await mesh.edit("reviews.yaml", service("reviews"), broken, workload("reviews", "v2"))
-        await made.more(200)
-        assert any("no-such-command" in line for line in mesh.lines)
+        await until(lambda: any("no-such-command" in line for line in mesh.lines))
+        await made.more()
         assert made.failed == {}
 
 

@@ -56,7 +56,7 @@ def test_mutations_reach_the_validators_and_not_only_the_reader():
     from pidalio.api import load
 
     codes = set()
-    for text in mutated(3, 200):
+    for text in mutated(3, 600):
         for parsed in load(text, "f").parsed:
             codes |= {report.code for report in parsed.reports}
     assert len(codes) > 15
