@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import socket
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from pidalio.envoy.executable import find_envoy
 
 
 @pytest.fixture
-async def processes():
+async def processes(run_folder):  # which is removed after the processes that write there have ended
     started = Processes()
     yield started
     await started.close()
@@ -29,7 +30,18 @@ def run_folder():
     """A folder whose path is short enough for UNIX sockets."""
     folder = Path(tempfile.mkdtemp(prefix="pd", dir="/tmp"))
     yield folder
-    shutil.rmtree(folder)
+    _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Remove the folder; a thread that writes a file there cannot be cancelled, and may still be at it."""
+    until = time.monotonic() + 20
+    while True:
+        try:
+            return shutil.rmtree(folder)
+        except OSError:
+            if time.monotonic() > until:
+                raise
 
 
 def free_port(address: str = "127.0.0.1") -> int:
