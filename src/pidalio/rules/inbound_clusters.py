@@ -88,7 +88,8 @@ def _limits(world: Database, proxy: Proxy, port: InboundPort) -> Stated[Connecti
     """Return the limits in effect: the ingress listener's, the Sidecar's, or those that clients nearby would have."""
     row = sidecar_of(world, proxy)
     if row is not None:
-        own = row.spec.ingress[port.ingress].connection_pool if port.ingress is not None else None
+        stated = row.spec.ingress[port.ingress : port.ingress + 1] if port.ingress is not None else ()
+        own = stated[0].connection_pool if stated else None
         if own:
             return Stated(own, Origin(row.ref, f"ingress[{port.ingress}].connectionPool"))
         if row.spec.inbound_connection_pool:
