@@ -347,3 +347,19 @@ def test_a_virtual_host_with_two_routes_takes_no_more_than_a_kilobyte():
     product, stream, text = _thousand_hosts()
     product.write({"r7.yaml": text.replace("prefix: /new", "prefix: /newer")})
     assert stream.sent[VIRTUAL_HOST, "http_proxy/r7.com:80"] <= 1024
+
+
+def test_an_ingress_listener_goes_while_its_cluster_is_held(mesh):
+    """What is asked of a key whose part of an object has gone must not fail: the change that takes it comes with it."""
+    head = "apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {name: own, namespace: ns1}\n"
+    first, second = (
+        f"{{port: {{number: {number}, protocol: HTTP, name: p{number}}}, defaultEndpoint: 127.0.0.1:{number}, "
+        f"connectionPool: {{tcp: {{maxConnections: {number}}}}}}}"
+        for number in (9001, 9002)
+    )
+    spec = "spec: {{workloadSelector: {{labels: {{app: own}}}}, ingress: [{}]}}\n"
+    mesh.texts["own.yaml"] = head + spec.format(f"{first}, {second}")
+    mesh.write(mesh.texts)
+    mesh.open(sidecar("ns1", app="own"))
+    mesh.change("own.yaml", f", {second}", "")
+    mesh.check()
