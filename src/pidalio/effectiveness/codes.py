@@ -57,7 +57,7 @@ CODES: dict[str, Code] = {
         "Keep one of the declarations.",
     ),
     "conflict-address": Code(
-        "Several services have one address; it stands for the oldest.",
+        "Several services have one address, or none that tells redirected connections apart; the oldest has it.",
         "Give each service an address of its own.",
     ),
 }

@@ -5,7 +5,7 @@ only what is compiled for connected proxies anyway is asked for, so that nothing
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -18,10 +18,12 @@ from pidalio.effectiveness.reach import reach
 from pidalio.effectiveness.verdict import Standing, Verdict
 from pidalio.ir import Direction, ForwardPlan, RoutePlan, VirtualHostPlan
 from pidalio.model import ObjectRef, Origin
-from pidalio.pipeline import OwnTable, Plan, plan_of
+from pidalio.pipeline import OutboundListener, OwnTable, Plan, plan_of
 from pidalio.rules.clusters import ClusterKey
 from pidalio.rules.gateways import GatewayHostKey
 from pidalio.rules.matching import RouteContext
+from pidalio.rules.outbound_listeners import Lost, lost
+from pidalio.rules.services import ServiceId
 from pidalio.rules.virtual_hosts import VirtualHostKey
 from pidalio.store.tables import Key
 
@@ -64,6 +66,7 @@ class Facts:
     `uses` says for whom each VirtualService was compiled; `clusters` are by service and view;
     `routed` are the destinations of connections at gateways, `openings` the listeners for workloads' own connections
     by the rules that were compiled for them;
+    `lost` are the ports that services have at no listener, because older ones have them;
     `reached` are the proxies (positions in `alike`) for which an object takes part in what they hold;
     `looked` are the objects that take part in a virtual host behind a door, by their numbers.
     """
@@ -78,6 +81,7 @@ class Facts:
         self.destinations: set[str] = set()
         self.routed: set[Origin] = set()
         self.openings: dict[Key, list[Opening]] = defaultdict(list)
+        self.lost: dict[ServiceId, dict[Lost, None]] = defaultdict(dict)
         self._noted: set[tuple[object, ...]] = set()
         self.reached: dict[ObjectRef, set[int]] = defaultdict(set)
         self.looked: dict[tuple[object, int], frozenset[ObjectRef]] = {}
@@ -93,6 +97,12 @@ class Facts:
         if same not in self._noted:
             self._noted.add(same)
             self.openings[rule].append(opening)
+
+    def lose(self, found: Iterable[Lost]) -> None:
+        """Take note of services that a listener leaves out; what a rule of theirs lost is told of the rule."""
+        for one in found:
+            if one.route.origin is None:
+                self.lost[one.part.host, one.part.owner][one] = None
 
     def number(self, entrance: Door) -> int:
         """Return the number of a door: a virtual host is looked at once for each."""
@@ -115,6 +125,8 @@ def gather(world: Database, facts: Facts) -> Iterator[None]:
             elif facts.only is None or facts.only.concerns(key):
                 if key not in plans:
                     plans[key] = plan_of(world, key)
+                    if isinstance(key, OutboundListener):
+                        facts.lose(lost(world, key.port))
                 held.take(key, plans[key])
             if number % _TOGETHER == 0:
                 yield

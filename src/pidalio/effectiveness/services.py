@@ -10,7 +10,8 @@ from pidalio.model import ObjectRef, Origin, Protocol, Service, Workload, is_wil
 from pidalio.rules import mesh
 from pidalio.rules.aliases import target_of
 from pidalio.rules.domains import single_addresses
-from pidalio.rules.services import ServiceId, declarations
+from pidalio.rules.egress import UNSPECIFIED
+from pidalio.rules.services import ServiceId, declarations, service
 from pidalio.store import tables
 from pidalio.store.tables import ServiceKey
 
@@ -21,6 +22,7 @@ class Declared:
     def __init__(self, world: Database, facts: Facts) -> None:
         self.services: dict[ObjectRef, list[Service]] = defaultdict(list)
         self.workloads: dict[ObjectRef, Workload] = {}
+        self.lost = facts.lost
         self._holders: dict[ServiceId, set[int]] = defaultdict(set)
         for cluster, proxies in facts.clusters.items():
             self._holders[cluster.identity] |= proxies
@@ -59,6 +61,7 @@ def service_findings(world: Database, declared: Declared, ref: ObjectRef) -> Ite
     for position, row in enumerate(rows):
         path = f"hosts[{position}]" if ref.kind == "ServiceEntry" else ""
         yield from _conflicts(world, ref, path, row)
+        yield from _lost(world, declared, ref, path, row)
         usable = [port for port in row.ports if port.protocol is not Protocol.UDP]
         if usable and not declared.holders(row):
             yield Finding("ineffective", ref, path, _unseen(world, declared, row))
@@ -81,6 +84,17 @@ def _conflicts(world: Database, ref: ObjectRef, path: str, row: Service) -> Iter
             why = "is older" if winner.created != row.created else "is as old, and its name comes first"
             words = (f"address {address} stands for {winner.hostname} of ", Origin(winner.object), f", which {why}")
             yield Finding("conflict-address", ref, path, words)
+
+
+def _lost(world: Database, declared: Declared, ref: ObjectRef, path: str, row: Service) -> Iterator[Finding]:
+    """Yield the ports at which redirected connections go to another service; single addresses are told already."""
+    for lost in declared.lost.get((row.hostname, row.namespace), ()):
+        if lost.address == UNSPECIFIED:
+            older = service(world, (lost.winner.host, lost.winner.owner))
+            what = f"range {', '.join(lost.route.subnets)}" if lost.route.subnets else "every address"
+            by = Origin(older.object) if older else lost.winner.host
+            words = f"redirected connections to port {lost.port} of {what} go to {lost.winner.host} of ", by
+            yield Finding("conflict-address", ref, path, (*words, ", which comes first"))
 
 
 def _age(row: Service) -> tuple[str, str, str]:

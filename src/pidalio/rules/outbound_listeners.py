@@ -36,12 +36,13 @@ _PLAIN = "raw_buffer"
 
 
 class Lost(msgspec.Struct, frozen=True, gc=False):
-    """A part of a service that connections at `address:port` do not reach, because an older one takes them."""
+    """A part of a service that connections at `address:port` do not reach, because the older `winner` takes them."""
 
     address: str
     port: int
     part: Part
     route: TcpRoute
+    winner: Part
 
 
 def proxy_listener(address: str, access_log: str) -> ListenerPlan:
@@ -120,26 +121,27 @@ def _connections(world: Database, port: OutboundPort, access_log: str) -> tuple[
     """Return the chains for connections, no two of which compare the same, and what was left out for that."""
     chains: list[FilterChainPlan] = []
     left_out: list[Lost] = []
-    taken: set[tuple[str, str]] = set()
+    taken: dict[tuple[str, str], Part] = {}
     for part in port.parts:
         for route in _routes(world, port, part):
-            match = _untaken(route, taken)
-            if match is None:
-                left_out.append(Lost(port.address, port.port, part, route))
+            match = _untaken(route, part, taken)
+            if isinstance(match, Part):
+                left_out.append(Lost(port.address, port.port, part, route, match))
                 continue
             origin = route.origin or Origin(found.object) if (found := _service(world, part)) else route.origin
             chains.append(FilterChainPlan(route.plan(access_log), match, origin=origin))
     return chains, left_out
 
 
-def _untaken(route: TcpRoute, taken: set[tuple[str, str]]) -> ChainMatch | None:
-    """Return the conditions of a route that no chain before it has, and take them; None when there are none."""
-    subnets = [str(ipaddress.ip_network(one, strict=False)) for one in route.subnets] or [""]
-    hosts = [one for one in route.server_names or ("",) if any((subnet, one) not in taken for subnet in subnets)]
-    subnets = [one for one in subnets if all((one, host) not in taken for host in hosts)]
+def _untaken(route: TcpRoute, part: Part, taken: dict[tuple[str, str], Part]) -> ChainMatch | Part:
+    """Take the conditions of a route that no chain before it has; where there are none return whose they are."""
+    stated = [str(ipaddress.ip_network(one, strict=False)) for one in route.subnets] or [""]
+    names = route.server_names or ("",)
+    hosts = [one for one in names if any((subnet, one) not in taken for subnet in stated)]
+    subnets = [one for one in stated if all((one, host) not in taken for host in hosts)]
     if not hosts or not subnets:
-        return None
-    taken.update((subnet, host) for subnet in subnets for host in hosts)
+        return next(taken[subnet, host] for subnet in stated for host in names if (subnet, host) in taken)
+    taken.update(dict.fromkeys(((subnet, host) for subnet in subnets for host in hosts), part))
     return ChainMatch(prefixes=tuple(filter(None, subnets)), server_names=tuple(filter(None, hosts)))
 
 

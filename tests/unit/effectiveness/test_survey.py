@@ -490,3 +490,26 @@ def test_it_does_not_matter_how_proxies_are_reached(changes):
         ("u", "conflict-host", "hosts[0]"),
         ("u", "ineffective", ""),
     }
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        pytest.param("", "", "to port 90 of every address go to a.test of ServiceEntry default/a", id="no addresses"),
+        pytest.param(
+            "addresses: [10.0.0.0/8]",
+            "addresses: [10.0.0.0/8]",
+            "to port 90 of range 10.0.0.0/8 go to a.test of ServiceEntry default/a",
+            id="one range",
+        ),
+        pytest.param("addresses: [10.0.0.0/8]", "addresses: [11.0.0.0/8]", "", id="two ranges"),
+        pytest.param("addresses: [10.0.0.0/8]", "", "", id="a range and the rest"),
+    ],
+)
+def test_of_two_services_that_redirected_connections_cannot_tell_apart_one_loses(first, second, expected):
+    found = mesh(entry("a", "a.test", rest=first, ports="90/tcp"), entry("b", "b.test", rest=second, ports="90/tcp"))
+    proxy = msgspec.structs.replace(sidecar(), interception=Interception.REDIRECT, outbound="")
+    lines = survey(found.world, [proxy], found.objects()).reports(found.catalog.place)
+    told_of = [(str(one.object), one.message) for one in lines if one.code == "conflict-address"]
+    assert len(told_of) == bool(expected), told_of
+    assert all(who == "ServiceEntry default/b" and expected in message for who, message in told_of)

@@ -147,8 +147,8 @@ class TestConflicts:
         assert shown(opened(found)["0.0.0.0_9000"]) == ["outbound|9000||b.com"]
         side = outbound_side(found.world, ways_out(found.world, redirected()))
         (port,) = side.ports
-        assert [(one.part.host, one.address, one.port) for one in lost(found.world, port)] == [
-            ("a.com", "0.0.0.0", 9000)
+        assert [(one.part.host, one.address, one.port, one.winner.host) for one in lost(found.world, port)] == [
+            ("a.com", "0.0.0.0", 9000, "b.com")
         ]
 
     @pytest.mark.parametrize(("mongo", "chains"), [("2024", ["outbound|9000||db.com"]), ("2026", ["9000"])])
