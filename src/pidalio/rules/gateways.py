@@ -14,7 +14,8 @@ from pidalio.api.object import Object
 from pidalio.derive import Database, derived
 from pidalio.ir import Direction, HttpPlan, ListenerPlan, RoutePlan, RouteTablePlan, TcpPlan, VirtualHostPlan, one_chain
 from pidalio.model import Labels, ObjectRef, Origin, Proxy, host_matches, host_subset_of
-from pidalio.rules import ingress, mesh, names, services
+from pidalio.rules import ingress, mesh, names
+from pidalio.rules.callers import view_of
 from pidalio.rules.gateway_ports import GatewayPort, gateway, is_grpc_web
 from pidalio.rules.hashing import hash_view
 from pidalio.rules.ingress import Age
@@ -80,11 +81,16 @@ def gateway_listener(world: Database, proxy: Proxy, port: GatewayPort) -> Listen
 
 def _stat_prefix(world: Database, port: GatewayPort, name: str) -> str:
     """Return how the port's statistics begin: with its first server's name, if it has one."""
-    first = port.servers[0]
-    row = gateway(world, first.gateway)
-    servers = row.spec.servers if row else ()
-    own = servers[first.index].name if first.index < len(servers) else ""
-    return own or f"outbound_{name}"
+    first = next((row.spec.servers[index].name for row, index in _servers(world, port)), "")
+    return first or f"outbound_{name}"
+
+
+def _servers(world: Database, port: GatewayPort) -> Iterator[tuple[Object[Gateway], int]]:
+    """Yield the port's servers, each as its Gateway and a position; one that has gone meanwhile is left out."""
+    for server in port.servers:
+        row = gateway(world, server.gateway)
+        if row is not None and server.index < len(row.spec.servers):
+            yield row, server.index
 
 
 def _requests(world: Database, proxy: Proxy, port: GatewayPort, name: str) -> HttpPlan:
@@ -109,12 +115,10 @@ def gateway_tcp_route(world: Database, scope: Scope, port: GatewayPort) -> TcpRo
 
     What the client asks for (subnets, server names) does not count: there is but one destination at a gateway's port.
     """
-    view = scope.namespace if services.has_own_view(world, scope.namespace) else ""
+    view = view_of(world, scope)
     found: list[tuple[Age, Key, str]] = []
-    for server in port.servers:
-        row = gateway(world, server.gateway)
-        if row is not None and server.index < len(row.spec.servers):
-            found += ((age(one), one.key, _reference(row)) for one, _ in _hung(world, scope, row, server.index))
+    for row, index in _servers(world, port):
+        found += ((age(one), one.key, _reference(row)) for one, _ in _hung(world, scope, row, index))
     for _, key, reference in sorted(set(found)):
         seen = hash_view(world, scope.namespace, view, [key], trait=Trait.CONNECTIONS)
         routes = tcp_routes(world, key, RouteContext(reference, port.number, view=view, hash_view=seen))
@@ -132,13 +136,11 @@ def gateway_table(port: GatewayPort) -> RouteTablePlan:
 def gateway_host_keys(world: Database, scope: Scope, port: GatewayPort) -> tuple[GatewayHostKey, ...]:
     """Return the virtual hosts of one port, sorted by name."""
     found: dict[str, _Found] = {}
-    for server in port.servers:
-        row = gateway(world, server.gateway)
-        if row is not None and server.index < len(row.spec.servers):
-            _collect(world, scope, row, server.index, found)
-            if row.meta.name == ingress.GATEWAY_NAME:
-                _collect_ingresses(world, row, found)
-    view = scope.namespace if services.has_own_view(world, scope.namespace) else ""
+    for row, index in _servers(world, port):
+        _collect(world, scope, row, index, found)
+        if row.meta.name == ingress.GATEWAY_NAME:
+            _collect_ingresses(world, row, found)
+    view = view_of(world, scope)
     return tuple(_key(world, scope, port, host, found[host], view) for host in sorted(found))
 
 
