@@ -23,6 +23,7 @@ from pidalio.api.service_entry import ServiceEntry
 from pidalio.api.sidecar import Sidecar
 from pidalio.api.validate.destination_rule import validate as check_destination_rule
 from pidalio.api.validate.gateway import validate as check_gateway
+from pidalio.api.validate.kubernetes import validate_endpoint_slice, validate_endpoints, validate_pod, validate_service
 from pidalio.api.validate.local_workload import validate as check_local_workload
 from pidalio.api.validate.mesh_config import validate as check_mesh_config
 from pidalio.api.validate.proxy_config import validate as check_proxy_config
@@ -67,8 +68,15 @@ def _own(struct: type[Message], validate: Validator, *, cluster_wide: bool = Fal
     return Kind(struct.__name__, OWN_GROUP, ("v1",), struct, validate, cluster_wide=cluster_wide)
 
 
-def _kubernetes(group: str, struct: type[Message], *, whole: bool = False, cluster_wide: bool = False) -> Kind:
-    return Kind(struct.__name__, group, ("v1",), struct, whole=whole, lenient=True, cluster_wide=cluster_wide)
+def _kubernetes(
+    group: str,
+    struct: type[Message],
+    validate: Validator | None = None,
+    *,
+    whole: bool = False,
+    cluster_wide: bool = False,
+) -> Kind:
+    return Kind(struct.__name__, group, ("v1",), struct, validate, whole, lenient=True, cluster_wide=cluster_wide)
 
 
 KINDS: tuple[Kind, ...] = (
@@ -83,10 +91,10 @@ KINDS: tuple[Kind, ...] = (
     _istio(EnvoyFilter, check_envoy_filter, "v1alpha3"),
     _own(MeshConfig, check_mesh_config, cluster_wide=True),
     _own(LocalWorkload, check_local_workload),
-    _kubernetes("", kubernetes.Service),
-    _kubernetes("", kubernetes.Endpoints, whole=True),
-    _kubernetes("discovery.k8s.io", kubernetes.EndpointSlice, whole=True),
-    _kubernetes("", kubernetes.Pod, whole=True),
+    _kubernetes("", kubernetes.Service, validate_service),
+    _kubernetes("", kubernetes.Endpoints, validate_endpoints, whole=True),
+    _kubernetes("discovery.k8s.io", kubernetes.EndpointSlice, validate_endpoint_slice, whole=True),
+    _kubernetes("", kubernetes.Pod, validate_pod, whole=True),
     _kubernetes("apps", kubernetes.Deployment),
     _kubernetes("networking.k8s.io", kubernetes.Ingress),
     _kubernetes("networking.k8s.io", kubernetes.IngressClass, cluster_wide=True),

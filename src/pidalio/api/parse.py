@@ -81,7 +81,7 @@ def _read(tree: dict[str, Any], kind: Kind, default_namespace: str) -> tuple[Met
         spec = convert(kind.struct, {} if body is None else body, (None, "spec"), found, lenient=kind.lenient)
     if kind.validate is None:
         return meta, spec, found.found
-    checked = Findings("spec")
+    checked = Findings("" if kind.whole else "spec")
     kind.validate(spec, meta, checked)
     return meta, spec, found.found + _beyond(checked.found, found.found)
 

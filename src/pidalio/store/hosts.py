@@ -20,6 +20,14 @@ def is_address(host: str) -> bool:
     return True
 
 
+def canonical_address(written: str) -> str:
+    """Return an address or range as everybody writes it, so that two spellings of one IPv6 address are equal."""
+    try:
+        return str(ipaddress.ip_network(written, strict=False) if "/" in written else ipaddress.ip_address(written))
+    except ValueError:
+        return written
+
+
 def host_reference(host: str, namespace: str) -> str:
     """Return the lower-case host that `host` means inside an object of `namespace`; a final dot changes nothing."""
     lowered = host.lower()

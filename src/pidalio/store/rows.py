@@ -30,7 +30,7 @@ from pidalio.model import (
 )
 from pidalio.store import tables
 from pidalio.store.claims import Live
-from pidalio.store.hosts import kubernetes_host
+from pidalio.store.hosts import canonical_address, kubernetes_host
 from pidalio.store.protocols import port_protocol, protocol_named
 
 Rows: TypeAlias = Mapping[Table[Any, Any], Mapping[Any, Any]]
@@ -65,7 +65,7 @@ def _service_entry(item: Object[ServiceEntry]) -> Rows:
             ports=ports,
             registry="ServiceEntry",
             object=item.ref,
-            addresses=spec.addresses,
+            addresses=tuple(map(canonical_address, spec.addresses)),
             resolution=Resolution(spec.resolution.value),
             external=spec.location is Location.MESH_EXTERNAL,
             export_to=spec.export_to,
@@ -138,7 +138,7 @@ def _kubernetes_service(item: Object[kubernetes.Service]) -> Rows:
         ports=tuple(_kubernetes_port(port) for port in spec.ports),
         registry="Kubernetes",
         object=item.ref,
-        addresses=tuple(one for one in addresses if one not in ("None", "")),
+        addresses=tuple(canonical_address(one) for one in addresses if one not in ("None", "")),
         headless=spec.cluster_ip == "None",
         export_to=tuple(part.strip() for part in export.split(",") if part.strip()),
         selector=labels_of(spec.selector) or None,

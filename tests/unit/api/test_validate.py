@@ -2,6 +2,7 @@
 
 import pytest
 from tests.unit.api.mistakes import TABLES
+from tests.unit.api.mistakes.kubernetes import KUBERNETES, manifest
 from tests.unit.api.mistakes.shapes import HTTP, RULE, TO, entry, match, policy, rule, server
 
 from pidalio.api import dump
@@ -17,6 +18,13 @@ BAD = [pytest.param(kind, *case, id=f"{kind}-{name}") for kind, table in TABLES.
 @pytest.mark.parametrize(("kind", "spec", "severity", "code", "path"), BAD)
 def test_finds(kind, spec, severity, code, path):
     assert (severity, code, path) in findings(kind, spec)
+
+
+@pytest.mark.parametrize(("version", "kind", "body", "paths"), KUBERNETES.values(), ids=KUBERNETES)
+def test_addresses_of_the_platforms_kinds_are_addresses(version, kind, body, paths):
+    found = parsed(manifest(version, kind, body))
+    assert [(one.code, one.path) for one in found.reports] == [("bad-address", path) for path in paths]
+    assert (found.object is None) == bool(paths)
 
 
 def test_a_gateways_name_is_a_label():

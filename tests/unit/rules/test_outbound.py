@@ -83,6 +83,17 @@ class TestListeners:
         assert one.chains[0].match.application_protocols == ("http/1.1", "h2c")
         assert one.inspectors == (Inspector.TLS, Inspector.HTTP)
 
+    def test_two_spellings_of_one_address_are_one(self):
+        first, second = "2001:DB8::0:1", "2001:db8:0::1"
+        found = mesh(
+            entry("a", "a.test", rest=f"addresses: ['{first}']", ports="90/tcp"),
+            entry("b", "b.test", rest=f"addresses: ['{second}']", ports="90/tcp"),
+        )
+        assert set(opened(found)) == {"virtualOutbound", "2001:db8::1_90"}
+        told = [one.message for one in found.survey().reports(found.catalog.place) if one.code == "conflict-address"]
+        assert len(told) == 1
+        assert told[0].startswith("address 2001:db8::1 stands for a.test of ServiceEntry default/a")
+
     def test_a_tcp_port_is_looked_at_by_nobody(self):
         one = opened(mesh(service("db", ports="5432/tcp", address="10.1.0.1")))["10.1.0.1_5432"]
         assert shown(one) == ["outbound|5432||db.default.svc.cluster.local"]

@@ -1,0 +1,47 @@
+"""Addresses in Kubernetes' own kinds: the platform's API accepts nothing but IP addresses, and files may say anything.
+
+A single name among endpoints would have Envoy refuse the whole service.
+"""
+
+from pidalio.api import kubernetes
+from pidalio.api.findings import Findings
+from pidalio.api.names import is_address
+from pidalio.api.object import Meta
+
+
+def validate_service(spec: kubernetes.Service, _meta: Meta, found: Findings) -> None:
+    """Note everything that is wrong with the addresses of a Service."""
+    if spec.type == "ExternalName":
+        return
+    stated = {"clusterIP": spec.cluster_ip}
+    stated |= {f"clusterIPs[{index}]": one for index, one in enumerate(spec.cluster_ips)}
+    for path, address in stated.items():
+        if address not in ("", "None") and not is_address(address):
+            found.error("bad-address", path, f"{address!r} is neither an IP address nor None")
+
+
+def validate_endpoints(spec: kubernetes.Endpoints, _meta: Meta, found: Findings) -> None:
+    """Note everything that is wrong with the addresses of Endpoints."""
+    for index, subset in enumerate(spec.subsets):
+        for field, addresses in (("addresses", subset.addresses), ("notReadyAddresses", subset.not_ready_addresses)):
+            for position, one in enumerate(addresses):
+                _check(one.ip, f"subsets[{index}].{field}[{position}].ip", found)
+
+
+def validate_endpoint_slice(spec: kubernetes.EndpointSlice, _meta: Meta, found: Findings) -> None:
+    """Note everything that is wrong with the addresses of an EndpointSlice."""
+    for index, endpoint in enumerate(spec.endpoints):
+        for position, address in enumerate(endpoint.addresses):
+            _check(address, f"endpoints[{index}].addresses[{position}]", found)
+
+
+def validate_pod(spec: kubernetes.Pod, _meta: Meta, found: Findings) -> None:
+    """Note everything that is wrong with the address of a Pod, which it may not have yet."""
+    if spec.status and spec.status.pod_ip:
+        _check(spec.status.pod_ip, "status.podIP", found)
+
+
+def _check(address: str, path: str, found: Findings) -> None:
+    if not is_address(address):
+        message = f"{address!r} is no IP address: for a name, write a ServiceEntry with resolution DNS"
+        found.error("bad-address", path, message)

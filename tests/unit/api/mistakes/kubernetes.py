@@ -1,0 +1,28 @@
+"""Addresses in the platform's own kinds: name → (version, kind, body, paths from the root)."""
+
+KUBERNETES = {
+    "cluster-ip": ("v1", "Service", "spec: {clusterIP: x.test}", ["spec.clusterIP"]),
+    "cluster-ips": ("v1", "Service", "spec: {clusterIPs: [10.0.0.1, x]}", ["spec.clusterIPs[1]"]),
+    "headless": ("v1", "Service", "spec: {clusterIP: None, clusterIPs: [None]}", []),
+    "another's-name": ("v1", "Service", "spec: {type: ExternalName, externalName: a.test, clusterIP: x}", []),
+    "endpoints": (
+        "v1",
+        "Endpoints",
+        "subsets: [{addresses: [{ip: 10.0.0.1}, {ip: a.test}], notReadyAddresses: [{ip: ''}]}]",
+        ["subsets[0].addresses[1].ip", "subsets[0].notReadyAddresses[0].ip"],
+    ),
+    "slice": (
+        "discovery.k8s.io/v1",
+        "EndpointSlice",
+        "addressType: FQDN\nendpoints: [{addresses: [a.test]}]",
+        ["endpoints[0].addresses[0]"],
+    ),
+    "pod": ("v1", "Pod", "status: {podIP: '10.0.0.1.2'}", ["status.podIP"]),
+    "pod-to-come": ("v1", "Pod", "status: {phase: Pending}", []),
+    "pod-of-six": ("v1", "Pod", "status: {podIP: 'fd00::1'}", []),
+}
+
+
+def manifest(version: str, kind: str, body: str) -> str:
+    """Return the text of an object."""
+    return f"apiVersion: {version}\nkind: {kind}\nmetadata: {{name: x}}\n{body}\n"
