@@ -11,6 +11,7 @@ import msgspec
 
 from pidalio.api.fields import FieldShape, Shape, ShapeKind, fields_of
 from pidalio.api.kinds import BY_NAME
+from pidalio.api.names import is_address
 from pidalio.api.object import Meta, Object
 from pidalio.api.scalars import Message
 
@@ -126,6 +127,8 @@ def _scalars(held: Any, shape: Shape) -> Iterator[Any]:
         yield not held
     elif shape.kind in (ShapeKind.STRING, ShapeKind.INT_OR_STRING):
         yield f"{held}x"
+        if is_address(str(held)):
+            yield "192.0.2.77"
         yield from (word for word in _WORDS if word != held)
     elif shape.kind in (ShapeKind.INT, ShapeKind.DURATION, ShapeKind.NUMBER, ShapeKind.PERCENT):
         yield held + 1
