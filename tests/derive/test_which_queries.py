@@ -15,8 +15,8 @@ from pidalio.envoy.resource import (
     Resource,
     content_of,
 )
+from pidalio.groups import InboundCluster, WholeTable
 from pidalio.model import Endpoint, ObjectRef, labels_of
-from pidalio.pipeline import InboundCluster, WholeTable
 from pidalio.rules.clusters import Assignment
 from pidalio.rules.virtual_hosts import VirtualHostKey
 from pidalio.store import tables

@@ -8,8 +8,8 @@ from tests.derive.product import Product
 from tests.derive.test_which_queries import COUNT, SERVICE, endpoints, made, name, ran
 
 from pidalio.envoy.resource import LISTENER, LOAD_ASSIGNMENT, ROUTE_CONFIGURATION, VIRTUAL_HOST
+from pidalio.groups import OutboundListener
 from pidalio.model import Endpoint
-from pidalio.pipeline import OutboundListener
 from pidalio.rules.clusters import Assignment
 from pidalio.rules.virtual_hosts import VirtualHostKey
 from pidalio.store import tables

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 import msgspec
 
 from pidalio.derive import Database
+from pidalio.groups import Doors, Group, Own
 from pidalio.model import Proxy, ProxyType
-from pidalio.pipeline import Doors, Group, Own, groups_of
+from pidalio.pipeline import groups_of
 from pidalio.rules.gateway_ports import opened, targets
 from pidalio.rules.visibility import Scope, scope_of, sidecar_for
 

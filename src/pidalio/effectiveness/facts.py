@@ -16,9 +16,10 @@ from pidalio.effectiveness.door import Door
 from pidalio.effectiveness.held import Held, keys_of
 from pidalio.effectiveness.reach import reach
 from pidalio.effectiveness.verdict import Standing, Verdict
+from pidalio.groups import OutboundListener, OwnTable
 from pidalio.ir import Direction, ForwardPlan, RoutePlan, VirtualHostPlan
 from pidalio.model import ObjectRef, Origin
-from pidalio.pipeline import OutboundListener, OwnTable, Plan, plan_of
+from pidalio.pipeline import Plan, plan_of
 from pidalio.rules.clusters import ClusterKey
 from pidalio.rules.gateways import GatewayHostKey
 from pidalio.rules.matching import RouteContext

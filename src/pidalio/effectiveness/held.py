@@ -9,9 +9,10 @@ import msgspec
 from pidalio.derive import Database
 from pidalio.effectiveness.chains import Opening
 from pidalio.effectiveness.door import Door, door
+from pidalio.groups import Outbound, OutboundListener, OwnTable, ResourceKey, WholeTable
 from pidalio.ir import Direction, HttpPlan, ListenerPlan, ListenerSettings, RouteTablePlan, TcpPlan, VirtualHostPlan
 from pidalio.model import Proxy
-from pidalio.pipeline import Outbound, OutboundListener, OwnTable, ResourceKey, WholeTable, groups_of, members, table_of
+from pidalio.pipeline import groups_of, members, table_of
 from pidalio.store.tables import Key
 
 _Way: TypeAlias = tuple[Direction, HttpPlan, ListenerSettings]

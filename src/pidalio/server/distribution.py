@@ -12,8 +12,9 @@ from typing import Any, TypeAlias
 
 from pidalio.derive import Changes, Database, QueriesFailed
 from pidalio.envoy.resource import Resource
+from pidalio.groups import Group, Members, ResourceKey
 from pidalio.model import Proxy
-from pidalio.pipeline import Group, Members, ResourceKey, groups_of, members, resource_of, type_of
+from pidalio.pipeline import groups_of, members, resource_of, type_of
 
 Dirty: TypeAlias = dict[str, set[str]]
 Edits: TypeAlias = Mapping[Any, Mapping[Any, Any]]

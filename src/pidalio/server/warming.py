@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from pidalio.derive import Database
+from pidalio.groups import SidecarHosts
 from pidalio.model import Delivery, Proxy
-from pidalio.pipeline import SidecarHosts, groups_of, members, resource_of
+from pidalio.pipeline import groups_of, members, resource_of
 from pidalio.rules import clusters, virtual_hosts
 from pidalio.rules.vantage import vantage_of
 from pidalio.rules.visibility import scope_of
