@@ -28,30 +28,26 @@ class Server:
         return Proxy(self, name)
 
 
-class Proxy:
-    """One stream; `take` returns what it is sent now, as (kind, names...), removed names with a minus."""
+class Client:
+    """One stream of either variant; `take` returns what it is sent now, in the words of the variant."""
 
-    def __init__(self, server: Server, name: str) -> None:
+    def __init__(self, server: Server, name: str, *variant) -> None:
         self.server = server
-        self.stream = server.ads.open(Node(name), Peer(), lambda: None)
+        self.stream = server.ads.open(Node(name), Peer(), lambda: None, *variant)
         self.unanswered: list = []
-
-    def ask(self, kind: str, *names: str, drop: tuple[str, ...] = (), initial=None) -> None:
-        self.stream.receive(Request(kind, names, drop, initial or {}))
 
     def next(self):
         data = self.stream.next_response()
         if data is None:
             return None
-        message = pb.DeltaDiscoveryResponse.FromString(data)
-        self.unanswered.append(message)
-        return message
+        self.unanswered.append(self.read(data))
+        return self.unanswered[-1]
 
     def take(self) -> list[tuple[str, ...]]:
         """Take everything that comes without answering it."""
         found = []
         while (message := self.next()) is not None:
-            found.append(told(message))
+            found.append(self.told(message))
         return found
 
     def settle(self) -> list[tuple[str, ...]]:
@@ -62,9 +58,27 @@ class Proxy:
             self.ack()
         return found
 
+    def answered(self, kind: str | None) -> list:
+        """Take out the messages of a kind that wait for an answer, or all."""
+        chosen = [each for each in self.unanswered if kind in (None, each.type_url)]
+        self.unanswered = [each for each in self.unanswered if each not in chosen]
+        return chosen
+
+
+class Proxy(Client):
+    """A delta stream: what it is sent is told as (kind, names...), removed names with a minus."""
+
+    def read(self, data: bytes):
+        return pb.DeltaDiscoveryResponse.FromString(data)
+
+    def told(self, message) -> tuple[str, ...]:
+        return told(message)
+
+    def ask(self, kind: str, *names: str, drop: tuple[str, ...] = (), initial=None) -> None:
+        self.stream.receive(Request(kind, names, drop, initial or {}))
+
     def ack(self, kind: str | None = None) -> None:
-        for message in [each for each in self.unanswered if kind in (None, each.type_url)]:
-            self.unanswered.remove(message)
+        for message in self.answered(kind):
             self.stream.receive(Request(message.type_url, nonce=message.nonce))
 
     def nack(self, error: str, kind: str | None = None) -> None:

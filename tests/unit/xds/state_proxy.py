@@ -1,21 +1,26 @@
 """A client of state-of-the-world ADS at the state machine: it says all names each time, and is told sets."""
 
+from tests.unit.xds.proxy import Client
+
 from pidalio.envoy import messages as pb
-from pidalio.xds import Node, Peer
 from pidalio.xds.state_of_the_world import StateOfTheWorld
 from pidalio.xds.wire import Request
 
 
-class StateProxy:
+class StateProxy(Client):
     """One stream; `versions` and `nonces` are what it took last, by type, `names` what it asks for."""
 
     def __init__(self, server, name: str = "a", versions: dict[str, str] | None = None) -> None:
-        self.server = server
-        self.stream = server.ads.open(Node(name), Peer(), lambda: None, StateOfTheWorld())
+        super().__init__(server, name, StateOfTheWorld())
         self.versions: dict[str, str] = dict(versions or {})
         self.nonces: dict[str, str] = {}
         self.names: dict[str, tuple[str, ...]] = {}
-        self.unanswered: list = []
+
+    def read(self, data: bytes):
+        return pb.DiscoveryResponse.FromString(data)
+
+    def told(self, message) -> tuple[str, ...]:
+        return told(message)
 
     def ask(self, kind: str, *names: str, nonce: str | None = None, error: str | None = None) -> None:
         self.names[kind] = names
@@ -23,31 +28,8 @@ class StateProxy:
         version = self.versions.get(kind, "")
         self.stream.receive(Request(kind, nonce=nonce, error=error, names=names, version=version))
 
-    def next(self):
-        data = self.stream.next_response()
-        if data is None:
-            return None
-        self.unanswered.append(pb.DiscoveryResponse.FromString(data))
-        return self.unanswered[-1]
-
-    def take(self) -> list[tuple[str, ...]]:
-        """Take everything that comes without answering it."""
-        found = []
-        while (message := self.next()) is not None:
-            found.append(told(message))
-        return found
-
-    def settle(self) -> list[tuple[str, ...]]:
-        """Take and acknowledge until nothing more comes."""
-        found = []
-        while messages := self.take():
-            found += messages
-            self.ack()
-        return found
-
     def ack(self, kind: str | None = None) -> None:
-        for message in [each for each in self.unanswered if kind in (None, each.type_url)]:
-            self.unanswered.remove(message)
+        for message in self.answered(kind):
             self.versions[message.type_url] = message.version_info
             self.nonces[message.type_url] = message.nonce
             self.ask(message.type_url, *self.names[message.type_url])
