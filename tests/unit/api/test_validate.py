@@ -2,7 +2,7 @@
 
 import pytest
 from tests.unit.api.mistakes import TABLES
-from tests.unit.api.mistakes.kubernetes import KUBERNETES, manifest
+from tests.unit.api.mistakes.kubernetes import KUBERNETES, WORDS, manifest
 from tests.unit.api.mistakes.shapes import HTTP, RULE, TO, entry, match, policy, rule, server
 
 from pidalio.api import dump
@@ -25,6 +25,13 @@ def test_addresses_of_the_platforms_kinds_are_addresses(version, kind, body, pat
     found = parsed(manifest(version, kind, body))
     assert [(one.code, one.path) for one in found.reports] == [("bad-address", path) for path in paths]
     assert (found.object is None) == bool(paths)
+
+
+@pytest.mark.parametrize(("line", "path"), WORDS.values(), ids=WORDS)
+def test_a_word_of_a_service_that_means_nothing_is_told(line, path):
+    found = parsed(manifest("v1", "Service", f"spec: {{{line}}}"))
+    assert [(one.severity.name, one.code, one.path) for one in found.reports] == [("WARNING", "unknown-value", path)]
+    assert found.object is not None
 
 
 def test_a_gateways_name_is_a_label():

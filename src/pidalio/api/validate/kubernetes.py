@@ -1,6 +1,6 @@
-"""Addresses in Kubernetes' own kinds: the platform's API accepts nothing but IP addresses, and files may say anything.
+"""What Kubernetes' own kinds must hold to mean something: the platform's API checks it, and files may say anything.
 
-A single name among endpoints would have Envoy refuse the whole service.
+A single name among the addresses of endpoints would have Envoy refuse the whole service.
 """
 
 from pidalio.api import kubernetes
@@ -8,9 +8,15 @@ from pidalio.api.findings import Findings
 from pidalio.api.names import is_address
 from pidalio.api.object import Meta
 
+_WORDS = {
+    "internalTrafficPolicy": ("Cluster", "Local"),
+    "trafficDistribution": ("PreferClose", "PreferSameZone", "PreferSameNode"),
+}
+"""The words that fields of a Service may hold; the platform may come to know others, which mean nothing here."""
+
 
 def validate_service(spec: kubernetes.Service, _meta: Meta, found: Findings) -> None:
-    """Note everything that is wrong with the addresses of a Service."""
+    """Note what is wrong with the addresses of a Service, and words in it that have no effect."""
     if spec.type == "ExternalName":
         return
     stated = {"clusterIP": spec.cluster_ip}
@@ -18,6 +24,11 @@ def validate_service(spec: kubernetes.Service, _meta: Meta, found: Findings) -> 
     for path, address in stated.items():
         if address not in ("", "None") and not is_address(address):
             found.error("bad-address", path, f"{address!r} is neither an IP address nor None")
+    words = {"internalTrafficPolicy": spec.internal_traffic_policy, "trafficDistribution": spec.traffic_distribution}
+    for path, word in words.items():
+        if word and word not in _WORDS[path]:
+            message = f"{word!r} has no effect: it is not one of {', '.join(_WORDS[path])}"
+            found.warning("unknown-value", path, message)
 
 
 def validate_endpoints(spec: kubernetes.Endpoints, _meta: Meta, found: Findings) -> None:

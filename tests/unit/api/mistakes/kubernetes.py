@@ -22,6 +22,12 @@ KUBERNETES = {
     "pod-of-six": ("v1", "Pod", "status: {podIP: 'fd00::1'}", []),
 }
 
+WORDS = {
+    "distribution": ("trafficDistribution: PreferFoo", "spec.trafficDistribution"),
+    "policy": ("internalTrafficPolicy: local", "spec.internalTrafficPolicy"),
+}
+"""Words of a Service that mean nothing: name → (line of the spec, path)."""
+
 
 def manifest(version: str, kind: str, body: str) -> str:
     """Return the text of an object."""
