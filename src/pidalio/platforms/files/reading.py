@@ -44,16 +44,20 @@ def read_file(path: str, name: str, limit: int = FILE_BYTES) -> bytes | Report:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         return unreadable(name, error)
-    with os.fdopen(handle, "rb") as file:
-        found = os.fstat(file.fileno())
+    try:
+        found = os.fstat(handle)
+        if stat.S_ISDIR(found.st_mode):  # made since it was looked for: the file that was meant is not there
+            return unreadable(name, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
         if not stat.S_ISREG(found.st_mode):
             return _report("unreadable", f"{name} is not a regular file", name)
         if found.st_size > limit:
             return _too_large(name, found.st_size, limit)
-        try:
+        with os.fdopen(handle, "rb", closefd=False) as file:
             content = file.read(limit + 1)
-        except OSError as error:
-            return unreadable(name, error)
+    except OSError as error:
+        return unreadable(name, error)
+    finally:
+        os.close(handle)
     return content if len(content) <= limit else _too_large(name, len(content), limit)
 
 
