@@ -39,6 +39,7 @@ metadata: {{name: default}}
 spec:
   egress:
   - {{port: {{number: 0, name: all, protocol: HTTP}}, bind: "unix://{socket}", captureMode: NONE, hosts: ["./*"]}}
+  - {{port: {{number: 0, name: too, protocol: HTTP}}, bind: "unix://{socket}-2", hosts: ["./*"]}}
   - {{hosts: ["./*"]}}
 """
 
@@ -99,7 +100,8 @@ async def test_only_the_ports_of_redirection_are_opened(folder, monkeypatch):
                     await asyncio.sleep(0.05)  # another process tells no event
             for port in (outbound, inbound):
                 assert await asyncio.to_thread(closed_at_once, port)
-            assert await called_by_socket(folder / "out", f"http://web:{app}/") == 200
+            for name in ("out", "out-2"):
+                assert await called_by_socket(folder / name, f"http://web:{app}/") == 200
             log = (folder / "agent" / ".pidalio" / "logs" / "web-0.default.log").read_text()
             assert log.startswith("None"), "the application is told of no proxy"
         finally:

@@ -1,7 +1,7 @@
 """The ways out of a sidecar: the egress listeners of its Sidecar, or one for all that its scope has.
 
 Each way has a scope of its own. A *captured* one gets connections that the system redirects; another binds its ports,
-and callers name it. Without redirection only what binds is a way out, beside the HTTP proxy that callers name.
+and callers name it; a UNIX socket is always bound, for nothing redirects to one. Without redirection only what binds is a way out, beside the HTTP proxy that callers name.
 Source of the rules: Istio's documented egress listeners (reference §1.6, §2.4, §2.13).
 """
 
@@ -48,7 +48,7 @@ def ways_out(world: Database, proxy: Proxy) -> tuple[Way, ...]:
 
 def _way(world: Database, proxy: Proxy, row: Object[Sidecar], index: int, *, transparent: bool) -> Way | None:
     stated = row.spec.egress[index]
-    binds = stated.capture_mode is CaptureMode.NONE
+    binds = stated.capture_mode is CaptureMode.NONE or stated.bind.startswith(SOCKET)
     if not binds and not transparent:
         return None
     scope = restricted(world, proxy, stated.hosts)

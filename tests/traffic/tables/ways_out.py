@@ -111,6 +111,33 @@ CASES = (
         connections=(Connect(bound="127.0.0.1_9001", to="other v1"),),
     ),
     Case(
+        id="bound-socket",
+        intent="A UNIX socket is bound whatever is captured: nothing is redirected to one.",
+        config=_SHOP
+        + _sidecar("egress: [{port: {number: 0, name: all, protocol: HTTP}, bind: 'unix:///run/out', hosts: [./*]}]"),
+        calls=(
+            bound("unix:///run/out_0", "http://web/", to="web v1"),
+            bound("unix:///run/out_0", "http://other:9000/", to="other v1"),
+        ),
+    ),
+    Case(
+        id="bound-socket-beside-redirection",
+        intent="So is one where connections are redirected beside it.",
+        mode="transparent",
+        config=_SHOP
+        + _sidecar(
+            """
+            egress:
+            - {port: {number: 0, name: all, protocol: HTTP}, bind: 'unix:///run/out', captureMode: DEFAULT, hosts: [./*]}
+            - {hosts: [back/*]}
+            """
+        ),
+        calls=(
+            bound("unix:///run/out_0", "http://web:80/", to="web v1"),
+            get("http://admin.back/", dst="10.9.9.9:80", to="admin v1"),
+        ),
+    ),
+    Case(
         id="captured-port",
         intent="An egress listener of a port has its own services; what has other ports goes by the one without.",
         mode="transparent",

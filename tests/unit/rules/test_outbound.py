@@ -139,6 +139,15 @@ class TestListeners:
         assert table is not None
         assert "web:8080" in {name for host in table.virtual_hosts for name in host.domains}
 
+    @pytest.mark.parametrize("proxy", [sidecar(), redirected()], ids=["explicit", "redirected"])
+    @pytest.mark.parametrize("mode", ["", ", captureMode: DEFAULT", ", captureMode: NONE"])
+    def test_a_socket_is_bound_whatever_is_captured(self, proxy, mode):
+        stated = f"{{port: {{number: 0, name: x, protocol: HTTP}}, bind: 'unix:///run/out'{mode}, hosts: [./*]}}"
+        found = mesh(service("web"), document("Sidecar", "default", f"{{egress: [{stated}]}}"))
+        one = next(each for each in plans(found, proxy).listeners if each.address == "unix:///run/out")
+        assert (one.bind, shown(one)) == (True, ["unix:///run/out"])
+        assert [each.code for each in found.survey().reports(found.catalog.place)] == []
+
     def test_the_name_of_a_port_is_for_people(self):
         def of(name: str):
             stated = f"{{number: 90, name: {name}, protocol: HTTP}}"
