@@ -159,6 +159,23 @@ ELSEWHERE: dict[str, dict[str, Example]] = {
         ),
         "unknown-host": _mesh(_rule("{host: nobody.example.com}")),
         "unknown-port": _mesh(_rule("{host: reviews.example.com, port: {number: 81}}")),
+        "unknown-target-port": _mesh(
+            """
+            apiVersion: v1
+            kind: Service
+            metadata: {name: web}
+            spec: {selector: {app: web}, ports: [{name: http, port: 80, targetPort: http}]}
+            """,
+            """
+            apiVersion: apps/v1
+            kind: Deployment
+            metadata: {name: web}
+            spec:
+              template:
+                metadata: {labels: {app: web}}
+                spec: {containers: [{name: web, ports: [{name: main, containerPort: 8080}]}]}
+            """,
+        ),
         "unknown-subset": _mesh(_rule("{host: reviews.example.com, subset: v2}")),
         "unknown-gateway": _mesh(_rule("{host: reviews.example.com}", "  gateways: [nowhere]\n")),
         "unreferenced-host": _mesh(_policy("nobody.example.com")),

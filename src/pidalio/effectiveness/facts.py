@@ -16,14 +16,15 @@ from pidalio.effectiveness.door import Door
 from pidalio.effectiveness.held import Held, keys_of
 from pidalio.effectiveness.reach import reach
 from pidalio.effectiveness.verdict import Standing, Verdict
-from pidalio.groups import OutboundListener, OwnTable
+from pidalio.groups import Doors, OutboundListener, OwnTable
 from pidalio.ir import Direction, ForwardPlan, RoutePlan, VirtualHostPlan
 from pidalio.model import ObjectRef, Origin
-from pidalio.pipeline import Plan, plan_of
+from pidalio.pipeline import Plan, groups_of, plan_of
 from pidalio.rules.clusters import ClusterKey
 from pidalio.rules.gateways import GatewayHostKey
 from pidalio.rules.matching import RouteContext
 from pidalio.rules.outbound_listeners import Lost, lost
+from pidalio.rules.outbound_ports import CrowdedOut, outbound_side
 from pidalio.rules.services import ServiceId
 from pidalio.rules.virtual_hosts import VirtualHostKey
 from pidalio.store.tables import Key
@@ -67,7 +68,8 @@ class Facts:
     `uses` says for whom each VirtualService was compiled; `clusters` are by service and view;
     `routed` are the destinations of connections at gateways, `openings` the listeners for workloads' own connections
     by the rules that were compiled for them;
-    `lost` are the ports that services have at no listener, because older ones have them;
+    `lost` are the ports that services have at no listener, because older ones have them, and `crowded_out` those at
+    which they cannot be beside older ones;
     `reached` are the proxies (positions in `alike`) for which an object takes part in what they hold;
     `looked` are the objects that take part in a virtual host behind a door, by their numbers.
     """
@@ -83,6 +85,7 @@ class Facts:
         self.routed: set[Origin] = set()
         self.openings: dict[Key, list[Opening]] = defaultdict(list)
         self.lost: dict[ServiceId, dict[Lost, None]] = defaultdict(dict)
+        self.crowded_out: dict[ServiceId, dict[CrowdedOut, None]] = defaultdict(dict)
         self._noted: set[tuple[object, ...]] = set()
         self.reached: dict[ObjectRef, set[int]] = defaultdict(set)
         self.looked: dict[tuple[object, int], frozenset[ObjectRef]] = {}
@@ -105,6 +108,11 @@ class Facts:
             if one.route.origin is None:
                 self.lost[one.part.host, one.part.owner][one] = None
 
+    def crowd(self, found: Iterable[CrowdedOut]) -> None:
+        """Take note of services that have nothing at a port."""
+        for one in found:
+            self.crowded_out[one.service][one] = None
+
     def number(self, entrance: Door) -> int:
         """Return the number of a door: a virtual host is looked at once for each."""
         return self._doors.setdefault(entrance, len(self._doors))
@@ -120,6 +128,9 @@ def gather(world: Database, facts: Facts) -> Iterator[None]:
     plans: dict[object, Plan | None] = {}
     for at, one in enumerate(facts.alike):
         held = Held()
+        for group in groups_of(world, one.proxy):
+            if isinstance(group, Doors):
+                facts.crowd(outbound_side(world, group.ways).crowded_out)
         for number, key in enumerate(keys_of(world, one.proxy, clusters=facts.only is None or facts.only.clusters)):
             if isinstance(key, ClusterKey):
                 facts.clusters[key].add(at)

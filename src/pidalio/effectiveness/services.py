@@ -23,6 +23,7 @@ class Declared:
         self.services: dict[ObjectRef, list[Service]] = defaultdict(list)
         self.workloads: dict[ObjectRef, Workload] = {}
         self.lost = facts.lost
+        self.crowded_out = facts.crowded_out
         self._holders: dict[ServiceId, set[int]] = defaultdict(set)
         for cluster, proxies in facts.clusters.items():
             self._holders[cluster.identity] |= proxies
@@ -62,6 +63,7 @@ def service_findings(world: Database, declared: Declared, ref: ObjectRef) -> Ite
         path = f"hosts[{position}]" if ref.kind == "ServiceEntry" else ""
         yield from _conflicts(world, ref, path, row)
         yield from _lost(world, declared, ref, path, row)
+        yield from _crowded_out(world, declared, ref, path, row)
         usable = [port for port in row.ports if port.protocol is not Protocol.UDP]
         if usable and not declared.holders(row):
             yield Finding("ineffective", ref, path, _unseen(world, declared, row))
@@ -95,6 +97,16 @@ def _lost(world: Database, declared: Declared, ref: ObjectRef, path: str, row: S
             by = Origin(older.object) if older else lost.winner.host
             words = f"redirected connections to port {lost.port} of {what} go to {lost.winner.host} of ", by
             yield Finding("conflict-address", ref, path, (*words, ", which comes first"))
+
+
+def _crowded_out(world: Database, declared: Declared, ref: ObjectRef, path: str, row: Service) -> Iterator[Finding]:
+    """Yield the ports that a service cannot share with older ones; a single address of both is told already."""
+    for one in declared.crowded_out.get((row.hostname, row.namespace), ()):
+        older = service(world, one.winner)
+        if older and one.address not in set(single_addresses(row)).intersection(single_addresses(older)):
+            words = f"port {one.port} of {one.address} is that of {one.winner[0]} of ", Origin(older.object)
+            why = ", which comes first: HTTP shares no port with Mongo and MySQL"
+            yield Finding("conflict-address", ref, path, (*words, why))
 
 
 def _age(row: Service) -> tuple[str, str, str]:

@@ -27,6 +27,10 @@ CODES: dict[str, Code] = {
         "A destination names a port that the service does not have: requests to it get 503.",
         "Name a port that the service has.",
     ),
+    "unknown-target-port": Code(
+        "A Service's `targetPort` is a name that none of the selected instances gives to a port: calls get 503.",
+        "Correct the name, or give the instances' port this name.",
+    ),
     "unknown-subset": Code(
         "A destination names a subset that no DestinationRule in effect defines: requests to it get 503.",
         "Define the subset in a DestinationRule for the host, visible here.",

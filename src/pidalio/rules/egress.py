@@ -1,7 +1,8 @@
 """The ways out of a sidecar: the egress listeners of its Sidecar, or one for all that its scope has.
 
 Each way has a scope of its own. A *captured* one gets connections that the system redirects; another binds its ports,
-and callers name it; a UNIX socket is always bound, for nothing redirects to one. Without redirection only what binds is a way out, beside the HTTP proxy that callers name.
+and callers name it; a UNIX socket is always bound, for nothing redirects to one. Without redirection only what binds
+is a way out, beside the HTTP proxy that callers name.
 Source of the rules: Istio's documented egress listeners (reference §1.6, §2.4, §2.13).
 """
 

@@ -65,10 +65,23 @@ class OutboundPort(msgspec.Struct, frozen=True, gc=False):
     origin: Origin | None = None
 
 
+class CrowdedOut(msgspec.Struct, frozen=True, gc=False):
+    """A service that has nothing at `address:port`: what it speaks cannot share a port with the older `winner`."""
+
+    address: str
+    port: int
+    service: ServiceId
+    winner: ServiceId
+
+
 class OutboundSide(msgspec.Struct, frozen=True, gc=False):
-    """All ports of a sidecar's outbound side, the tables that they name with the scope of each, and services' own."""
+    """All ports of a sidecar's outbound side, the tables that they name with the scope of each, and services' own.
+
+    `crowded_out` are the services that are at none of a port's parts, nor in its table.
+    """
 
     ports: tuple[OutboundPort, ...] = ()
+    crowded_out: tuple[CrowdedOut, ...] = ()
     tables: tuple[tuple[HostTable, Scope], ...] = ()
     own_tables: tuple[VirtualHostKey, ...] = ()
 
@@ -126,16 +139,23 @@ class _Slot(msgspec.Struct):
 
     def port(self, address: str, number: int) -> OutboundPort:
         """Return the port as it is opened: what cannot share it with older requests, or they with it, is left out."""
+        _, out = self._rivals()
+        table = "" if out and out[0] in self.requests else self.table
         parts = sorted(self.parts, key=lambda one: one[0])
-        alone = [age for age, part in parts if part.protocol in _KEEPS_TO_ITSELF]
-        table = self.table
-        if table and alone and self.requests:
-            if min(alone) < min(self.requests):
-                table = ""
-            else:
-                parts = [one for one in parts if one[1].protocol not in _KEEPS_TO_ITSELF]
-        kept = tuple(part for _, part in parts)
+        kept = tuple(part for age, part in parts if age not in out or part.protocol not in _KEEPS_TO_ITSELF)
         return OutboundPort(address, number, self.captured, table, kept, self.origin)
+
+    def crowded_out(self, address: str, number: int) -> Iterator[CrowdedOut]:
+        """Yield the services that are left out."""
+        first, out = self._rivals()
+        yield from (CrowdedOut(address, number, age[1:], min(first)[1:]) for age in sorted(out))
+
+    def _rivals(self) -> tuple[list[Age], list[Age]]:
+        """Return those with requests and those that keep to themselves, the older side first, where both are."""
+        alone = [age for age, part in self.parts if part.protocol in _KEEPS_TO_ITSELF]
+        if not self.table or not self.requests or not alone:
+            return [], []
+        return (alone, self.requests) if min(alone) < min(self.requests) else (self.requests, alone)
 
 
 class _Side:
@@ -212,6 +232,7 @@ class _Side:
         named = {one.table for one in ports}
         return OutboundSide(
             tuple(one for one in ports if one.table or one.parts),
+            tuple(one for key in sorted(self.slots) for one in self.slots[key].crowded_out(*key)),
             tuple(self.tables[name] for name in sorted(self.tables) if name in named),
             tuple(self.own_tables[name] for name in sorted(self.own_tables) if name in named),
         )

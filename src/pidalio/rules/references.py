@@ -15,7 +15,7 @@ from pidalio.api.places import join
 from pidalio.api.strings import Destination, claim_of
 from pidalio.api.virtual_service import VirtualService
 from pidalio.derive import Database
-from pidalio.model import Report, Severity, host_matches, labels_of, selects
+from pidalio.model import Protocol, Report, Severity, host_matches, labels_of, selects
 from pidalio.rules import aliases, destination_rules, ingress, mesh, services
 from pidalio.rules.delegates import delegated
 from pidalio.store import tables
@@ -32,6 +32,8 @@ def references(world: Database, item: Object[Any]) -> Iterator[Report]:
         yield from _ingress(world, item)
     elif isinstance(item.spec, Service) and item.spec.type == "ExternalName":
         yield from _alias(world, item)
+    elif isinstance(item.spec, Service):
+        yield from _target_ports(world, item)
 
 
 def _virtual_service(world: Database, item: Object[VirtualService]) -> Iterator[Report]:
@@ -58,6 +60,25 @@ def _alias(world: Database, item: Object[Service]) -> Iterator[Report]:
     if not _served_as(world, host):
         message = f"no service {item.spec.external_name}: the name is an unknown host to proxies; add a ServiceEntry"
         yield _told(item, "unserved-alias", "spec.externalName", message, Severity.INFO)
+
+
+def _target_ports(world: Database, item: Object[Service]) -> Iterator[Report]:
+    """Yield a report for each target port by name that none of the instances has, where there are any."""
+    identity = kubernetes_host(item.meta.name, item.meta.namespace), item.meta.namespace
+    selected = services.selected_workloads(world, identity)
+    listed = {one.service_port for one in services.endpoints(world, identity)}
+    for index, stated in enumerate(item.spec.ports):
+        port = services.port(world, identity, stated.port)
+        if port is None or port.protocol is Protocol.UDP or not port.target_port_name:
+            continue
+        if port.number in listed or not selected:
+            continue
+        if all(services.instance_port(port, one) is None for one in selected):
+            message = (
+                f"no instance has a port named {stated.target_port!r} ({len(selected)} selected): calls get 503; "
+                "correct the name, or name the instances' port so"
+            )
+            yield _told(item, "unknown-target-port", f"spec.ports[{index}].targetPort", message)
 
 
 def _served_as(world: Database, host: str) -> str:

@@ -513,3 +513,34 @@ def test_of_two_services_that_redirected_connections_cannot_tell_apart_one_loses
     told_of = [(str(one.object), one.message) for one in lines if one.code == "conflict-address"]
     assert len(told_of) == bool(expected), told_of
     assert all(who == "ServiceEntry default/b" and expected in message for who, message in told_of)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ("http", "mongo", "ServiceEntry default/b: port 90 of 0.0.0.0 is that of a.test of ServiceEntry default/a"),
+        ("mysql", "grpc", "ServiceEntry default/b: port 90 of 0.0.0.0 is that of a.test of ServiceEntry default/a"),
+        ("http", "http", ""),
+        ("mongo", "mongo", "ServiceEntry default/b: redirected connections to port 90 of every address go to a.test"),
+        ("http", "redis", ""),
+        ("http", "tcp", ""),
+        ("tcp", "http", ""),
+    ],
+)
+def test_of_two_services_that_cannot_share_a_port_one_loses(first, second, expected):
+    found = mesh(entry("a", "a.test", ports=f"90/{first}"), entry("b", "b.test", ports=f"90/{second}"))
+    proxy = msgspec.structs.replace(sidecar(), interception=Interception.REDIRECT, outbound="")
+    lines = survey(found.world, [proxy], found.objects()).reports(found.catalog.place)
+    told_of = [f"{one.object}: {one.message}" for one in lines if one.code == "conflict-address"]
+    assert len(told_of) == bool(expected), told_of
+    assert all(one.startswith(expected) for one in told_of), told_of
+
+
+def test_services_that_share_no_port_are_not_told():
+    found = mesh(
+        entry("a", "a.test", ports="90/http"),
+        entry("b", "b.test", rest="addresses: [10.1.1.1]", ports="90/mongo"),
+        entry("c", "c.test", ports="91/mongo"),
+    )
+    proxy = msgspec.structs.replace(sidecar(), interception=Interception.REDIRECT, outbound="")
+    assert [one.code for one in survey(found.world, [proxy], found.objects()).reports(found.catalog.place)] == []

@@ -132,3 +132,57 @@ def test_what_becomes_of_calls_is_told(rest, fate):
     found = mesh(entry("a", "a.com"), rule("r", "r.com", f"[{{{rest}}}]"))
     (message,) = (one.message for one in found.reports() if one.code == "unknown-host")
     assert fate in message
+
+
+_POD = "spec: {containers: [{name: c, ports: [{name: web, containerPort: 8080}]}]}\nstatus: {podIP: 10.0.0.1}\n"
+_LISTED = "subsets: [{addresses: [{ip: 10.0.0.9}], ports: [{name: http, port: 8080}]}]\n"
+_DEPLOYMENT = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: d, namespace: default}
+spec:
+  template:
+    metadata: {labels: {app: a}}
+    spec: {containers: [{name: c, ports: [{name: web, containerPort: 8080}]}]}
+"""
+
+
+def _aimed(target: str, more: str = "") -> str:
+    return document(
+        "Service", "a", f"{{selector: {{app: a}}, ports: [{{name: http, port: 80, targetPort: {target}{more}}}]}}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("documents", "expected"),
+    [
+        ((_aimed("wed"), document("Pod", "p", _POD, more="labels: {app: a}")), ["spec.ports[0].targetPort"]),
+        ((_aimed("wed"), _DEPLOYMENT), ["spec.ports[0].targetPort"]),
+        ((_aimed("web"), document("Pod", "p", _POD, more="labels: {app: a}")), []),
+        ((_aimed("web"), _DEPLOYMENT), []),
+        ((_aimed("81"), document("Pod", "p", _POD, more="labels: {app: a}")), []),
+        ((_aimed("wed"), document("Pod", "p", _POD, more="labels: {app: other}")), []),
+        ((_aimed("wed"),), []),
+        (
+            (
+                _aimed("wed"),
+                document("Pod", "p", _POD, more="labels: {app: a}"),
+                document("Pod", "q", _POD.replace("web", "wed"), more="labels: {app: a}"),
+            ),
+            [],
+        ),
+        (
+            (
+                _aimed("wed"),
+                document("Endpoints", "a", _LISTED),
+                document("Pod", "p", _POD, more="labels: {app: a}"),
+            ),
+            [],
+        ),
+        ((_aimed("wed", ", protocol: UDP"), document("Pod", "p", _POD, more="labels: {app: a}")), []),
+    ],
+)
+def test_the_name_of_a_target_port_is_one_that_some_instance_has(documents, expected):
+    found = told(mesh(*documents))
+    assert [path for code, _, path in found if code == "unknown-target-port"] == expected
+    assert not [code for code, _, _ in found if code != "unknown-target-port"]
