@@ -16,14 +16,13 @@ from pidalio.effectiveness.finding import Finding
 from pidalio.effectiveness.letting_in import letting_in
 from pidalio.effectiveness.routes import route_findings
 from pidalio.model import ObjectRef, Origin, host_matches
-from pidalio.rules import mesh
 from pidalio.rules.aliases import target_of
 from pidalio.rules.delegates import delegated
 from pidalio.rules.gateway_ports import gateway, opened, selected_gateways, targets
 from pidalio.rules.gateways import gateway_tcp_route
 from pidalio.rules.matching import RouteContext, applies, match_plan
-from pidalio.rules.virtual_services import Head, governing, governing_tcp, head
-from pidalio.rules.visibility import imports, is_exported
+from pidalio.rules.virtual_services import Head, governing, governing_tcp, head, is_visible
+from pidalio.rules.visibility import is_exported
 from pidalio.store import tables
 from pidalio.store.hosts import host_reference
 from pidalio.store.tables import Key
@@ -161,7 +160,7 @@ def _lost_hosts(world: Database, facts: Facts, row: Object[VirtualService], one:
     for position, written in enumerate(row.spec.hosts):
         host = host_reference(written, one.key[0])
         for alike in facts.alike:
-            if alike.is_gateway or not _is_visible(world, one, alike):
+            if alike.is_gateway or not _is_visible(one, alike):
                 continue
             winner = _winner(world, alike, host, one)
             if winner is None or host not in winner.hosts:
@@ -182,12 +181,8 @@ def _winner(world: Database, alike: Alike, host: str, one: Head) -> Head | None:
     return None
 
 
-def _is_visible(world: Database, one: Head, alike: Alike) -> bool:
-    default = mesh.default_export(world, "VirtualService")
-    if not is_exported(one.export_to, one.key[0], alike.proxy.namespace, default):
-        return False
-    egress = alike.scope.egress
-    return egress is None or any(imports(egress, one.key[0], host) for host in one.hosts)
+def _is_visible(one: Head, alike: Alike) -> bool:
+    return is_visible(one, alike.proxy.namespace, alike.scope.egress)
 
 
 def _unused(world: Database, facts: Facts, one: Head) -> Iterator[tuple[str | Origin, ...]]:
@@ -202,14 +197,13 @@ def _unused(world: Database, facts: Facts, one: Head) -> Iterator[tuple[str | Or
 
 def _unused_by_sidecars(world: Database, facts: Facts, one: Head) -> tuple[str | Origin, ...]:
     sidecars = [alike for alike in facts.alike if not alike.is_gateway]
-    default = mesh.default_export(world, "VirtualService")
     if not sidecars:
         return ("no sidecar is connected",)
-    exported = [each for each in sidecars if is_exported(one.export_to, one.key[0], each.proxy.namespace, default)]
+    exported = [each for each in sidecars if is_exported(one.export_to, one.key[0], each.proxy.namespace)]
     if not exported:
-        stated = ", ".join(one.export_to or default)
+        stated = ", ".join(one.export_to)
         return (f"exportTo {stated} reaches no namespace that has a sidecar",)
-    visible = [each for each in exported if _is_visible(world, one, each)]
+    visible = [each for each in exported if _is_visible(one, each)]
     if not visible:
         return ("no Sidecar lets in any of its hosts (egress.hosts)",)
     for host in one.hosts:
@@ -232,9 +226,8 @@ def _unused_by_gateway(world: Database, facts: Facts, one: Head, key: Key) -> tu
     routers = [each for each in facts.alike if each.is_gateway and key in selected_gateways(world, each.proxy.labels)]
     if not routers:
         return ("no gateway proxy is selected by ", here)
-    default = mesh.default_export(world, "VirtualService")
-    if not any(is_exported(one.export_to, one.key[0], each.proxy.namespace, default) for each in routers):
-        return (f"exportTo {', '.join(one.export_to or default)} does not reach the proxies of ", here)
+    if not any(is_exported(one.export_to, one.key[0], each.proxy.namespace) for each in routers):
+        return (f"exportTo {', '.join(one.export_to)} does not reach the proxies of ", here)
     if one.has_tcp and (winner := _connected_by(world, routers, key)):
         return ("connections to its ports go by ", winner, " at ", here)
     for server in row.spec.servers:

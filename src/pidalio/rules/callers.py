@@ -16,7 +16,7 @@ from pidalio.store.tables import Key
 from pidalio.store.traits import Trait
 
 
-class Caller(msgspec.Struct, frozen=True, gc=False):
+class Caller(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """The rule that governs those who call, and what it and names ask about them."""
 
     rule: Key | None = None

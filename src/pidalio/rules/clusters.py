@@ -43,7 +43,7 @@ _DISCOVERY = {
 _PASSTHROUGH_IDLE = 300_000
 
 
-class ClusterKey(msgspec.Struct, frozen=True, gc=False):
+class ClusterKey(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """One destination: a service's port and subset, under the DestinationRules that `view` sees.
 
     `vantage` holds what the destination's shape asks about the proxy; `node` is the machine whose instances alone
@@ -71,7 +71,7 @@ class ClusterKey(msgspec.Struct, frozen=True, gc=False):
         return self.host, self.owner
 
 
-class Assignment(msgspec.Struct, frozen=True, gc=False):
+class Assignment(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """The endpoints of a cluster."""
 
     cluster: ClusterKey
@@ -87,8 +87,10 @@ class ServiceClusters(msgspec.Struct, frozen=True, gc=False):
 def scope_clusters(world: Database, scope: Scope, vantage: Vantage) -> Iterator[ServiceClusters]:
     """Yield the outbound clusters of a scope, service by service in order of hostname."""
     local = services.node_local(world)
+    client = scope.namespace
+    own = destination_rules.own_hosts(world, client) if client else None
     for identity in services.visible_services(world, scope):
-        view = destination_rules.client_view(world, scope.namespace, identity)
+        view = destination_rules.view_for(world, client, own, identity) if own else ""
         seen = seen_from(world, vantage, identity, view)
         yield service_clusters(world, identity, view, seen, scope.node if identity in local else None)
 

@@ -37,13 +37,7 @@ def client_view(world: Database, client: str, identity: ServiceId) -> str:
 
     Clusters are keyed by this view, so that namespaces without rules of their own share them.
     """
-    if not client:
-        return ""
-    own = own_hosts(world, client)
-    host = identity[0]
-    if host in own.exact or any(host_subset_of(host, wide) for wide in own.wildcards):
-        return client
-    return client if has_private(world, identity) else ""
+    return view_for(world, client, own_hosts(world, client), identity) if client else ""
 
 
 class OwnHosts(msgspec.Struct, frozen=True, gc=False):
@@ -51,6 +45,15 @@ class OwnHosts(msgspec.Struct, frozen=True, gc=False):
 
     exact: frozenset[str] = frozenset()
     wildcards: tuple[str, ...] = ()
+
+    def cover(self, host: str) -> bool:
+        """Tell whether some rule is for `host`."""
+        return host in self.exact or any(host_subset_of(host, wide) for wide in self.wildcards)
+
+
+def view_for(world: Database, client: str, own: OwnHosts, identity: ServiceId) -> str:
+    """Return `client_view` of a namespace whose `own` hosts are known: who asks for many services looks once."""
+    return client if own.cover(identity[0]) or has_private(world, identity) else ""
 
 
 @derived

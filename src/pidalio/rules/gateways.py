@@ -194,10 +194,9 @@ def _collect(world: Database, scope: Scope, row: Object[Gateway], index: int, fo
 
 def _hung(world: Database, scope: Scope, row: Object[Gateway], index: int) -> Iterator[tuple[Head, str]]:
     """Yield the VirtualServices that hang on a server, each under the narrower of its host and the server's."""
-    default = mesh.default_export(world, "VirtualService")
     for key in tables.VS_BY_GATEWAY.keys(world, _reference(row)):
         one = head(world, key)
-        if one is None or not is_exported(one.export_to, key[0], scope.namespace, default):
+        if one is None or not is_exported(one.export_to, key[0], scope.namespace):
             continue
         for written in row.spec.servers[index].hosts:
             namespace, wide = _host_part(written, row.meta.namespace)

@@ -34,7 +34,7 @@ from pidalio.store import tables
 from pidalio.store.traits import Trait
 
 
-class Vantage(msgspec.Struct, frozen=True, gc=False):
+class Vantage(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """How requests reach the proxy, where it runs, and those of its labels that `failoverPriority` names."""
 
     mode: Mode = Mode.EXPLICIT

@@ -52,7 +52,7 @@ _USUAL = f".svc.{DOMAIN}"
 """The end of hosts that can be no alias of another."""
 
 
-class HostTable(msgspec.Struct, frozen=True, gc=False):
+class HostTable(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """A route table, and which virtual hosts it has: of services' ports numbered `port` (0: of all ports).
 
     With `alone` it is a service's own, and its only virtual host takes every host.
@@ -72,7 +72,7 @@ EXPLICIT = HostTable()
 """The table of a proxy that callers name."""
 
 
-class VirtualHostKey(msgspec.Struct, frozen=True, gc=False):
+class VirtualHostKey(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """What a sidecar's virtual host is compiled from.
 
     `owner` is the service's namespace, None for a host that only a VirtualService names;
@@ -244,9 +244,7 @@ def _rule_only(world: Database, scope: Scope, table: HostTable, known: Mapping[s
                 covered = {wide for one in known for wide in wildcards_of(one)}
             if host in covered:
                 continue
-        rule = next(
-            (one for one in _naming(world, host) if is_visible(world, one, scope.namespace, scope.egress)), None
-        )
+        rule = next((one for one in _naming(world, host) if is_visible(one, scope.namespace, scope.egress)), None)
         if rule:
             callers = hashing(world, scope, requester(scope, rule, view), host)
             yield VirtualHostKey(host, 80, None, callers, table=table)

@@ -23,6 +23,7 @@ from pidalio.store.tables import Key, gateway_reference
 class Head(msgspec.Struct, frozen=True, gc=False):
     """What decides whether a VirtualService applies.
 
+    `export_to` is what the rule or, where it is silent, the mesh says.
     `by_source` says that some match asks for the caller's namespace or labels, `tcp_by_source` the same of rules for
     connections (`tls`, `tcp`).
     """
@@ -49,7 +50,7 @@ def head(world: Database, key: Key) -> Head | None:
         key=key,
         hosts=tuple(host_reference(host, key[0]) for host in spec.hosts),
         gateways=tuple(gateway_reference(name, key[0]) for name in spec.gateways or ("mesh",)),
-        export_to=spec.export_to,
+        export_to=spec.export_to or mesh.default_export(world, "VirtualService"),
         created=row.meta.created,
         by_source=any(
             match.source_labels or match.source_namespace for one in rules_of(world, row) for match in one.route.match
@@ -87,9 +88,9 @@ def _covering(world: Database, host: str) -> Iterator[Head]:
             yield from sorted((one for one in heads if "mesh" in one.gateways), key=age)
 
 
-def is_visible(world: Database, one: Head, client: str, hosts: tuple[EgressHost, ...] | None) -> bool:
+def is_visible(one: Head, client: str, hosts: tuple[EgressHost, ...] | None) -> bool:
     """Tell whether a client of namespace `client` whose Sidecar imports `hosts` is governed by `one`."""
-    if not is_exported(one.export_to, one.key[0], client, mesh.default_export(world, "VirtualService")):
+    if not is_exported(one.export_to, one.key[0], client):
         return False
     return hosts is None or any(imports(hosts, one.key[0], host) for host in one.hosts)
 
@@ -99,9 +100,7 @@ def imported_rules(world: Database, scope: Scope) -> tuple[Head, ...]:
     """Return the VirtualServices for sidecars that the egress hosts of a scope let in, by namespace and name."""
     keys = {key for one in scope.egress or () if not one.excludes for key in _keys_for(world, one)}
     heads = (one for key in sorted(keys) if (one := head(world, key)))
-    return tuple(
-        one for one in heads if "mesh" in one.gateways and is_visible(world, one, scope.namespace, scope.egress)
-    )
+    return tuple(one for one in heads if "mesh" in one.gateways and is_visible(one, scope.namespace, scope.egress))
 
 
 def _keys_for(world: Database, one: EgressHost) -> Iterable[Key]:
@@ -130,12 +129,12 @@ def destination_hosts(world: Database, key: Key) -> tuple[str, ...]:
 
 def governing(world: Database, scope: Scope, host: str) -> Head | None:
     """Return the VirtualService that governs requests to `host` for sidecars of `scope`, or None."""
-    return _first_visible(world, scope, mesh_candidates(world, host))
+    return _first_visible(scope, mesh_candidates(world, host))
 
 
 def governing_tcp(world: Database, scope: Scope, host: str) -> Head | None:
     """Return the VirtualService that governs connections to `host` for sidecars of `scope`, or None."""
-    return _first_visible(world, scope, tcp_candidates(world, host))
+    return _first_visible(scope, tcp_candidates(world, host))
 
 
 @derived
@@ -144,8 +143,8 @@ def rules_connections(world: Database) -> bool:
     return bool(tables.VS_BY_CONNECTION.keys(world, "*"))
 
 
-def _first_visible(world: Database, scope: Scope, candidates: tuple[Head, ...]) -> Head | None:
-    return next((one for one in candidates if is_visible(world, one, scope.namespace, scope.egress)), None)
+def _first_visible(scope: Scope, candidates: tuple[Head, ...]) -> Head | None:
+    return next((one for one in candidates if is_visible(one, scope.namespace, scope.egress)), None)
 
 
 def hosts_in(world: Database, scope: Scope) -> Iterable[str]:

@@ -30,7 +30,7 @@ class EgressHost(msgspec.Struct, frozen=True, gc=False):
     excludes: bool = False
 
 
-class Scope(msgspec.Struct, frozen=True, gc=False):
+class Scope(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """What decides the view of a proxy.
 
     `namespace` is "" for clients whose namespace makes no difference; `labels` are only those that some rule asks
@@ -56,8 +56,8 @@ class OutboundPolicy(msgspec.Struct, frozen=True, gc=False):
     through: str = ""
 
 
-def is_exported(export_to: tuple[str, ...], owner: str, client: str, default: tuple[str, ...]) -> bool:
-    """Tell whether an object of namespace `owner` is visible from `client`."""
+def is_exported(export_to: tuple[str, ...], owner: str, client: str, default: tuple[str, ...] = ()) -> bool:
+    """Tell whether an object of namespace `owner` is visible from `client`; `default` counts where nothing is said."""
     for target in export_to or default:
         if target == "*" or target == client or (target == "." and owner == client):
             return True
