@@ -27,7 +27,7 @@ def validate(paths: tuple[str, ...], namespace: str, *, strict: bool, form: str)
     from pidalio.server.offline import OfflineMesh
 
     mesh = OfflineMesh.from_paths(paths, namespace)
-    reports = (*mesh.reports(), *mesh.survey().reports(mesh.catalog.place))
+    reports = (*mesh.reports(), *mesh.survey().reports(mesh.catalog.place, each=form != "text"))
     if form != "text":
         structured(reports, form)
     else:

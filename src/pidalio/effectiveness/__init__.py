@@ -6,7 +6,7 @@ It stands beside the push: nothing that is compiled or sent depends on it, and i
 
 from pidalio.effectiveness.callers import implied_proxies
 from pidalio.effectiveness.door import Door, door
-from pidalio.effectiveness.finding import Finding, told
+from pidalio.effectiveness.finding import Finding, summed, told
 from pidalio.effectiveness.reach import reach
 from pidalio.effectiveness.survey import ObjectStatus, Survey, survey, survey_steps
 from pidalio.effectiveness.verdict import Standing, Verdict
@@ -21,6 +21,7 @@ __all__ = [
     "door",
     "implied_proxies",
     "reach",
+    "summed",
     "survey",
     "survey_steps",
     "told",

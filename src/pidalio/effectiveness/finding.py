@@ -3,7 +3,8 @@
 Invariant: a finding holds no line and no file, only origins; `told` joins the places, at the edge.
 """
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
 import msgspec
@@ -13,6 +14,8 @@ from pidalio.model import ObjectRef, Origin, Place, Report, Severity
 PlaceOf: TypeAlias = Callable[[ObjectRef, str], Place | None]
 """Says where a part of an object is written."""
 
+_SHOWN = 3
+"""Of how many *undecided* parts of one object each is told by itself, and how many places stand for more."""
 _INFO = frozenset({"only-lets-in", "undecided", "redundant", "zero-weight", "unused-subset"})
 
 
@@ -57,3 +60,25 @@ def listed(origins: tuple[Origin, ...]) -> tuple[str | Origin, ...]:
             words.append(" and " if at == len(origins) - 1 else ", ")
         words.append(one)
     return tuple(words)
+
+
+def summed(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield the findings with many *undecided* ones of one object as one: the first, which counts the others."""
+    found = tuple(findings)
+    unsure: dict[ObjectRef, list[Finding]] = defaultdict(list)
+    for one in found:
+        if one.code == "undecided":
+            unsure[one.object].append(one)
+    for one in found:
+        alike = unsure[one.object] if one.code == "undecided" else []
+        if len(alike) <= _SHOWN:
+            yield one
+        elif one is alike[0]:
+            yield _counted(alike)
+
+
+def _counted(several: list[Finding]) -> Finding:
+    first = several[0]
+    places = listed(tuple(Origin(one.object, one.path) for one in several[1:_SHOWN]))
+    more = f"; nor of {len(several) - 1:,} more parts, ", *places, " first (-o json of validate and get names all)"
+    return msgspec.structs.replace(first, words=(*first.words, *more))

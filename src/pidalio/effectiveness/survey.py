@@ -18,7 +18,7 @@ from pidalio.derive import Database
 from pidalio.effectiveness.audience import group_alike
 from pidalio.effectiveness.destination_rules import Lookups, destination_rule_findings
 from pidalio.effectiveness.facts import Facts, Interest, gather
-from pidalio.effectiveness.finding import Finding, PlaceOf, told
+from pidalio.effectiveness.finding import Finding, PlaceOf, summed, told
 from pidalio.effectiveness.gateways import gateway_findings
 from pidalio.effectiveness.routes import route_findings
 from pidalio.effectiveness.services import Declared, service_findings, workload_entry_findings
@@ -57,9 +57,10 @@ class Survey(msgspec.Struct, frozen=True):
         for status in self.by_object.values():
             yield from status.findings
 
-    def reports(self, place: PlaceOf) -> tuple[Report, ...]:
-        """Return every finding as a report."""
-        return tuple(told(finding, place) for finding in self.findings())
+    def reports(self, place: PlaceOf, *, each: bool = False) -> tuple[Report, ...]:
+        """Return the findings as reports; many undecided parts of one object are one report unless `each` is wanted."""
+        found = self.findings() if each else summed(self.findings())
+        return tuple(told(finding, place) for finding in found)
 
     def status(self, ref: ObjectRef) -> ObjectStatus | None:
         """Return the status of an object, None for one that was not there."""

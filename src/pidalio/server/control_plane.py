@@ -15,7 +15,7 @@ from pidalio.api.load import Loaded
 from pidalio.api.object import Object
 from pidalio.api.parse import Parsed
 from pidalio.derive import Database
-from pidalio.effectiveness import Finding, Survey, implied_proxies, survey
+from pidalio.effectiveness import Finding, Survey, implied_proxies, summed, survey
 from pidalio.effectiveness import told as told_of
 from pidalio.history import History, replay
 from pidalio.model import Delivery, ObjectRef, Place, Proxy, Report, Severity
@@ -174,9 +174,8 @@ class ControlPlane:
             names = {view.proxy.id: _sorted(dirty) for view, dirty in concerned.items()}
             found = self._survey(self.catalog.objects()) if strict else self._survey_of(touched)
             news = [one for one in found.findings() if one.object in touched or (strict and one not in standing)]
-            reports = tuple(
-                dict.fromkeys((*told, *self.catalog.locate(told_of(one, self.catalog.place) for one in news)))
-            )
+            few = (told_of(one, self.catalog.place) for one in summed(news))
+            reports = tuple(dict.fromkeys((*told, *self.catalog.locate(few))))
         self.ads.current(self.world.generation)  # as before, but a trial counts as two generations
         is_missing = bool(broken) or any(one.code in MISSING and one.object in touched for one in reports)
         is_warned = strict and any(one.severity >= Severity.WARNING for one in reports)

@@ -544,3 +544,29 @@ def test_services_that_share_no_port_are_not_told():
     )
     proxy = msgspec.structs.replace(sidecar(), interception=Interception.REDIRECT, outbound="")
     assert [one.code for one in survey(found.world, [proxy], found.objects()).reports(found.catalog.place)] == []
+
+
+def _regexes(count: int) -> str:
+    """Return a rule with so many matches, none of which can be told: each comes after others like it."""
+    digits = ", ".join(f"{{uri: {{regex: '/v[0-9]{{1,{9 + at}}}'}}}}" for at in range(count - 1))
+    return rule("a", "a", MATCH.format(f"{{uri: {{regex: '/v[0-9]+'}}}}, {digits}"))
+
+
+def test_many_parts_that_cannot_be_told_are_one_line():
+    found = mesh(service("a"), _regexes(40))
+    told_of = found.survey()
+    few = [one for one in told_of.reports(found.catalog.place) if one.code == "undecided"]
+    every = [one for one in told_of.reports(found.catalog.place, each=True) if one.code == "undecided"]
+    assert len(every) == len({one.path for one in every}) == 40
+    assert len(few) == 1
+    assert (few[0].path, few[0].place) == ("spec.http[0].match[0]", every[0].place)
+    assert few[0].message.startswith(every[0].message)
+    assert "; nor of 39 more parts, VirtualService default/a http[0].match[1] (" in few[0].message
+    assert "http[0].match[2] (" in few[0].message
+
+
+def test_few_parts_that_cannot_be_told_are_told_each():
+    found = mesh(service("a"), _regexes(3))
+    told_of = found.survey()
+    assert told_of.reports(found.catalog.place) == told_of.reports(found.catalog.place, each=True)
+    assert [one.code for one in told_of.findings()] == ["undecided"] * 3
