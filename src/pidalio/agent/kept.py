@@ -3,7 +3,7 @@
 Fed by `relay` with every message of the stream, in memory only, for it may hold keys.
 It is an `xds.Target`, so that the protocol's own server can serve it while the control plane is away.
 Invariant: what is kept as a whole was acknowledged as a whole: a new stream's resources replace the former ones only
-when nothing that they refer to is missing.
+when nothing that they refer to is missing. What ends unless the control plane renews it is not kept: it would live on.
 """
 
 from collections.abc import Collection
@@ -11,7 +11,7 @@ from collections.abc import Collection
 from pidalio.envoy import messages as pb
 from pidalio.envoy.protos import encode
 from pidalio.envoy.resource import Resource
-from pidalio.xds.typeurls import CLUSTER, ENDPOINT, LISTENER, ROUTE
+from pidalio.xds.typeurls import CLUSTER, ENDPOINT, LISTENER, RENEWED, ROUTE
 from pidalio.xds.wire import Request
 
 Tables = dict[str, dict[str, Resource]]
@@ -79,6 +79,8 @@ class Recording:
             self._answered.add(request.type_url)
 
     def _accept(self, response: pb.DeltaDiscoveryResponse) -> None:
+        if response.type_url in RENEWED:
+            return
         table = self._tables[response.type_url]
         self._answered.add(response.type_url)
         for entry in response.resources:

@@ -19,11 +19,14 @@ from pidalio.model import Labels, Locality
 
 XDS_CLUSTER = "xds-grpc"
 MAX_REGEX_PROGRAM_SIZE = 32768
+FAULT_LAYER = "faults"
+"""The layer of Envoy's runtime that the control plane writes: the shares of fault campaigns (design record 0018)."""
 _CONNECT_TIMEOUT = 1_000
 _RECONNECT_FIRST = 200
 _RECONNECT_LAST = 5_000
 _KEEPALIVE_INTERVAL = 30_000
 _KEEPALIVE_TIMEOUT = 10_000
+_FAULT_PATIENCE = 2_000
 _ADMIN_MODE = 0o600
 
 STATS_PREFIXES = ("cluster_manager.", "control_plane.", "listener_manager.", "runtime.", "server.", "vhost.")
@@ -79,6 +82,7 @@ def ads_bootstrap(
     """
     message = pb.Bootstrap(node=node, admin=admin(admin_path))
     message.layered_runtime.CopyFrom(runtime(process.runtime))
+    message.layered_runtime.layers.append(_fault_layer())
     message.stats_config.CopyFrom(stats(process.stats))
     message.overload_manager.CopyFrom(overload())
     message.deferred_stat_options.enable_deferred_creation_stats = True
@@ -120,6 +124,15 @@ def runtime(values: Labels = ()) -> pb.LayeredRuntime:
     for key, value in values:
         layer.static_layer.fields[key].string_value = value
     return pb.LayeredRuntime(layers=[layer])
+
+
+def _fault_layer() -> pb.RuntimeLayer:
+    """Return the layer over ADS; an Envoy starts without it rather than wait for a control plane that has none."""
+    layer = pb.RuntimeLayer(name=FAULT_LAYER)
+    layer.rtds_layer.name = FAULT_LAYER
+    layer.rtds_layer.rtds_config.CopyFrom(ads())
+    layer.rtds_layer.rtds_config.initial_fetch_timeout.CopyFrom(duration(_FAULT_PATIENCE))
+    return layer
 
 
 def overload() -> pb.OverloadManager:

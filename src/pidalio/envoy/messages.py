@@ -169,6 +169,7 @@ NAMES = {
     "StatsMatcher": "envoy.config.metrics.v3.StatsMatcher",
     "TagSpecifier": "envoy.config.metrics.v3.TagSpecifier",
     # discovery
+    "Runtime": "envoy.service.runtime.v3.Runtime",
     "DeltaDiscoveryRequest": _DISCOVERY + "DeltaDiscoveryRequest",
     "DeltaDiscoveryResponse": _DISCOVERY + "DeltaDiscoveryResponse",
     "DiscoveryRequest": _DISCOVERY + "DiscoveryRequest",

@@ -3436,6 +3436,11 @@ class TagSpecifier(Message):
         self, *, tag_name: str | None = ..., regex: str | None = ..., fixed_value: str | None = ...
     ) -> None: ...
 
+class Runtime(Message):
+    name: str
+    layer: Struct
+    def __init__(self, *, name: str | None = ..., layer: Struct | None = ...) -> None: ...
+
 class DeltaDiscoveryRequest(Message):
     node: Node
     type_url: str

@@ -15,11 +15,13 @@ from google.protobuf.message import Message
 
 from pidalio.envoy import grpc
 from pidalio.envoy import messages as pb
+from pidalio.envoy.bootstrap import FAULT_LAYER
 from pidalio.envoy.cluster import cluster
 from pidalio.envoy.endpoint import load_assignment
 from pidalio.envoy.listener import listener
 from pidalio.envoy.protos import encode, type_url, unpack
 from pidalio.envoy.route import PLACEHOLDER, route_configuration
+from pidalio.envoy.values import duration
 from pidalio.envoy.virtual_host import virtual_host
 from pidalio.ir import (
     AssignmentPlan,
@@ -33,6 +35,7 @@ from pidalio.ir import (
     ListenerPlan,
     RoutePlan,
     RouteTablePlan,
+    SharesPlan,
     TcpPlan,
     VirtualHostPlan,
 )
@@ -43,6 +46,9 @@ ROUTE_CONFIGURATION = type_url("envoy.config.route.v3.RouteConfiguration")
 VIRTUAL_HOST = type_url("envoy.config.route.v3.VirtualHost")
 CLUSTER = type_url("envoy.config.cluster.v3.Cluster")
 LOAD_ASSIGNMENT = type_url("envoy.config.endpoint.v3.ClusterLoadAssignment")
+RUNTIME = type_url("envoy.service.runtime.v3.Runtime")
+
+_WRAPPED = type_url("envoy.service.discovery.v3.Resource")
 
 _VERSION_BYTES = 8
 
@@ -51,6 +57,7 @@ class Resource(msgspec.Struct, frozen=True, gc=False):
     """One xDS resource: `origins` are the parts of objects that it was made from, each once, most specific first.
 
     `parts` are the virtual hosts that a whole route table was put together from.
+    With `ttl` (milliseconds, 0: for ever) the proxy drops it by itself, unless it is sent again in time.
     """
 
     type_url: str
@@ -59,6 +66,7 @@ class Resource(msgspec.Struct, frozen=True, gc=False):
     body: bytes
     origins: tuple[Origin, ...] = ()
     parts: tuple[Resource, ...] = ()
+    ttl: int = 0
 
     def blame(self, former: Resource | None) -> tuple[Origin, ...]:
         """Return what to blame when a proxy that accepted `former` refuses this: the origins of what is new in it."""
@@ -124,6 +132,16 @@ def load_assignment_resource(plan: AssignmentPlan) -> Resource:
     return resource(LOAD_ASSIGNMENT, plan.cluster, load_assignment(plan), (plan.origin,))
 
 
+def shares_resource(plan: SharesPlan) -> Resource:
+    """Return the layer of the runtime that says how many requests fault campaigns concern."""
+    message = pb.Runtime(name=FAULT_LAYER)
+    for key, millionths in plan.shares:
+        share = message.layer.fields[key].struct_value
+        share.fields["numerator"].number_value = millionths
+        share.fields["denominator"].string_value = "MILLION"
+    return resource(RUNTIME, FAULT_LAYER, message, plan.origins, ttl=plan.ttl)
+
+
 def grpc_resource(plan: GrpcListenerPlan | GrpcTablePlan | GrpcClusterPlan | GrpcAssignmentPlan) -> Resource:
     """Return what a proxyless gRPC client asked for."""
     match plan:
@@ -138,26 +156,32 @@ def grpc_resource(plan: GrpcListenerPlan | GrpcTablePlan | GrpcClusterPlan | Grp
             return resource(LOAD_ASSIGNMENT, plan.assignment.cluster, grpc.grpc_load_assignment(plan), ())
 
 
-def resource(kind: str, name: str, content: Message, origins: Iterable[Origin | None]) -> Resource:
-    """Return `content` ready to be sent; `kind` is its type URL."""
-    return _resource(kind, name, encode(content), origins)
+def resource(kind: str, name: str, content: Message, origins: Iterable[Origin | None], ttl: int = 0) -> Resource:
+    """Return `content` ready to be sent; `kind` is its type URL, `ttl` as in `Resource`."""
+    return _resource(kind, name, encode(content), origins, ttl)
 
 
-def _resource(kind: str, name: str, content: bytes, origins: Iterable[Origin | None]) -> Resource:
+def _resource(kind: str, name: str, content: bytes, origins: Iterable[Origin | None], ttl: int = 0) -> Resource:
     wrapped = _field(0x0A, kind.encode()) + _field(0x12, content)
     version = hashlib.blake2b(wrapped, digest_size=_VERSION_BYTES).hexdigest()
-    # Fields of envoy.service.discovery.v3.Resource: version 1, resource 2, name 3.
+    # Fields of envoy.service.discovery.v3.Resource: version 1, resource 2, name 3, ttl 6.
     entry = _field(0x0A, version.encode()) + _field(0x12, wrapped) + _field(0x1A, name.encode())
+    if ttl:
+        entry += _field(0x32, encode(duration(ttl)))
     # Field 2 of DeltaDiscoveryResponse.
     body = _field(0x12, entry)
-    return Resource(kind, name, version, body, tuple(dict.fromkeys(each for each in origins if each is not None)))
+    found = tuple(dict.fromkeys(each for each in origins if each is not None))
+    return Resource(kind, name, version, body, found, ttl=ttl)
 
 
 def state_entry(sent: Resource) -> bytes:
     """Return the `Any` inside `sent` as an entry of the field `DiscoveryResponse.resources`: the same bytes.
 
     Both the entry of that field and the field of `Resource` that holds the `Any` have number 2.
+    One with a time to live is wrapped whole in an `Any`, whose value is its field 2 too.
     """
+    if sent.ttl:
+        return _field(0x12, _field(0x0A, _WRAPPED.encode()) + sent.body)
     begin, _, end = _any_in(sent.body)
     return sent.body[begin:end]
 

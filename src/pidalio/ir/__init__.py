@@ -5,6 +5,7 @@ Plans hold no place and no revision (design record 0001); `Origin` says which pa
 `rules` makes them, `envoy` writes them as protobuf, `simulate` answers from them.
 """
 
+from pidalio.ir.campaign import CampaignPlan, SharesPlan
 from pidalio.ir.cluster import (
     AssignmentPlan,
     ClusterPlan,
@@ -101,6 +102,7 @@ __all__ = [
     "AccessLogPlan",
     "AssignmentPlan",
     "BucketRange",
+    "CampaignPlan",
     "ChainMatch",
     "ClaimMatch",
     "ClientCert",
@@ -155,6 +157,7 @@ __all__ = [
     "RetryPlan",
     "RoutePlan",
     "RouteTablePlan",
+    "SharesPlan",
     "SourceKey",
     "StatsPlan",
     "StickyPlan",

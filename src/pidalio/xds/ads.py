@@ -142,7 +142,7 @@ class Ads:
         for stream, wake in self._wake.items():
             if stream.overdue(now) > self.limits.unanswered:
                 late.append(stream)
-            elif stream.has_work:
+            elif stream.renew(now) or stream.has_work:
                 wake()
         return late
 

@@ -14,10 +14,11 @@ from pidalio.xds.session import Session
 from pidalio.xds.status import Rejection
 from pidalio.xds.subscription import Sent, Subscription
 from pidalio.xds.target import has_route_table, route_table_of, stand_in
-from pidalio.xds.typeurls import CLUSTER, ENDPOINT, NAMED, ROUTE, VIRTUAL_HOST, place
+from pidalio.xds.typeurls import CLUSTER, ENDPOINT, NAMED, RENEWED, ROUTE, VIRTUAL_HOST, place
 from pidalio.xds.wire import Request
 
 _MOST_TYPES: Final = 32
+_RENEWALS: Final = 3  # in each time to live: two may be late or lost
 
 
 def receive(session: Session, request: Request) -> None:
@@ -51,6 +52,25 @@ def mark(session: Session, dirty: Mapping[str, Collection[str]], generation: int
             asked.look_at(mine, generation)
             touched = True
     return touched
+
+
+def renew(session: Session, now: float) -> bool:
+    """Have resources that end by themselves sent again in time; tell whether any is due.
+
+    The whole resource goes, not the heartbeat without content that the protocol has too: Envoy refuses one that comes
+    after the end, and these are as small. Nobody waits for it, so that no generation is held up.
+    """
+    found = False
+    for kind in RENEWED:
+        asked = session.subscriptions.get(kind)
+        if asked is None or asked.sent or asked.has_work:
+            continue
+        for name in asked.held:
+            kept = session.target.get(kind, name)
+            if kept is not None and kept.ttl and (now - asked.said) * _RENEWALS * 1000 >= kept.ttl:
+                asked.look_at([name], session.newest + 1, force=True)
+                found = True
+    return found
 
 
 def _open(session: Session, request: Request) -> None:

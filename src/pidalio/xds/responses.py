@@ -91,6 +91,7 @@ def _send(session: Session, asked: Subscription, batch: Batch, since: int | None
         versions, len(versions), around.now(), oldest, generation, batch.asked or _NONE, batch.replaced or _NONE
     )
     asked.answer = False
+    asked.said = around.now()
     asked.calm()
     _pardon(asked, batch)
     data = session.variant.write(asked, nonce, generation, batch)

@@ -12,7 +12,7 @@ from pidalio.xds.wire import Request
 
 
 class Stream(Session):
-    """The session of one proxy and the three ways to move it."""
+    """The session of one proxy and the ways to move it."""
 
     def receive(self, request: Request) -> None:
         """Take one request; raise `Refused` when the stream asks for more than `Limits` allows."""
@@ -22,6 +22,10 @@ class Stream(Session):
     def changed(self, dirty: Mapping[str, Collection[str]], generation: int) -> bool:
         """Note names that may differ since `generation`; tell whether this stream asked for any of them."""
         return requests.mark(self, dirty, generation)
+
+    def renew(self, now: float) -> bool:
+        """Note what must be sent again lest it end; tell whether there is any. `now` is of the server's clock."""
+        return requests.renew(self, now)
 
     def next_response(self) -> bytes | None:
         """Return the bytes to write now, None when nothing may be sent at present."""

@@ -40,6 +40,7 @@ class Subscription:
     `retry` holds the parts of a refused response, to be sent one by one. `hopeless` holds names of which even the
     replacement was refused. `since` is the oldest change that waits in `due` or `retry`, None when none does.
     `gone` holds names whose removal waits for what refers to them, with the change that removed them.
+    `said` is when the newest response was sent, in seconds of the server's steady clock.
     """
 
     __slots__ = (
@@ -51,6 +52,7 @@ class Subscription:
         "names",
         "rejected",
         "retry",
+        "said",
         "sent",
         "since",
         "type_url",
@@ -70,6 +72,7 @@ class Subscription:
         self.hopeless: set[str] = set()
         self.since: int | None = 0
         self.answer = True
+        self.said = 0.0
 
     def includes(self, name: str) -> bool:
         """Tell whether the proxy asked for this name, or for all."""

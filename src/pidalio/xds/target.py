@@ -15,7 +15,7 @@ from pidalio.envoy.protos import pack
 from pidalio.envoy.resource import Resource, resource
 from pidalio.envoy.values import ads
 from pidalio.xds.subscription import Subscription
-from pidalio.xds.typeurls import CLUSTER, ENDPOINT, LISTENER, NEVER_REMOVED, ROUTE, VIRTUAL_HOST
+from pidalio.xds.typeurls import CLUSTER, ENDPOINT, LISTENER, NEVER_REMOVED, ROUTE, RUNTIME, VIRTUAL_HOST
 
 
 class Target(Protocol):
@@ -46,6 +46,7 @@ def wanted(
     A missing assignment is empty while its cluster stays, and left alone when the cluster goes too.
     A missing route table is an answer of 503 when it is asked for, and left alone when it vanishes: only connections
     that drain still use it, and Envoy takes no removal of a route table. Its virtual hosts are left alone likewise.
+    A missing layer of the runtime is empty: Envoy asks for it before anything else, and starts when it is there.
     """
     if not covers(subscriptions, type_url, name):
         return Absent.LEAVE
@@ -57,6 +58,8 @@ def wanted(
         return empty_assignment(name) if needed else Absent.LEAVE
     if type_url == ROUTE and name in subscriptions[ROUTE].names:
         return absent_route_table(name) if asked else Absent.LEAVE
+    if type_url == RUNTIME and name in subscriptions[RUNTIME].names:
+        return empty_runtime(name)
     if type_url == VIRTUAL_HOST and target.get(ROUTE, route_table_of(subscriptions, name) or "") is None:
         return Absent.LEAVE
     return Absent.LEAVE if type_url in NEVER_REMOVED else Absent.REMOVE
@@ -83,6 +86,8 @@ def stand_in(type_url: str, name: str) -> Resource | None:
     """
     if type_url == ENDPOINT:
         return empty_assignment(name)
+    if type_url == RUNTIME:
+        return empty_runtime(name)
     return absent_route_table(name) if type_url == ROUTE else None
 
 
@@ -128,6 +133,12 @@ def unknown_cluster(name: str) -> Resource:
 def empty_assignment(name: str) -> Resource:
     """Return an assignment without endpoints: the cluster is ready, and answers 503."""
     return resource(ENDPOINT, name, pb.ClusterLoadAssignment(cluster_name=name), ())
+
+
+@functools.lru_cache(maxsize=256)
+def empty_runtime(name: str) -> Resource:
+    """Return a layer of the runtime that says nothing."""
+    return resource(RUNTIME, name, pb.Runtime(name=name), ())
 
 
 @functools.lru_cache(maxsize=256)

@@ -31,6 +31,9 @@ NAMED: Final = frozenset({ENDPOINT, ROUTE, SECRET, RUNTIME, EXTENSION})
 # Types whose state-of-the-world responses hold all that is asked for: what is missing there does not exist.
 WHOLE: Final = frozenset({CLUSTER, LISTENER})
 
+# Types whose resources may have a time to live, and are sent again before it is over.
+RENEWED: Final = (RUNTIME,)
+
 # Types for which Envoy mistakes a removal: it is left to forget them when nothing refers to them any more.
 NEVER_REMOVED: Final = frozenset({EXTENSION})
 

@@ -7,7 +7,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from pidalio.envoy import bootstrap, protos
-from pidalio.ir import ProcessPlan, StatsPlan
+from pidalio.envoy.static import static_bootstrap
+from pidalio.ir import ProcessPlan, ProxyPlans, StatsPlan
 from pidalio.model import Locality
 
 NODE_ID = "sidecar~10.0.0.7~reviews-v1-0.default~default.svc.cluster.local"
@@ -83,3 +84,16 @@ def test_settings_of_the_process_are_in_it(tmp_path: Path, validate) -> None:
         ("", "", "a.*b"),
     ]
     assert validate(made) == ""
+
+
+def test_the_control_plane_may_lend_shares_of_faults_and_nothing_waits_long_for_them() -> None:
+    made = bootstrap.ads_bootstrap(node=node(), xds_address="unix:///x", admin_path="/a")
+    (layer,) = [one for one in made.layered_runtime.layers if one.HasField("rtds_layer")]
+    assert (layer.name, layer.rtds_layer.name) == ("faults", "faults")
+    assert layer.rtds_layer.rtds_config.HasField("ads")
+    assert layer.rtds_layer.rtds_config.initial_fetch_timeout.seconds == 2
+
+
+def test_a_static_file_has_no_layer_of_a_control_plane() -> None:
+    made = static_bootstrap(ProxyPlans((), (), (), ()), bootstrap.node("x", "y"))
+    assert not any(one.HasField("rtds_layer") for one in made.layered_runtime.layers)
