@@ -151,10 +151,10 @@ ELSEWHERE: dict[str, dict[str, Example]] = {
     "rules": {
         "not-yet-effective": _mesh(
             """
-            apiVersion: networking.istio.io/v1
-            kind: WorkloadGroup
-            metadata: {name: machines}
-            spec: {template: {labels: {app: reviews}}}
+            apiVersion: networking.istio.io/v1alpha3
+            kind: EnvoyFilter
+            metadata: {name: own}
+            spec: {priority: 1}
             """
         ),
         "unknown-host": _mesh(_rule("{host: nobody.example.com}")),

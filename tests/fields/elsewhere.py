@@ -66,6 +66,25 @@ ELSEWHERE: dict[str, str] = _CLIENT_CERT | {
     "LocalWorkload probe.grpc.port": f"{_PROBE}test_grpc[all]",
     "LocalWorkload probe.grpc.service": f"{_PROBE}test_grpc[sick]",
 }
+_GROUP = "tests/unit/platforms/local/test_groups.py::"
+_HOW = {"httpGet": "http", "tcpSocket": "tcp", "exec": "exec", "grpc": "grpc"}
+ELSEWHERE |= {
+    **{
+        f"WorkloadGroup {field}": f"{_GROUP}test_what_a_group_says[{field.removeprefix('template.')}]"
+        for field in ("metadata.annotations", "template.ports", "template.network", "template.locality")
+    },
+    "WorkloadGroup metadata.labels": f"{_GROUP}test_what_a_group_says[metadata.labels]",
+    "WorkloadGroup template": f"{_GROUP}test_what_a_group_says[template.labels]",
+    "WorkloadGroup template.labels": f"{_GROUP}test_what_a_group_says[template.labels]",
+    "WorkloadGroup template.weight": f"{_GROUP}test_what_a_group_says[weight]",
+    **{
+        f"WorkloadGroup {field.removeprefix('LocalWorkload ')}": (
+            f"{_GROUP}test_a_group_says_how_its_instances_are_probed[{_HOW.get(field.split('.')[1], 'http')}]"
+        )
+        for field in ELSEWHERE
+        if field.startswith("LocalWorkload probe.")
+    },
+}
 ELSEWHERE |= {
     "ProxyConfig selector": f"{_STARTING}test_the_nearest_decides[workload]",
     "ProxyConfig selector.matchLabels": f"{_STARTING}test_the_nearest_decides[others]",
@@ -96,6 +115,7 @@ REFUSED: dict[str, str] = {
     "VirtualService http[].fault.delay.exponentialDelay": "VirtualService-delay-exponential",
     "VirtualService http[].fault.abort.http2Error": "VirtualService-abort-http2",
     "Gateway servers[].port.targetPort": "Gateway-target-port",
+    "WorkloadGroup template.address": "WorkloadGroup-address",
 }
 UNPROVEN: frozenset[str] = frozenset(
     """

@@ -89,7 +89,7 @@ ALLOWED = {
     "DestinationRule subsets[].trafficPolicy.": "policies are made complete apart from the routing language",
     "DestinationRule workloadSelector": "policies are made complete apart from the routing language",
     "MeshConfig zoneAwareLbSetting": "zones",
-    "WorkloadGroup ": "instances that register themselves bring their own description so far",
+    "WorkloadGroup template.serviceAccount": IDENTITY,
 }
 """All that is accepted without effect, by the beginnings of fields; everything else works, or is refused by name."""
 

@@ -23,15 +23,20 @@ from pidalio.api.workload_entry import (
 
 _SERVING = b"\x08\x01"  # grpc.health.v1.HealthCheckResponse with status SERVING
 _LONGEST_REASON = 200
+_MOST_REDIRECTS = 10
 
 
 class ProbeTarget(msgspec.Struct, frozen=True):
-    """What is asked: the application's address, its real ports by declared port, and what exec probes run with."""
+    """What is asked: the application's address, its real ports by declared port, and what exec probes run with.
+
+    `folder` is the application's working directory, None for this process's own.
+    """
 
     address: str
     ports: tuple[tuple[int, int], ...]
     environment: tuple[tuple[str, str], ...] = ()
     log: Path = Path("/dev/null")
+    folder: Path | None = None
 
     def port(self, declared: int) -> int:
         """Return the real port behind a declared one; the first port when none is declared."""
@@ -100,13 +105,21 @@ class Prober:
 
 
 async def _http(config: HTTPHealthCheckConfig, target: ProbeTarget) -> str:
-    scheme = (config.scheme or "HTTP").lower()
-    host = config.host or target.address
-    url = f"{scheme}://{host}:{target.port(config.port)}/{config.path.removeprefix('/')}"
-    headers = {"user-agent": "pidalio-probe"} | {header.name: header.value for header in config.http_headers}
+    """Ask, and follow redirects within the host; one that leads elsewhere counts as well."""
+    scheme, host = (config.scheme or "HTTP").lower(), config.host or target.address
+    shown = f"[{host}]" if ":" in host else host
+    url = httpx.URL(f"{scheme}://{shown}:{target.port(config.port)}/{config.path.removeprefix('/')}")
+    headers = [(header.name, header.value) for header in config.http_headers]
+    if not any(name.lower() == "user-agent" for name, _ in headers):
+        headers.append(("User-Agent", "pidalio-probe"))
     async with httpx.AsyncClient(verify=False, trust_env=False) as client:  # noqa: S501 - as Kubernetes does
-        status = (await client.get(url, headers=headers)).status_code
-    return "" if 200 <= status < 400 else f"GET {url}: status {status}"
+        for _ in range(1 + _MOST_REDIRECTS):
+            async with client.stream("GET", url, headers=headers) as answer:  # of its body nothing is asked
+                status, to = answer.status_code, answer.headers.get("location", "")
+            if not (300 <= status < 400 and to) or (target_url := url.join(to)).host != url.host:
+                return "" if 200 <= status < 400 else f"GET {url}: status {status}"
+            url = target_url
+    return f"GET {url}: still redirected after {_MOST_REDIRECTS} redirects"
 
 
 async def _tcp(host: str, port: int) -> str:
@@ -118,7 +131,8 @@ async def _tcp(host: str, port: int) -> str:
 async def _grpc(config: GrpcHealthCheckConfig, target: ProbeTarget) -> str:
     service = config.service.encode()
     question = b"\x0a" + _varint(len(service)) + service if service else b""
-    address = f"{target.address}:{target.port(config.port)}"
+    host = f"[{target.address}]" if ":" in target.address else target.address
+    address = f"{host}:{target.port(config.port)}"
     async with grpc.aio.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
         check: Callable[[bytes], Awaitable[bytes]] = channel.unary_unary("/grpc.health.v1.Health/Check", None, None)
         try:
@@ -130,7 +144,7 @@ async def _grpc(config: GrpcHealthCheckConfig, target: ProbeTarget) -> str:
 
 async def _exec(config: ExecHealthCheckConfig, target: ProbeTarget, processes: Processes) -> str:
     environment: Mapping[str, str] | None = dict(target.environment) or None
-    process = await processes.start(config.command, log=target.log, env=environment)
+    process = await processes.start(config.command, log=target.log, env=environment, cwd=target.folder)
     try:
         status = await process.wait()
     finally:

@@ -209,7 +209,13 @@ class Sidecar:
     def _prober(
         self, probe: ReadinessProbe, environment: Mapping[str, str], app: WorkloadProcess | None = None
     ) -> Prober:
-        target = ProbeTarget(APP_ADDRESS, self.contract.ports, tuple(environment.items()), self.files.workload_log)
+        target = ProbeTarget(
+            APP_ADDRESS,
+            self.contract.ports,
+            tuple(environment.items()),
+            self.files.workload_log,
+            self.files.root / self.instance.working_directory,
+        )
         return Prober(probe, target, self._processes, lambda well, why: self._judge(app, well=well, reason=why))
 
     async def _judge(self, app: WorkloadProcess | None, *, well: bool, reason: str = "") -> None:

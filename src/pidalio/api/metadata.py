@@ -5,7 +5,7 @@ Annotations are kept only under prefixes that mean something to us, so that a fo
 
 from typing import Any
 
-from pidalio.api.annotations import PROXY_CONFIG, proxy_config_of
+from pidalio.api.annotations import check_proxy_config_of
 from pidalio.api.convert import nearest
 from pidalio.api.findings import Findings
 from pidalio.api.kinds import Kind
@@ -62,7 +62,7 @@ def read_meta(tree: Any, kind: Kind, default_namespace: str, found: Findings) ->
     _check_names(name, namespace, found)
     annotations = _pairs(tree, "annotations", found)
     if kind.struct is LocalWorkload:
-        _check_proxy_config(dict(annotations).get(PROXY_CONFIG, ""), found)
+        check_proxy_config_of(annotations, "metadata.annotations", found)
     labels = _pairs(tree, "labels", found)
     check_labels(labels, "metadata.labels", found)
     return Meta(
@@ -73,13 +73,6 @@ def read_meta(tree: Any, kind: Kind, default_namespace: str, found: Findings) ->
         _text(tree, "creationTimestamp", found),
         deleting=tree.get("deletionTimestamp") is not None,
     )
-
-
-def _check_proxy_config(text: str, found: Findings) -> None:
-    inside = Findings()
-    proxy_config_of(text, inside)
-    for each in inside.found:
-        found.error(each.code, join("metadata.annotations", PROXY_CONFIG), f"{each.path}: {each.message}".lstrip(": "))
 
 
 def _check_names(name: str, namespace: str, found: Findings) -> None:

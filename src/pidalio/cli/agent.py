@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 Examples:
   pidalio agent --workload reviews-v1-0 --labels app=reviews,version=v1 --port http=9080 -- python app.py
   pidalio agent --workload reviews-v1-0 --labels app=reviews,version=v1 --port http=9080:8000
+  pidalio agent --group reviews-v1 -- python app.py
   pidalio agent --gateway istio=ingressgateway --server 192.0.2.1:15010 \\
       --tls-cert agent.crt --tls-key agent.key --tls-ca ca.crt
 """,
 )
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
 @click.option("--workload", default="", metavar="NAME", help="[NAMESPACE/]NAME-NUMBER of the workload.")
+@click.option(
+    "--group", default="", metavar="NAME", help="[NAMESPACE/]NAME of the WorkloadGroup that describes the workload."
+)
 @click.option("--gateway", metavar="K=V,…", help="Run a gateway with these labels instead of a workload.")
 @click.option("--labels", default="", metavar="K=V,…", help="Labels of the workload.")
 @click.option(
@@ -59,6 +63,7 @@ Examples:
 def agent(
     command: tuple[str, ...],
     workload: str,
+    group: str,
     gateway: str | None,
     labels: str,
     ports: tuple[str, ...],
@@ -78,19 +83,24 @@ def agent(
 
     The agent starts Envoy, keeps it running, registers the workload while it is well, and takes it out first when it
     ends. COMMAND is started with PORT, HOST and http_proxy set; without one the program runs already. While the
-    control plane is away, everything goes on with the last configuration that was accepted.
+    control plane is away, everything goes on with the last configuration that was accepted. What a WorkloadGroup says
+    of its workloads (labels, ports, probe and more) need not be said here; it is read when the agent starts.
     """
     from pidalio.settings import TlsPaths
     from pidalio.up.joining import AgentOptions, JoinedAgent, ServerPlace
 
-    if bool(workload) == (gateway is not None):
-        raise UsageError("say either --workload NAME or --gateway LABELS")
-    namespace, slash, name = workload.rpartition("/")
+    if bool(workload or group) == (gateway is not None):
+        raise UsageError("say either --workload NAME (or --group NAME) or --gateway LABELS")
+    stated, _, name = workload.rpartition("/")
+    of_group, _, group_name = group.rpartition("/")
+    if stated and of_group and stated != of_group:
+        raise UsageError(f"--workload {workload} --group {group}: a workload is in the namespace of its group")
     options = AgentOptions(
         server=ServerPlace.of(server, api, token, TlsPaths.given(tls_cert, tls_key, tls_ca), Path.cwd()),
         folder=Path.cwd(),
         name=name,
-        namespace=namespace if slash else "default",
+        namespace=stated or of_group or "default",
+        group=group_name,
         labels=parsed_labels(labels if gateway is None else gateway),
         ports=tuple(parsed_port(each, started=bool(command)) for each in ports),
         command=command,

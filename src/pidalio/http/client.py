@@ -168,9 +168,15 @@ class Client:
         path = f"/v1/workloads/{quote(f'{workload.name}.{workload.namespace}', safe='')}"
         return await self._ask("PUT", path, wire.RegistrationAnswer, body=msgspec.json.encode(registration))
 
-    async def process(self, namespace: str, labels: Labels) -> ProcessPlan:
-        """Return how the Envoy of a proxy is to be started."""
-        query = {"namespace": namespace, "labels": ",".join(f"{key}={value}" for key, value in labels)}
+    async def group(self, namespace: str, name: str) -> dict[str, Any]:
+        """Return the tree of a WorkloadGroup; raise `NotFound` when there is none of the name."""
+        path = f"/v1/groups/{quote(namespace, safe='')}/{quote(name, safe='')}"
+        return (await self._ask("GET", path, wire.GroupAnswer)).object
+
+    async def process(self, namespace: str, labels: Labels, group: str = "") -> ProcessPlan:
+        """Return how the Envoy of a proxy is to be started; `group` is the WorkloadGroup that describes it."""
+        written = ",".join(f"{key}={value}" for key, value in labels)
+        query = {"namespace": namespace, "labels": written, "group": group}
         return (await self._ask("GET", "/v1/process", wire.ProcessAnswer, query)).process
 
     async def deregister(self, name: str, namespace: str) -> wire.RegistrationAnswer:

@@ -1,11 +1,16 @@
 """Operations by which agents make their instances part of the mesh."""
 
+from pidalio.api.dump import dump
+from pidalio.api.object import Object
+from pidalio.api.workload_entry import WorkloadGroup
+from pidalio.errors import NotFound
 from pidalio.http.call import Call, Query
 from pidalio.http.failures import Forbidden
 from pidalio.http.identity import objection
 from pidalio.http.served import Served
-from pidalio.http.wire import ProcessAnswer, Registration, RegistrationAnswer
-from pidalio.model import labels_of
+from pidalio.http.wire import GroupAnswer, ProcessAnswer, Registration, RegistrationAnswer
+from pidalio.model import ObjectRef, labels_of
+from pidalio.platforms.local.groups import proxy_config
 from pidalio.rules.process import process_plan
 
 
@@ -18,11 +23,27 @@ async def register(served: Served, call: Call) -> RegistrationAnswer:
     return RegistrationAnswer(identity, registration.lease, generation)
 
 
+async def group(served: Served, call: Call) -> GroupAnswer:
+    """Return the WorkloadGroup that an instance is to be described by."""
+    namespace, name = call.path("namespace"), call.path("name")
+    if why := objection(call.identities, namespace):
+        raise Forbidden(why)
+    return GroupAnswer(dump(_group(served, namespace, name)))
+
+
+def _group(served: Served, namespace: str, name: str) -> Object[WorkloadGroup]:
+    found = served.mesh.catalog.get(ObjectRef("WorkloadGroup", namespace, name))
+    if found is None:
+        raise NotFound(f"no WorkloadGroup {name} in namespace {namespace}: write it, or name another with --group")
+    return found
+
+
 class ProcessQuery(Query, frozen=True):
-    """A proxy by its namespace and its labels (`k=v,k=v`)."""
+    """A proxy by its namespace and its labels (`k=v,k=v`); `group` is the WorkloadGroup that describes it."""
 
     namespace: str = "default"
     labels: str = ""
+    group: str = ""
 
 
 async def process(served: Served, call: Call) -> ProcessAnswer:
@@ -32,7 +53,8 @@ async def process(served: Served, call: Call) -> ProcessAnswer:
         raise Forbidden(why)
     pairs = (part.partition("=") for part in query.labels.split(",") if part)
     labels = labels_of((key, value) for key, _, value in pairs)
-    return ProcessAnswer(process_plan(served.mesh.world, query.namespace, labels))
+    annotation = proxy_config(_group(served, query.namespace, query.group).spec) if query.group else ""
+    return ProcessAnswer(process_plan(served.mesh.world, query.namespace, labels, annotation))
 
 
 async def deregister(served: Served, call: Call) -> RegistrationAnswer:

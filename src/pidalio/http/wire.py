@@ -340,6 +340,12 @@ class RegistrationAnswer(Body, frozen=True):
     generation: int
 
 
+class GroupAnswer(Body, frozen=True):
+    """What the instances of a WorkloadGroup have in common: its tree."""
+
+    object: dict[str, Any]
+
+
 class ProcessAnswer(Body, frozen=True):
     """How the Envoy of a proxy is to be started (ProxyConfig, MeshConfig.defaultConfig)."""
 

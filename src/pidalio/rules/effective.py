@@ -99,6 +99,7 @@ _EFFECTIVE: dict[str, _Honoured] = {
     "Ingress": _honoured("ingressClassName defaultBackend.* rules.*"),
     "IngressClass": _honoured("controller"),
     "WorkloadEntry": _honoured("address ports labels weight locality network"),
+    "WorkloadGroup": _honoured("metadata.* template.* probe.*", but="template.serviceAccount"),
     "Sidecar": _honoured(
         """
         workloadSelector.* egress egress[].hosts egress[].bind egress[].captureMode egress[].port egress[].port.number
@@ -125,7 +126,7 @@ _EFFECTIVE: dict[str, _Honoured] = {
     "ProxyConfig": _honoured("selector.* concurrency environmentVariables"),
     "LocalWorkload": _honoured("labels replicas command ports.* environment probe.* locality workingDirectory"),
 }
-_UNREAD = frozenset({"WorkloadGroup", "EnvoyFilter"})
+_UNREAD = frozenset({"EnvoyFilter"})
 """Kinds that have no effect as a whole."""
 
 
@@ -187,12 +188,15 @@ def _report(item: Object[Any], path: str, message: str = "this field is accepted
 
 def _annotation(item: Object[Any]) -> Iterator[Report]:
     """Yield a report for each setting of an annotation that only the mesh can have so far."""
-    text = dict(item.meta.annotations).get(PROXY_CONFIG, "")
-    if item.kind != "LocalWorkload" or not text:
+    if item.kind == "LocalWorkload":
+        text, outer = dict(item.meta.annotations).get(PROXY_CONFIG, ""), "metadata"
+    elif item.kind == "WorkloadGroup" and item.spec.metadata:
+        text, outer = dict(item.spec.metadata.annotations).get(PROXY_CONFIG, ""), "spec.metadata"
+    else:
         return
-    for path, pattern, _ in set_fields(proxy_config_of(text, Findings())):
+    for path, pattern, _ in set_fields(proxy_config_of(text, Findings())) if text else ():
         if "." not in pattern and pattern not in _ANNOTATED:
-            where = join("metadata.annotations", PROXY_CONFIG)
+            where = join(f"{outer}.annotations", PROXY_CONFIG)
             yield _report(item, where, f"{path} is for MeshConfig.defaultConfig, not for annotations yet")
 
 

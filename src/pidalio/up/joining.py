@@ -19,7 +19,10 @@ from pidalio.agent.relay import Upstream
 from pidalio.agent.run_directory import RunDirectory
 from pidalio.agent.standalone import AgentPlaces, StandaloneAgent
 from pidalio.agent.workload import APP_ADDRESS
+from pidalio.api.convert import convert
+from pidalio.api.findings import Findings
 from pidalio.api.local_workload import WorkloadPort
+from pidalio.api.workload_entry import WorkloadGroup
 from pidalio.envoy.executable import check_version, find_envoy
 from pidalio.errors import Refused, Unavailable, UsageError
 from pidalio.http import discovery
@@ -28,6 +31,7 @@ from pidalio.http.tls import client_context
 from pidalio.ir import ProcessPlan
 from pidalio.model import Labels, ObjectRef, Proxy, Report, Severity
 from pidalio.platforms.local.addresses import Placement
+from pidalio.platforms.local.groups import described, member_name
 from pidalio.platforms.local.workloads import LocalInstance
 from pidalio.settings import TlsPaths, is_loopback, split_address
 from pidalio.up.bootstraps import bootstrap_of
@@ -71,7 +75,7 @@ _REDIRECTED_TO = 15006
 
 
 class AgentOptions(msgspec.Struct, frozen=True):
-    """What one agent runs: a workload called `name`, or a gateway where `name` is empty; `labels` of either.
+    """What one agent runs: a workload called `name` or described by `group`, else a gateway; `labels` of either.
 
     `ports` are the instance's, with the application's own port behind each (0: any free one); `command` is empty when
     the application runs already. `address` is where callers reach it, `outbound` where the application sends its own.
@@ -82,6 +86,7 @@ class AgentOptions(msgspec.Struct, frozen=True):
     folder: Path
     name: str = ""
     namespace: str = "default"
+    group: str = ""
     labels: Labels = ()
     ports: tuple[tuple[WorkloadPort, int], ...] = ()
     command: tuple[str, ...] = ()
@@ -113,7 +118,7 @@ class JoinedAgent:
         if not options.any_version:
             await asyncio.to_thread(check_version, executable)
         self._folder.make()
-        if options.name:
+        if options.name or options.group:
             await self._run_sidecar(executable)
         else:
             await self._run_gateway(executable)
@@ -128,20 +133,32 @@ class JoinedAgent:
         if not options.server.api:
             raise UsageError("--api says where the workload is registered: the API of the control plane, as HOST:PORT")
         address = options.address or options.server.local_address()
-        instance = _instance(options)
-        pairs = tuple((port, port) for port in instance.port_numbers)
-        where = Placement(address, options.outbound, pairs)
-        app_ports = {port.port: real or _free_port() for port, real in options.ports}
-        if options.transparent:
-            where = Placement(address, "", pairs, redirected_to=_REDIRECTED_TO)
-            app_ports = {port.port: real or port.port for port, real in options.ports}
-        proxy = sidecar_proxy(instance, where, app_ports)
         tls = client_context(options.server.tls) if options.server.tls else None
         target = Target.named(options.server.api, token=options.server.token, tls=tls)
-        with RunDirectory(self._run_directory(proxy)) as run:
-            async with Client(target) as client:
+        async with Client(target) as client:
+            instance = await self._described(client, _instance(options, address))
+            where, app_ports = self._place(instance, address)
+            proxy = sidecar_proxy(instance, where, app_ports)
+            with RunDirectory(self._run_directory(proxy)) as run:
                 agent = self._make(proxy, run, executable, await self._settings(client, proxy))
                 await self._announced(agent, agent.run_sidecar(instance, where, app_ports, client))
+
+    async def _described(self, client: Client, instance: LocalInstance) -> LocalInstance:
+        """Return the instance as its WorkloadGroup has it; without a group as it is."""
+        if not self.options.group:
+            return instance
+        tree = await client.group(self.options.namespace, self.options.group)
+        return described(instance, convert(WorkloadGroup, tree["spec"], None, Findings()))
+
+    def _place(self, instance: LocalInstance, address: str) -> tuple[Placement, dict[int, int]]:
+        """Return where callers reach the instance, and the application's own port behind each of its ports."""
+        options, own = self.options, {port.port: real for port, real in self.options.ports}
+        pairs = tuple((port, port) for port in instance.port_numbers)
+        if options.transparent:
+            apart = {port: own.get(port) or port for port in instance.port_numbers}
+            return Placement(address, "", pairs, redirected_to=_REDIRECTED_TO), apart
+        real = {port: own.get(port, 0 if options.command else port) for port in instance.port_numbers}
+        return Placement(address, options.outbound, pairs), {port: one or _free_port() for port, one in real.items()}
 
     async def _run_gateway(self, executable: Path) -> None:
         proxy = gateway_proxy(self.options.labels, lowest_port())
@@ -165,7 +182,7 @@ class JoinedAgent:
     async def _settings(self, client: Client, proxy: Proxy) -> ProcessPlan:
         """Ask once how Envoy is to be started; an API that does not answer keeps no proxy from serving."""
         try:
-            return await client.process(proxy.namespace, proxy.labels)
+            return await client.process(proxy.namespace, proxy.labels, self.options.group)
         except (Unavailable, Refused) as error:
             message = f"settings of the proxy are not known, it starts with the usual ones: {error}"
             self._report(Report(Severity.WARNING, "settings-unknown", message))
@@ -203,9 +220,9 @@ class JoinedAgent:
         return discovery.run_directory(self._folder.root / f"{proxy.name}.{proxy.namespace}")
 
 
-def _instance(options: AgentOptions) -> LocalInstance:
-    """Return the workload as `up` would know it; its name ends with its index where it has one."""
-    name, dash, index = options.name.rpartition("-")
+def _instance(options: AgentOptions, address: str) -> LocalInstance:
+    """Return the workload as `up` would know it; its name ends with its index."""
+    name, dash, index = (options.name or member_name(options.group, address)).rpartition("-")
     if not dash or not index.isdigit():
         raise UsageError(f"--workload {options.name}: a workload is called NAME-NUMBER, e.g. reviews-v1-0")
     return LocalInstance(

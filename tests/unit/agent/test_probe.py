@@ -1,11 +1,13 @@
 """Probes judge as Kubernetes' do: thresholds, timeouts, and what counts as well."""
 
 import asyncio
+import ssl
 from pathlib import Path
 
 import grpc
 import pytest
 
+from pidalio.agent.certificates import create_authority
 from pidalio.agent.probe import Prober, ProbeTarget
 from pidalio.api.workload_entry import (
     ExecHealthCheckConfig,
@@ -86,9 +88,12 @@ async def http_port():
             return
         request = first + await reader.readuntil(b"\r\n\r\n")
         seen.append(request)
-        path = request.split()[1].decode()
-        if path != "/hang":
-            writer.write(f"HTTP/1.1 {path[1:] or 200} X\r\ncontent-length: 0\r\nlocation: /500\r\n\r\n".encode())
+        status, _, location = request.split()[1].decode()[1:].partition("?to=")
+        if status == "round":
+            status, location = "302", "/round"
+        if status != "hang":
+            to = f"location: {location}\r\n" if location else ""
+            writer.write(f"HTTP/1.1 {status or 200} X\r\ncontent-length: 0\r\n{to}\r\n".encode())
         else:
             await reader.read()
         writer.close()
@@ -107,22 +112,38 @@ def prober(target: ProbeTarget, processes=None, **fields) -> Prober:
 
 @pytest.mark.parametrize(
     ("path", "reason"),
-    [("/200", ""), ("", ""), ("/302", ""), ("/399", ""), ("/400", "status 400"), ("503", "status 503")],
+    [
+        ("/200", ""),
+        ("", ""),
+        ("/302", ""),
+        ("/399", ""),
+        ("/400", "status 400"),
+        ("503", "status 503"),
+        ("/302?to=/200", ""),
+        ("/302?to=/500", "status 500"),
+        ("/302?to=http://elsewhere.example/500", ""),
+        ("/round", "after 10 redirects"),
+    ],
 )
 async def test_http(http_port, path, reason):
-    """A redirect counts as well and is not followed."""
+    """A redirect is followed within the host, as Kubernetes does; one that leads elsewhere counts as well."""
     target = ProbeTarget("127.0.0.1", ((9080, http_port.port),))
     found = await prober(target, http_get=HTTPHealthCheckConfig(path=path, port=9080)).check()
     assert found.endswith(reason) if reason else found == ""
 
 
 async def test_http_headers_are_sent(http_port):
-    headers = (HTTPHeader("Host", "shop.example"), HTTPHeader("X-Probe", "1"))
+    headers = (HTTPHeader("Host", "shop.example"), HTTPHeader("X-Probe", "1"), HTTPHeader("X-Probe", "2"))
     target = ProbeTarget("127.0.0.1", ((9080, http_port.port),))
     assert await prober(target, http_get=HTTPHealthCheckConfig(http_headers=headers)).check() == ""
     request = http_port.seen[0].lower()
     assert b"host: shop.example" in request
     assert b"x-probe: 1" in request
+    assert b"x-probe: 2" in request
+    assert b"user-agent: pidalio-probe" in request
+    own = (HTTPHeader("User-Agent", "mine"),)
+    assert await prober(target, http_get=HTTPHealthCheckConfig(http_headers=own)).check() == ""
+    assert [line for line in http_port.seen[1].splitlines() if b"gent" in line] == [b"User-Agent: mine"]
 
 
 async def test_hanging_answer_is_a_failure(http_port):
@@ -155,6 +176,29 @@ async def test_the_scheme_is_spoken(http_port):
     target = ProbeTarget("127.0.0.1", ((9080, http_port.port),))
     assert await prober(target, http_get=HTTPHealthCheckConfig(scheme="HTTP")).check() == ""
     assert await prober(target, http_get=HTTPHealthCheckConfig(scheme="HTTPS")).check() != ""
+
+
+async def test_any_certificate_is_taken(tmp_path):
+    """As Kubernetes does: a probe asks whether the application serves, not who it is."""
+    files = create_authority(tmp_path, ["elsewhere.example"])
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(files.certificate, files.key)
+
+    async def serve(reader, writer) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context) as server:
+        target = ProbeTarget("127.0.0.1", ((9080, server.sockets[0].getsockname()[1]),))
+        https = HTTPHealthCheckConfig(port=9080, scheme="HTTPS")
+        assert await prober(target, http_get=https).check() == ""
+
+
+async def test_exec_runs_where_the_application_does(processes, tmp_path):
+    target = ProbeTarget("127.0.0.1", (), (("PATH", "/usr/bin:/bin"),), tmp_path / "log", tmp_path)
+    (tmp_path / "well").touch()
+    assert await prober(target, processes, exec=ExecHealthCheckConfig(command=("test", "-e", "well"))).check() == ""
 
 
 async def test_exec(processes, tmp_path):

@@ -6,6 +6,10 @@ from pathlib import Path
 import pytest
 from tests.unit.http.embedded import Embedded, warning
 
+from pidalio.api.convert import convert
+from pidalio.api.findings import Findings
+from pidalio.api.load import load
+from pidalio.api.workload_entry import WorkloadGroup
 from pidalio.errors import Conflict, NotFound, UsageError
 from pidalio.http.leases import Leases
 from pidalio.http.wire import Registration, ReportView, WorkloadView
@@ -157,3 +161,25 @@ async def test_an_agent_learns_how_its_envoy_is_to_be_started(mesh: Embedded) ->
     )
     assert await mesh.client.process("default", (("app", "other"),)) == ProcessPlan()
     assert await mesh.client.process("elsewhere", (("app", "reviews"),)) == ProcessPlan()
+
+
+GROUP = """
+apiVersion: networking.istio.io/v1
+kind: WorkloadGroup
+metadata: {name: reviews}
+spec:
+  metadata: {annotations: {proxy.istio.io/config: "concurrency: 5"}}
+  template: {labels: {app: reviews}, ports: {http: 9080}}
+  probe: {httpGet: {path: /health, port: 9080}}
+"""
+
+
+async def test_an_agent_learns_what_its_group_says(mesh: Embedded) -> None:
+    await mesh.apply(GROUP)
+    tree = await mesh.client.group("default", "reviews")
+    (written,) = load(GROUP, "group.yaml").parsed
+    assert written.object is not None
+    assert convert(WorkloadGroup, tree["spec"], None, Findings()) == written.object.spec
+    assert (await mesh.client.process("default", (), "reviews")).concurrency == 5
+    with pytest.raises(NotFound, match="no WorkloadGroup other in namespace default"):
+        await mesh.client.group("default", "other")

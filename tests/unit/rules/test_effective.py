@@ -30,8 +30,13 @@ def test_a_field_is_reported_once(kind):
     ("text", "paths"),
     [
         (
-            document("WorkloadGroup", "group", "{template: {}}"),
-            [""],
+            document(
+                "WorkloadGroup",
+                "group",
+                "{metadata: {annotations: {proxy.istio.io/config: '{concurrency: 1, statusPort: 2}'}}, "
+                "template: {labels: {a: b}, serviceAccount: x}, probe: {exec: {command: [x]}}}",
+            ),
+            ['spec.metadata.annotations["proxy.istio.io/config"]', "spec.template.serviceAccount"],
         ),
         (
             document(

@@ -14,8 +14,8 @@ class Api:
     def __init__(self, answer) -> None:
         self.answer, self.asked = answer, []
 
-    async def process(self, namespace, labels):
-        self.asked.append((namespace, labels))
+    async def process(self, namespace, labels, group=""):
+        self.asked.append((namespace, labels, group))
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -32,7 +32,7 @@ def joined(tmp_path):
 async def test_settings_are_asked_for_by_namespace_and_labels(joined):
     api = Api(ProcessPlan(concurrency=3))
     assert await joined._settings(api, PROXY) == ProcessPlan(concurrency=3)
-    assert api.asked == [("shop", ())]
+    assert api.asked == [("shop", (), "")]
     assert joined.told == []
 
 

@@ -1,5 +1,6 @@
 """WorkloadEntry and WorkloadGroup (reference §1.5)."""
 
+from pidalio.api.annotations import check_proxy_config_of
 from pidalio.api.findings import Findings
 from pidalio.api.names import host_mistake, is_address
 from pidalio.api.object import Meta
@@ -18,6 +19,7 @@ def validate_group(spec: WorkloadGroup, _meta: Meta, found: Findings) -> None:
     """Note everything that is wrong with a WorkloadGroup."""
     if spec.metadata:
         check_labels(spec.metadata.labels, "metadata.labels", found)
+        check_proxy_config_of(spec.metadata.annotations, "metadata.annotations", found)
     if spec.template is None:
         found.error("missing-field", "template", "a group has a template of its entries")
     else:

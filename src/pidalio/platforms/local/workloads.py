@@ -31,6 +31,10 @@ class LocalInstance(msgspec.Struct, frozen=True):
     working_directory: str = ""
     proxy_config: str = ""
     """The annotation `proxy.istio.io/config`: settings of its Envoy."""
+    stated_ports: tuple[tuple[str, int], ...] = ()
+    """Ports of services by name, and where this instance serves them whatever the service targets (WorkloadGroup)."""
+    weight: int = 0
+    network: str = ""
 
     @property
     def name(self) -> str:
@@ -85,11 +89,14 @@ def workload_row(instance: LocalInstance, where: Placement, health: Health = Hea
         namespace=instance.namespace,
         address=where.address,
         labels=instance.labels,
+        ports=instance.stated_ports,
         named_ports=tuple((port.name, port.port) for port in instance.ports if port.name),
         moved_ports=tuple((declared, bound) for declared, bound in where.ports if declared != bound),
+        weight=instance.weight,
         locality=instance.locality,
         health=health,
         service_account=instance.service_account,
+        network=instance.network,
         object=instance.object,
     )
 

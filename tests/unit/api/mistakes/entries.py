@@ -176,6 +176,12 @@ WORKLOAD_GROUP = {
         "probe.periodSeconds",
     ),
     "labels": ("metadata: {labels: {a: 'b c'}}\ntemplate: {}", "error", "bad-label", "metadata.labels.a"),
+    "proxy-config": (
+        "metadata: {annotations: {proxy.istio.io/config: 'concurrency: many'}}\ntemplate: {}",
+        "error",
+        "wrong-type",
+        'metadata.annotations["proxy.istio.io/config"]',
+    ),
     "template-ports": ("template: {ports: {a: 0}}", "error", "bad-port", "template.ports.a"),
     "probe-tcp-port": ("template: {}\nprobe: {tcpSocket: {}}", "error", "bad-port", "probe.tcpSocket.port"),
     "probe-grpc-port": ("template: {}\nprobe: {grpc: {}}", "error", "bad-port", "probe.grpc.port"),
