@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
+from pidalio.ir import CampaignPlan
 from pidalio.model import (
     Delivery,
     Endpoint,
@@ -22,6 +23,7 @@ from pidalio.model import (
     Workload,
     labels_of,
 )
+from pidalio.store.campaigns import Campaign
 
 SPACES = ("a", "b", "istio-system")
 HOSTS = (
@@ -472,6 +474,24 @@ fed_workloads = st.builds(
     space,
     st.sampled_from(["10.0.0.5", "10.9.0.1"]),
     st.sampled_from([{"app": "web"}, {"app": "web", "version": "v2"}, {"app": "other"}]),
+)
+
+
+campaigns = st.sampled_from(["one", "two"]).flatmap(
+    lambda name: st.tuples(
+        st.just(name),
+        st.none()
+        | st.builds(
+            lambda host, number, subset, where, share: Campaign(
+                CampaignPlan(name, delay=10, http_status=503), host, number, subset, share, share, where
+            ),
+            exact_host,
+            st.sampled_from([0, 80, 90]),
+            st.sampled_from(["", "v1"]),
+            st.one_of(st.just(""), space),
+            st.sampled_from([0, 1, 500_000]),
+        ),
+    )
 )
 
 

@@ -16,6 +16,7 @@ from pidalio.ir import Direction, HttpPlan, ListenerPlan, RoutePlan, RouteTableP
 from pidalio.model import Labels, ObjectRef, Origin, Proxy, host_matches, host_subset_of
 from pidalio.rules import ingress, mesh, names
 from pidalio.rules.callers import view_of
+from pidalio.rules.campaigns import with_campaigns
 from pidalio.rules.gateway_ports import GatewayPort, gateway, is_grpc_web
 from pidalio.rules.hashing import hash_view
 from pidalio.rules.ingress import Age
@@ -237,7 +238,7 @@ def gateway_host(world: Database, key: GatewayHostKey) -> VirtualHostPlan:
     return VirtualHostPlan(
         name=key.name,
         domains=(key.host,),
-        routes=tuple(ordered),
+        routes=with_campaigns(world, tuple(ordered)),
         require_tls=key.require_tls,
         grpc_web=key.grpc_web,
         counts_attempts=mesh.counts_attempts(world),

@@ -41,7 +41,7 @@ class RouteTry(msgspec.Struct, frozen=True):
 class Destination(msgspec.Struct, frozen=True):
     """One possible cluster: its share of the requests, what is known of it, and what it would receive.
 
-    `known` is False for a cluster that does not exist (503, flag NC).
+    `known` is False for a cluster that does not exist (503, flag NC); `fault` is what a campaign adds.
     """
 
     cluster: str
@@ -64,6 +64,7 @@ class Destination(msgspec.Struct, frozen=True):
     pool: Pool = Pool()
     pool_origin: Origin | None = None
     origin: Origin | None = None
+    fault: FaultPlan | None = None
 
 
 class Mirrored(msgspec.Struct, frozen=True):

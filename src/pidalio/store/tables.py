@@ -23,6 +23,7 @@ from pidalio.api.virtual_service import (
 )
 from pidalio.derive import Index, Table
 from pidalio.model import Alias, Endpoint, Nearness, Service, Workload, is_wildcard
+from pidalio.store.campaigns import Campaign
 from pidalio.store.hosts import host_reference
 from pidalio.store.sticky import Layouts
 from pidalio.store.traits import Trait, priority_labels, traits_of
@@ -51,6 +52,8 @@ SERVICES: Table[ServiceKey, Service] = Table("services")
 ALIASES: Table[ServiceKey, Alias] = Table("aliases")
 ENDPOINTS: Table[EndpointsKey, tuple[Endpoint, ...]] = Table("endpoints")
 WORKLOADS: Table[WorkloadKey, Workload] = Table("workloads")
+CAMPAIGNS: Table[str, Campaign] = Table("campaigns")
+"""Fault campaigns that run, by name."""
 
 
 def exported(export_to: tuple[str, ...], namespace: str) -> Iterable[str]:
@@ -199,3 +202,4 @@ WORKLOADS_BY_NAMESPACE: Index[str, WorkloadKey, Workload] = WORKLOADS.index("by_
 WORKLOADS_BY_NAME: Index[tuple[str, str], WorkloadKey, Workload] = WORKLOADS.index(
     "by_name", lambda key, _: ((key[0], key[1]),)
 )
+CAMPAIGNS_BY_HOST: Index[str, str, Campaign] = CAMPAIGNS.index("by_host", lambda _, row: (row.host,))
