@@ -298,7 +298,7 @@ class TestLacks:
         other = {
             RoutePlan: "name cors stat_prefix root",
             ForwardPlan: "dynamic tells_host idle_timeout max_duration",
-            WeightedCluster: "",
+            WeightedCluster: "campaign",
             RetryPlan: "avoid_previous_hosts remote_localities host_selection_attempts",
             MatchPlan: "",
             ClusterPlan: "connect_timeout connect_timeout_origin protocol dns_refresh healthy_panic_threshold namespace"
