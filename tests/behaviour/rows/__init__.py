@@ -1,0 +1,12 @@
+"""Every row of the page, in its order; a row is added by adding its file here."""
+
+from tests.behaviour.rows import balancing, ejection, hashing, locality, pools, slow_start
+
+ROWS = (
+    balancing.ROW,
+    hashing.ROW,
+    *locality.ROWS,
+    slow_start.ROW,
+    *ejection.ROWS,
+    pools.ROW,
+)
