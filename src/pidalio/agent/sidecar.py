@@ -31,7 +31,7 @@ from pidalio.agent.workload import APP_ADDRESS, AppContract, WorkloadProcess
 from pidalio.api.workload_entry import ReadinessProbe, TCPHealthCheckConfig
 from pidalio.errors import EnvoyError
 from pidalio.ir import ProcessPlan
-from pidalio.model import Health, Report, Severity, Workload
+from pidalio.model import Health, Report, Severity, Word, Workload
 from pidalio.platforms.local.addresses import Placement
 from pidalio.platforms.local.workloads import LocalInstance, workload_row
 
@@ -94,6 +94,9 @@ class Sidecar:
         self._backoff = Backoff(first_seconds=0.5)
         self._app: WorkloadProcess | None = None
         self._app_health: Health | None = None
+        self._reason = ""
+        self.word = Word(Health.UNKNOWN)
+        """What is said of the instance's health, and why."""
         self._row: Workload | None = None
         self._telling = asyncio.Lock()
         self._stopping = asyncio.Event()
@@ -224,7 +227,7 @@ class Sidecar:
             return
         if not well:
             self._tell("workload-unhealthy", f"{self.instance.name} fails its probe: {reason}")
-        await self._set_health(Health.HEALTHY if well else Health.UNHEALTHY)
+        await self._set_health(Health.HEALTHY if well else Health.UNHEALTHY, reason)
 
     async def _find_misplaced(self, app: WorkloadProcess) -> None:
         if self.contract.ports and (report := await app.misplaced(after_seconds=self.patience.misplaced)) is not None:
@@ -241,15 +244,16 @@ class Sidecar:
             self._tell("envoy-ended", f"{error}; it is started again")
         await self._tell_control_plane()
 
-    async def _set_health(self, health: Health | None) -> None:
+    async def _set_health(self, health: Health | None, reason: str = "") -> None:
         """Take note of the application: None means that there is none."""
-        self._app_health = health
+        self._app_health, self._reason = health, reason
         await self._tell_control_plane()
 
     async def _tell_control_plane(self) -> None:
         """Bring what the control plane knows in line with what is: gone, well, or not for now."""
         async with self._telling:
             row = self._wanted_row()
+            self._take_word(row)
             if row == self._row:
                 return
             known, self._row = self._row, row
@@ -262,6 +266,18 @@ class Sidecar:
             if row is not None and row.health is Health.HEALTHY:
                 self.problem = None
                 self.registered.set()
+
+    def _take_word(self, row: Workload | None) -> None:
+        """Note what is said of the instance, and since when it is."""
+        health = row.health if row else Health.UNKNOWN
+        if self._app_health is None:
+            reason = "its program does not run"
+        elif not self.supervisor.ready.is_set():
+            reason = "its Envoy does not serve"
+        else:
+            reason = self._reason
+        if (health, reason) != (self.word.health, self.word.reason):
+            self.word = Word(health, reason, time.time())
 
     def _wanted_row(self) -> Workload | None:
         """Return the row to be known, None for none.

@@ -90,6 +90,7 @@ class StandaloneAgent:
             process=lambda: self._plan,
             patience=self._patience,
         )
+        registrar.word = lambda: sidecar.word
         self._stop = sidecar.stop
         await self._run(sidecar.run(), sidecar.registered, registrar)
 

@@ -135,6 +135,10 @@ class Client:
         """Return every proxy, every standing report, every platform."""
         return await self._ask("GET", "/v1/status", wire.StatusAnswer)
 
+    async def endpoints(self, host: str = "") -> tuple[wire.EndpointView, ...]:
+        """Return the endpoints of a service, or of all, with what each source says of their health."""
+        return (await self._ask("GET", "/v1/endpoints", wire.EndpointsAnswer, {"host": host})).endpoints
+
     async def holdings(self, proxy: str, what: str, *, content: bool = True) -> wire.HoldingsAnswer:
         """Return what a proxy holds of `listeners`, `routes`, `clusters` or `endpoints`, beside what it should."""
         path = f"/v1/proxies/{quote(proxy, safe='')}/{what}"

@@ -13,7 +13,7 @@ from pidalio.http.recent import Recent
 from pidalio.http.surveying import Surveyor
 from pidalio.http.views import Views
 from pidalio.http.wire import PlatformView
-from pidalio.model import Report
+from pidalio.model import Report, Word
 
 
 class Alone:
@@ -30,6 +30,10 @@ class Alone:
     def reports(self) -> Iterable[Report]:
         """Return none."""
         return ()
+
+    def word(self, _identity: str) -> Word | None:
+        """Return None: no agent runs here."""
+        return None
 
 
 class Served:

@@ -122,6 +122,7 @@ class Mesh:
         await self._stack.enter_async_context(self.gateways)
         self.server.platforms.append(self._view)
         self.server.tellers.append(self._problems)
+        self.server.agents.append(self.fleet.word)
         self._reconcile()
         await self._stack.enter_async_context(_background(self._follow(), "follow"))
 
