@@ -170,6 +170,17 @@ def destination_rules(draw: Any) -> str:
     return draw(document("DestinationRule", _flow({**spec, "exportTo": draw(exports)})))
 
 
+@st.composite
+def health_checks(draw: Any) -> str:
+    ways = ["http: {path: /healthz}", "grpc: {}", "tcp: {}"]
+    where = draw(st.sampled_from(["", "port: 80, ", "subset: v1, ", "port: 90, subset: v2, "]))
+    host = draw(st.sampled_from([*(one for one in HOSTS if "*" not in one), "web"]))
+    spec = f"host: '{host}', {where}{draw(st.sampled_from(ways))}"
+    stated = draw(exports)
+    written = f"{{{spec}, exportTo: {stated}}}" if stated else f"{{{spec}}}"
+    return draw(document("HealthCheck", written, version="pidalio.dev/v1"))
+
+
 EGRESS_PORTS = [
     "port: {number: 80, protocol: HTTP, name: http}",
     "port: {number: 80, protocol: HTTP, name: http}, captureMode: NONE",
@@ -356,6 +367,7 @@ documents = st.one_of(
     virtual_services(),
     services(),
     destination_rules(),
+    health_checks(),
     service_entries(),
     virtual_services(),
     delegates(),
@@ -384,6 +396,8 @@ BASE = [
     "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: base-handed, namespace: b}\nspec: {http: [{match: [{uri: {prefix: /a/b}}], route: [{destination: {host: api.com}}]}, {timeout: 3s, route: [{destination: {host: web}}]}]}\n",
     "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: base-web, namespace: a}\nspec: {host: web, subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]}\n",
     "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: base-wide, namespace: istio-system}\nspec: {host: '*.com', trafficPolicy: {loadBalancer: {simple: RANDOM}}}\n",
+    "apiVersion: pidalio.dev/v1\nkind: HealthCheck\nmetadata: {name: base, namespace: a}\nspec: {host: web, subset: v1, http: {path: /healthz}}\n",
+    "apiVersion: pidalio.dev/v1\nkind: HealthCheck\nmetadata: {name: base, namespace: istio-system}\nspec: {host: web.a.svc.cluster.local, tcp: {}}\n",
     "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: base, namespace: a}\nspec: {selector: {istio: ingress}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]}\n",
     "apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {name: base, namespace: c}\nspec: {egress: [{hosts: ['b/*', '*/web.a.svc.cluster.local']}]}\n",
 ]

@@ -19,6 +19,7 @@ _NOBODY = Proxy(ProxyType.SIDECAR, "127.0.0.1", "caller", "default", outbound="1
 _TABLES = (
     tables.VIRTUAL_SERVICES,
     tables.DESTINATION_RULES,
+    tables.HEALTH_CHECKS,
     tables.GATEWAYS,
     tables.SIDECARS,
 )

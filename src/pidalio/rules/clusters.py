@@ -1,7 +1,7 @@
 """Clusters and their endpoints: where requests may go.
 
-A cluster is keyed by what it stands for and by the namespace whose DestinationRules hold ("" where that makes no
-difference); its endpoints are a query of their own, so that an instance that joins touches nothing else.
+A cluster is keyed by what it stands for and by the namespace whose DestinationRules and HealthChecks hold ("" where
+that makes no difference); its endpoints are a query of their own, so that an instance that joins touches nothing else.
 Source of the rules: Istio's documented clusters and endpoints (reference §1.4, §2.7, §2.9, §2.11).
 """
 
@@ -19,7 +19,7 @@ from pidalio.ir import (
     UpstreamProtocol,
 )
 from pidalio.model import Endpoint, Health, Labels, Mode, Protocol, Resolution, Service, selects
-from pidalio.rules import destination_rules, mesh, names, services
+from pidalio.rules import destination_rules, health_checks, mesh, names, services
 from pidalio.rules.balancing import balanced
 from pidalio.rules.locality import arranged
 from pidalio.rules.outliers import min_health, outlier_plan
@@ -89,8 +89,10 @@ def scope_clusters(world: Database, scope: Scope, vantage: Vantage) -> Iterator[
     local = services.node_local(world)
     client = scope.namespace
     own = destination_rules.own_hosts(world, client) if client else None
+    checked = health_checks.hosts_apart(world, client) if client else frozenset[str]()
     for identity in services.visible_services(world, scope):
         view = destination_rules.view_for(world, client, own, identity) if own else ""
+        view = view or (client if identity[0] in checked else "")
         seen = seen_from(world, vantage, identity, view)
         yield service_clusters(world, identity, view, seen, scope.node if identity in local else None)
 
@@ -192,7 +194,8 @@ def cluster(world: Database, key: ClusterKey) -> ClusterPlan | None:
     )
     limits = holds.connection_pool
     plan = balanced(plan, holds.load_balancer)
-    return upgraded(wide, limited(wide, plan, limits), port, limits)
+    plan = upgraded(wide, limited(wide, plan, limits), port, limits)
+    return health_checks.checked(world, key.view, plan, port)
 
 
 def endpoints_of(world: Database, key: ClusterKey) -> AssignmentPlan:

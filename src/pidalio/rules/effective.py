@@ -124,6 +124,9 @@ _EFFECTIVE: dict[str, _Honoured] = {
         """,
     ),
     "ProxyConfig": _honoured("selector.* concurrency environmentVariables"),
+    "HealthCheck": _honoured(
+        "host port subset http.* grpc.* tcp.* interval timeout jitter unhealthyThreshold healthyThreshold exportTo"
+    ),
     "LocalWorkload": _honoured("labels replicas command ports.* environment probe.* locality workingDirectory"),
 }
 _UNREAD = frozenset({"EnvoyFilter"})

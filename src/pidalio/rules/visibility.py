@@ -138,6 +138,8 @@ def _is_distinct(world: Database, namespace: str) -> bool:
         or tables.VS_BY_EXPORT.keys(world, namespace)
         or tables.DR_BY_EXPORT.keys(world, namespace)
         or tables.DR_BY_NAMESPACE.keys(world, namespace)
+        or tables.HC_BY_EXPORT.keys(world, namespace)
+        or tables.HC_BY_NAMESPACE.keys(world, namespace)
         or tables.VS_BY_SOURCE.keys(world, ("", namespace))
     )
 

@@ -127,6 +127,7 @@ def _known(plans: ProxyPlans, weighted: WeightedCluster, share: float, opened: C
         connect_timeout=cluster.connect_timeout,
         connect_timeout_origin=cluster.connect_timeout_origin,
         pool=_called(cluster, opened) or _pool(plans, cluster),
+        health_check=cluster.health_check,
         pool_origin=Origin(cluster.service) if cluster.service else None,
     )
 

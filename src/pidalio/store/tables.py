@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from pidalio.api.destination_rule import DestinationRule
 from pidalio.api.gateway import Gateway
+from pidalio.api.health_check import HealthCheck
 from pidalio.api.kubernetes import Ingress, IngressClass
 from pidalio.api.mesh_config import MeshConfig
 from pidalio.api.object import Object
@@ -42,6 +43,7 @@ VIRTUAL_SERVICES: Table[Key, Object[VirtualService]] = Table("virtual_services")
 LAYOUTS: Table[Key, Layouts] = Table("layouts")
 """Of VirtualServices with sticky rules: which version owns which users."""
 DESTINATION_RULES: Table[Key, Object[DestinationRule]] = Table("destination_rules")
+HEALTH_CHECKS: Table[Key, Object[HealthCheck]] = Table("health_checks")
 GATEWAYS: Table[Key, Object[Gateway]] = Table("gateways")
 SIDECARS: Table[Key, Object[Sidecar]] = Table("sidecars")
 INGRESSES: Table[Key, Object[Ingress]] = Table("ingresses")
@@ -164,6 +166,17 @@ DR_BY_EXPORT: Index[str, Key, Object[DestinationRule]] = DESTINATION_RULES.index
 DR_BY_TRAIT: Index[tuple[Trait, str], Key, Object[DestinationRule]] = DESTINATION_RULES.index("by_trait", _rule_traits)
 DR_BY_PRIORITY: Index[str, Key, Object[DestinationRule]] = DESTINATION_RULES.index(
     "by_priority", lambda _, row: priority_labels(row.spec)
+)
+
+HC_BY_HOST: Index[str, Key, Object[HealthCheck]] = HEALTH_CHECKS.index(
+    "by_host", lambda key, row: (host_reference(row.spec.host, key[0]),)
+)
+HC_BY_NAMESPACE: Index[str, Key, Object[HealthCheck]] = HEALTH_CHECKS.index("by_namespace", lambda key, _: (key[0],))
+HC_BY_EXPORT: Index[str, Key, Object[HealthCheck]] = HEALTH_CHECKS.index(
+    "by_export", lambda key, row: exported(row.spec.export_to, key[0])
+)
+HC_BY_PRIVACY: Index[str, Key, Object[HealthCheck]] = HEALTH_CHECKS.index(
+    "by_privacy", lambda _, row: ("",) if row.spec.export_to and "*" not in row.spec.export_to else ()
 )
 
 GATEWAYS_BY_PAIR: Index[Pair, Key, Object[Gateway]] = GATEWAYS.index(

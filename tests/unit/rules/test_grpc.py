@@ -291,7 +291,7 @@ class TestLacks:
             WeightedCluster: "cluster weight request_headers response_headers host_rewrite origin",
             RetryPlan: "attempts retry_on status_codes per_try_timeout backoff origin",
             MatchPlan: "path headers query claims connect",
-            ClusterPlan: "name discovery load_balancing lb_origin table_size warmup pool retry_budget proxy_protocol outlier assignment"
+            ClusterPlan: "name discovery load_balancing lb_origin table_size warmup pool retry_budget proxy_protocol outlier health_check assignment"
             " host service origin",
         }
         # Without meaning for calls of gRPC, or for people only.
