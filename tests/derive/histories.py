@@ -159,7 +159,14 @@ def delegates(draw: Any) -> str:
 @st.composite
 def destination_rules(draw: Any) -> str:
     policy = draw(
-        st.sampled_from(["", "{loadBalancer: {simple: RANDOM}}", "{connectionPool: {tcp: {connectTimeout: 1s}}}"])
+        st.sampled_from(
+            [
+                "",
+                "{loadBalancer: {simple: RANDOM}}",
+                "{loadBalancer: {consistentHash: {httpHeaderName: x-user}}}",
+                "{connectionPool: {tcp: {connectTimeout: 1s, idleTimeout: 9s}}}",
+            ]
+        )
     )
     subsets = draw(
         st.sampled_from(["", "[{name: v1, labels: {version: v1}}]", "[{name: v2}, {name: v1, labels: {x: y}}]"])
@@ -167,7 +174,9 @@ def destination_rules(draw: Any) -> str:
     spec = {"host": f"'{draw(st.sampled_from([*HOSTS, 'web']))}'", "trafficPolicy": policy, "subsets": subsets}
     if not policy and not subsets:
         spec["trafficPolicy"] = "{loadBalancer: {simple: ROUND_ROBIN}}"
-    return draw(document("DestinationRule", _flow({**spec, "exportTo": draw(exports)})))
+    selector = draw(st.sampled_from(["", "", "{matchLabels: {app: web}}", "{matchLabels: {version: v1}}", "{}"]))
+    export = draw(st.sampled_from(["", "['.']"])) if selector else draw(exports)
+    return draw(document("DestinationRule", _flow({**spec, "exportTo": export, "workloadSelector": selector})))
 
 
 @st.composite

@@ -44,7 +44,7 @@ class Checks:
             plan, port = clusters.cluster(world, key), services.port(world, key.identity, key.port)
             if plan is None or port is None:
                 continue
-            winner = check_for(world, key.view, plan, port)
+            winner = check_for(world, key.view.namespace, plan, port)
             callers = sum(facts.alike[at].count for at in proxies)
             self.of_host[key.host].append(Checked(key, plan, port, winner.ref if winner else None, callers))
             if winner:
@@ -93,11 +93,13 @@ def _of(count: int, what: str) -> str:
 def _not_holding(world: Database, row: Object[HealthCheck], asked: Iterable[Checked]) -> Iterator[Finding]:
     """Yield why none of its host's clusters is checked as a rule says; what it names in vain is told elsewhere."""
     key = (row.meta.namespace, row.meta.name)
-    looked = [one for one in asked if key in rules_for(world, one.key.view, one.key.identity)]
+    looked = [one for one in asked if key in rules_for(world, one.key.view.namespace, one.key.identity)]
     if not looked:
         yield Finding("ineffective", row.ref, "host", _unseen(world, row, asked))
         return
-    covered = [one for one in looked if any(each.ref == row.ref for each in covering(world, one.key.view, one.plan))]
+    covered = [
+        one for one in looked if any(each.ref == row.ref for each in covering(world, one.key.view.namespace, one.plan))
+    ]
     reasons = [why for one in covered if (why := unfit(row.spec, one.plan, one.port))]
     lost = next((one.winner for one in covered if one.winner), None)
     if reasons and len(reasons) == len(covered):
@@ -113,7 +115,7 @@ def _not_holding(world: Database, row: Object[HealthCheck], asked: Iterable[Chec
 
 def _unseen(world: Database, row: Object[HealthCheck], asked: Iterable[Checked]) -> tuple[str | Origin, ...]:
     for one in asked:
-        for namespace, name in rules_for(world, one.key.view, one.key.identity):
+        for namespace, name in rules_for(world, one.key.view.namespace, one.key.identity):
             other = tables.HEALTH_CHECKS.get(world, (namespace, name))
             if other and namespace != row.meta.namespace:
                 why = f": namespace {namespace} is looked into before {row.meta.namespace}"

@@ -77,7 +77,7 @@ _EFFECTIVE: dict[str, _Honoured] = {
     """,
     ),
     "DestinationRule": _honoured(
-        "host exportTo subsets subsets[].name subsets[].labels "
+        "host exportTo workloadSelector.* subsets subsets[].name subsets[].labels "
         "trafficPolicy.portLevelSettings subsets[].trafficPolicy.portLevelSettings "
         "trafficPolicy.retryBudget.* subsets[].trafficPolicy.retryBudget.* "
         "trafficPolicy.proxyProtocol.* subsets[].trafficPolicy.proxyProtocol.* "

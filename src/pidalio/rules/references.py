@@ -162,8 +162,7 @@ def _destination(
     if port and port not in known:
         message = f"{host} has no port {port}: {fate}; it has {', '.join(map(str, known))}"
         yield _told(item, "unknown-port", f"{path}.port.number", message, Severity.ERROR)
-    view = destination_rules.client_view(world, namespace, identity)
-    subsets = [one.name for one in destination_rules.subsets(world, view, identity)]
+    subsets = destination_rules.known_subsets(world, namespace, identity)
     if destination.subset and destination.subset not in subsets:
         has = f"it has {', '.join(subsets)}" if subsets else "no DestinationRule for it is in effect"
         message = f"{host} has no subset {destination.subset!r}: {fate}; {has}"
@@ -214,8 +213,8 @@ def _health_check(world: Database, item: Object[HealthCheck]) -> Iterator[Report
     if spec.port and spec.port not in ports:
         message = f"{host} has no port {spec.port}: the rule has no effect; it has {', '.join(map(str, ports))}"
         yield _told(item, "unreferenced-port", "spec.port", message)
-    views = [(destination_rules.client_view(world, item.meta.namespace, one), one) for one in identities]
-    subsets = [each.name for view, one in views for each in destination_rules.subsets(world, view, one)]
+    known = (destination_rules.known_subsets(world, item.meta.namespace, one) for one in identities)
+    subsets = [name for names in known for name in names]
     if spec.subset and spec.subset not in subsets:
         has = f"it has {', '.join(subsets)}" if subsets else "no DestinationRule for it defines any"
         message = f"{host} has no subset {spec.subset!r}: the rule has no effect; {has}"

@@ -124,6 +124,11 @@ def _rule_traits(key: Key, row: Object[DestinationRule]) -> Iterable[tuple[Trait
         yield trait, ""
 
 
+def _client_pairs(key: Key, row: Object[DestinationRule]) -> Iterable[tuple[str, str, str]]:
+    selector = row.spec.workload_selector
+    return ((key[0], *pair) for pair in (selector.match_labels if selector else ()))
+
+
 def _selector_pair(_: ServiceKey, row: Service) -> Iterable[tuple[str, str, str]]:
     if row.selector:
         yield (row.namespace, *row.selector[0])
@@ -164,6 +169,9 @@ DR_BY_EXPORT: Index[str, Key, Object[DestinationRule]] = DESTINATION_RULES.index
 )
 
 DR_BY_TRAIT: Index[tuple[Trait, str], Key, Object[DestinationRule]] = DESTINATION_RULES.index("by_trait", _rule_traits)
+DR_BY_CLIENT: Index[tuple[str, str, str], Key, Object[DestinationRule]] = DESTINATION_RULES.index(
+    "by_client", _client_pairs
+)
 DR_BY_PRIORITY: Index[str, Key, Object[DestinationRule]] = DESTINATION_RULES.index(
     "by_priority", lambda _, row: priority_labels(row.spec)
 )
