@@ -1,12 +1,12 @@
 """What a measurement finds: claims that hold or not, figures, and plots.
 
-A claim by chance fails at most once in a million runs in which it is true. An upper bound of a time (`timed`) is shown
-and never asserted by a test: a busy machine is slow.
+A claim by chance fails at most once in a million runs in which it is true. A claim that holds on a machine with time to
+spare (`timed`: most upper bounds of times) is shown and never asserted by a test.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import exp, log
+from math import exp
 
 from tests.behaviour.load import Answer
 from tests.traffic.observe import FALSE_ALARM, plausible
@@ -68,8 +68,8 @@ def at_most(what: str, measured: float, bound: float, unit: str = "", *, timed: 
     return Claim(what, f"≤ {_shown(bound)}{unit}", f"{_shown(measured)}{unit}", measured <= bound, timed)
 
 
-def at_least(what: str, measured: float, bound: float, unit: str = "") -> Claim:
-    return Claim(what, f"≥ {_shown(bound)}{unit}", f"{_shown(measured)}{unit}", measured >= bound)
+def at_least(what: str, measured: float, bound: float, unit: str = "", *, timed: bool = False) -> Claim:
+    return Claim(what, f"≥ {_shown(bound)}{unit}", f"{_shown(measured)}{unit}", measured >= bound, timed)
 
 
 def share(what: str, count: int, of: int, expected: float) -> Claim:
@@ -101,13 +101,6 @@ def even(what: str, counts: Sequence[int]) -> Claim:
         term *= chi / 2 / (number + 1)
     chance = exp(-chi / 2) * total
     return Claim(what, f"p ≥ {FALSE_ALARM:.0e}", f"χ² = {chi:.2f}, p = {chance:.2g}", chance >= FALSE_ALARM)
-
-
-def mean_of(what: str, values: Sequence[int], expected: float, highest: int) -> Claim:
-    """Claim the mean of draws from 0 to `highest` (Hoeffding's bound)."""
-    slack = highest * (log(2 / FALSE_ALARM) / 2 / len(values)) ** 0.5
-    real = sum(values) / len(values)
-    return Claim(what, f"{expected:.3f}", f"{real:.3f} ({len(values)} calls)", abs(real - expected) <= slack)
 
 
 def none_lost(answers: Sequence[Answer], *allowed: int) -> Claim:

@@ -1,6 +1,6 @@
 """Every row of the page, in its order; a row is added by adding its file here."""
 
-from tests.behaviour.rows import balancing, ejection, hashing, locality, pools, slow_start
+from tests.behaviour.rows import balancing, dead_subset, ejection, faults, hashing, locality, pools, retries, slow_start
 
 ROWS = (
     balancing.ROW,
@@ -9,4 +9,7 @@ ROWS = (
     slow_start.ROW,
     *ejection.ROWS,
     pools.ROW,
+    *retries.ROWS,
+    faults.ROW,
+    dead_subset.ROW,
 )
