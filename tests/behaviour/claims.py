@@ -64,6 +64,10 @@ def exactly(what: str, measured: object, expected: object) -> Claim:
     return Claim(what, f"{expected}", f"{measured}", measured == expected)
 
 
+def yes(what: str, measured: bool) -> Claim:
+    return Claim(what, "yes", "yes" if measured else "no", measured)
+
+
 def at_most(what: str, measured: float, bound: float, unit: str = "", *, timed: bool = False) -> Claim:
     return Claim(what, f"≤ {_shown(bound)}{unit}", f"{_shown(measured)}{unit}", measured <= bound, timed)
 

@@ -1,6 +1,17 @@
 """Every row of the page, in its order; a row is added by adding its file here."""
 
-from tests.behaviour.rows import balancing, dead_subset, ejection, faults, hashing, locality, pools, retries, slow_start
+from tests.behaviour.rows import (
+    balancing,
+    checks,
+    dead_subset,
+    ejection,
+    faults,
+    hashing,
+    locality,
+    pools,
+    retries,
+    slow_start,
+)
 
 ROWS = (
     balancing.ROW,
@@ -8,6 +19,7 @@ ROWS = (
     *locality.ROWS,
     slow_start.ROW,
     *ejection.ROWS,
+    checks.ROW,
     pools.ROW,
     *retries.ROWS,
     faults.ROW,

@@ -12,7 +12,7 @@ from tests.behaviour.rig import Rig, service
 
 _ATTEMPTS, _REFUSES, _HANGS = 3, 0.2, 0.1
 _FAILS = _REFUSES + _HANGS
-_CALLERS, _TIMEOUT, _GRACE = 24, 1.0, 0.1
+_CALLERS, _TIMEOUT, _GRACE = 10, 1.0, 0.1
 _RULE = f"""\
 apiVersion: networking.istio.io/v1
 kind: VirtualService
@@ -38,7 +38,7 @@ def _flaky(refuses: float, hangs: float, delay: float) -> Callable[[Arrival], Re
 
 async def computed(scale: int) -> Outcome:
     """Count successes and attempts of calls to instances that fail three times in ten."""
-    calls, ask = 1200 * scale, Ask("flaky.example")
+    calls, ask = 1000 * scale, Ask("flaky.example")
     async with Rig() as rig:
         instances = await rig.add(3, behaviour=_flaky(_REFUSES, _HANGS, 0.002))
         await rig.start(_RULE, service(ask.host, instances))
