@@ -163,6 +163,7 @@ class Fleet:
             control=self._control,
             process=lambda: self._process(proxy, instance),
             patience=self._patience,
+            proxy=proxy.id,
         )
         member = Member(self._generation, key, proxy, sidecar)
         sidecar.control = self._control_for(instance.id, member)
@@ -185,7 +186,7 @@ class Fleet:
                 del self._known[name]
                 await self._control.deregister(row)
 
-        return ControlPlane(register, deregister, self._control.report)
+        return ControlPlane(register, deregister, self._control.report, self._control.seen)
 
     async def _live(self, name: str, member: Member, elder: list[Member]) -> None:
         """Run one generation; once it serves, the older ones leave."""

@@ -22,6 +22,7 @@ from pathlib import Path
 import msgspec
 
 from pidalio.agent.backoff import Backoff
+from pidalio.agent.ejections import Lookout
 from pidalio.agent.envoy_process import Bootstrap, EnvoyFiles, EnvoyOptions
 from pidalio.agent.envoy_supervisor import EnvoySupervisor
 from pidalio.agent.logs import last_lines, size_of
@@ -31,9 +32,13 @@ from pidalio.agent.workload import APP_ADDRESS, AppContract, WorkloadProcess
 from pidalio.api.workload_entry import ReadinessProbe, TCPHealthCheckConfig
 from pidalio.errors import EnvoyError
 from pidalio.ir import ProcessPlan
-from pidalio.model import Health, Report, Severity, Word, Workload
+from pidalio.model import Health, Report, Severity, Sight, Word, Workload
 from pidalio.platforms.local.addresses import Placement
 from pidalio.platforms.local.workloads import LocalInstance, workload_row
+
+
+async def _unseen(_proxy: str, _sights: tuple[Sight, ...]) -> None:
+    """Take no notice."""
 
 
 class ControlPlane(msgspec.Struct, frozen=True):
@@ -42,6 +47,8 @@ class ControlPlane(msgspec.Struct, frozen=True):
     register: Callable[[Workload], Awaitable[None]]
     deregister: Callable[[Workload], Awaitable[None]]
     report: Callable[[Report], None]
+    seen: Callable[[str, tuple[Sight, ...]], Awaitable[None]] = _unseen
+    """Takes what the Envoy of a proxy (by its id) took out of its own pools."""
 
 
 class SidecarFiles(msgspec.Struct, frozen=True):
@@ -80,6 +87,7 @@ class Sidecar:
         control: ControlPlane,
         process: Callable[[], ProcessPlan] = ProcessPlan,
         patience: Patience | None = None,
+        proxy: str = "",
     ) -> None:
         self.instance, self.where, self.contract, self.files = instance, where, contract, files
         self.control, self.patience = control, patience or Patience()
@@ -89,6 +97,7 @@ class Sidecar:
         self.supervisor = EnvoySupervisor(
             instance.id, bootstrap, options, files.envoy, processes, changed=self._envoy_changed, process=process
         )
+        self._lookout = Lookout(self.supervisor, lambda sights: self.control.seen(proxy, sights))
         self._process = process
         self._processes = processes
         self._backoff = Backoff(first_seconds=0.5)
@@ -105,6 +114,7 @@ class Sidecar:
         """Live until `stop`; when cancelled, end at once without draining."""
         async with asyncio.TaskGroup() as group:
             envoy = group.create_task(self.supervisor.run(), name=f"envoy of {self.instance.id}")
+            lookout = group.create_task(self._lookout.run(), name=f"lookout of {self.instance.id}")
             try:
                 await self._tell_control_plane()
                 await (self._keep_application() if self.instance.command else self._attend())
@@ -114,6 +124,7 @@ class Sidecar:
                 if self._app is not None:
                     await self._app.stop(grace_seconds=0)
                 envoy.cancel()
+                lookout.cancel()
 
     async def stop(self, *, drain: bool = True) -> None:
         """Leave the mesh first, let callers finish, then end the application and its Envoy."""

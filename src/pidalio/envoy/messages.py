@@ -160,6 +160,7 @@ NAMES = {
     "TlsParameters": _TLS + "TlsParameters",
     "UpstreamTlsContext": _TLS + "UpstreamTlsContext",
     # bootstrap
+    "ClusterManager": _BOOTSTRAP + "ClusterManager",
     "Admin": _BOOTSTRAP + "Admin",
     "Bootstrap": _BOOTSTRAP + "Bootstrap",
     "LayeredRuntime": _BOOTSTRAP + "LayeredRuntime",

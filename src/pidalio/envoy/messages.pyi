@@ -3344,6 +3344,27 @@ class UpstreamTlsContext(Message):
         max_session_keys: UInt32Value | None = ...,
     ) -> None: ...
 
+class ClusterManager(Message):
+    class OutlierDetection(Message):
+        event_log_path: str
+        event_service: Message
+        def __init__(self, *, event_log_path: str | None = ..., event_service: Message | None = ...) -> None: ...
+
+    local_cluster_name: str
+    outlier_detection: ClusterManager.OutlierDetection
+    upstream_bind_config: BindConfig
+    load_stats_config: ApiConfigSource
+    enable_deferred_cluster_creation: bool
+    def __init__(
+        self,
+        *,
+        local_cluster_name: str | None = ...,
+        outlier_detection: ClusterManager.OutlierDetection | None = ...,
+        upstream_bind_config: BindConfig | None = ...,
+        load_stats_config: ApiConfigSource | None = ...,
+        enable_deferred_cluster_creation: bool | None = ...,
+    ) -> None: ...
+
 class Admin(Message):
     access_log: Messages[AccessLog]
     profile_path: str
@@ -3412,7 +3433,7 @@ class Bootstrap(Message):
     node_context_params: Scalars[str]
     static_resources: Bootstrap.StaticResources
     dynamic_resources: Bootstrap.DynamicResources
-    cluster_manager: Message
+    cluster_manager: ClusterManager
     hds_config: ApiConfigSource
     flags_path: str
     stats_sinks: Messages[Message]
@@ -3452,7 +3473,7 @@ class Bootstrap(Message):
         node_context_params: Iterable[str] | None = ...,
         static_resources: Bootstrap.StaticResources | None = ...,
         dynamic_resources: Bootstrap.DynamicResources | None = ...,
-        cluster_manager: Message | None = ...,
+        cluster_manager: ClusterManager | None = ...,
         hds_config: ApiConfigSource | None = ...,
         flags_path: str | None = ...,
         stats_sinks: Iterable[Message] | None = ...,

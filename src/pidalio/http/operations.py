@@ -52,6 +52,9 @@ OPERATIONS: tuple[Operation, ...] = (
         "PUT", "/v1/workloads/{id}", registering.register, wire.RegistrationAnswer, None, wire.Registration, agents=True
     ),
     Operation("GET", "/v1/groups/{namespace}/{name}", registering.group, wire.GroupAnswer, agents=True),
+    Operation(
+        "PUT", "/v1/proxies/{id}/sights", registering.sights, wire.SightsAnswer, None, wire.SightsView, agents=True
+    ),
     Operation("GET", "/v1/process", registering.process, wire.ProcessAnswer, registering.ProcessQuery, agents=True),
     Operation("DELETE", "/v1/workloads/{id}", registering.deregister, wire.RegistrationAnswer, agents=True),
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 from pidalio.http.leases import Leases
 from pidalio.http.mesh import Decide, Mesh, Surroundings
 from pidalio.http.metrics import Metrics
+from pidalio.http.observations import Observations
 from pidalio.http.recent import Recent
 from pidalio.http.surveying import Surveyor
 from pidalio.http.views import Views
@@ -54,6 +55,7 @@ class Served:
         self.metrics = metrics or Metrics()
         self.metrics.observe(mesh)
         self.leases = Leases(mesh, leases_file)
+        self.observations = Observations()
         self.recent = Recent()
         self.views = Views(mesh)
         self.surveyor = Surveyor(mesh)

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from pidalio.ir import ProcessPlan
-from pidalio.model import Health, Labels, Locality, ObjectRef, Place, Report, Severity, Source, Word, Workload
+from pidalio.model import Health, Labels, Locality, ObjectRef, Place, Report, Severity, Sight, Source, Word, Workload
 
 
 class Body(msgspec.Struct, frozen=True, rename="camel"):
@@ -354,6 +354,19 @@ class EndpointView(Body, frozen=True):
     health: str
     words: tuple[WordView, ...] = ()
     out_at: tuple[str, ...] = ()
+
+
+class SightsView(Body, frozen=True):
+    """All that a proxy's Envoy took out of its own pools by now; it counts for `lease` seconds without renewal."""
+
+    sights: tuple[Sight, ...]
+    lease: float = 30.0
+
+
+class SightsAnswer(Body, frozen=True):
+    """Of how many instances note was taken."""
+
+    taken: int
 
 
 class EndpointsAnswer(Body, frozen=True):

@@ -4,7 +4,7 @@ Everything here is frozen, hashable and platform-independent.
 Adapters produce these values, rules read them; nothing here knows files, networks or Envoy.
 """
 
-from pidalio.model.health import Health, Source, Word, combined
+from pidalio.model.health import Health, Sight, Source, Word, combined
 from pidalio.model.hostname import host_matches, host_sort_key, host_subset_of, is_wildcard
 from pidalio.model.labels import Labels, labels_of, selects
 from pidalio.model.locality import NETWORK, NODE, REGION, SUBZONE, ZONE, labelled_locality, parse_locality
@@ -49,6 +49,7 @@ __all__ = [
     "Resolution",
     "Service",
     "Severity",
+    "Sight",
     "Source",
     "Word",
     "Workload",

@@ -36,6 +36,21 @@ class Word(msgspec.Struct, frozen=True, gc=False):
     since: float = 0.0
 
 
+class Sight(msgspec.Struct, frozen=True, gc=False):
+    """What one Envoy found of an instance in one of its clusters: taken out by `source`, why, and since when.
+
+    `address` is as Envoy writes it (`ip:port`, `[ip]:port` or a socket's path); `until` is not 0 once it is back.
+    Times are seconds since the epoch.
+    """
+
+    cluster: str
+    address: str
+    source: Source
+    reason: str = ""
+    since: float = 0.0
+    until: float = 0.0
+
+
 _ORDER = (Health.DRAINING, Health.UNHEALTHY, Health.HEALTHY)
 """The strongest first: one that leaves gets nothing new, not even in a panic; UNKNOWN is no word at all."""
 

@@ -4,9 +4,10 @@ import pytest
 from tests.unit.http.embedded import Embedded
 
 from pidalio.cli.endpoints import show
-from pidalio.errors import NotFound
+from pidalio.errors import NotFound, UsageError
+from pidalio.http.observations import Observations
 from pidalio.http.wire import Registration, WorkloadView
-from pidalio.model import Health, Word
+from pidalio.model import Health, Sight, Source, Word
 from pidalio.store import tables
 
 REVIEWS = "reviews.default.svc.cluster.local"
@@ -84,3 +85,54 @@ async def test_what_people_see(mesh: Embedded, capsys: pytest.CaptureFixture[str
     assert end == "1 endpoint, 0 of them well for every proxy"
     show(())
     assert capsys.readouterr().out == "no endpoint is known\n"
+
+
+PROXY = "sidecar~10.0.0.1~web-0.default~default.svc.cluster.local"
+
+
+def sight(cluster: str = f"outbound|9080||{REVIEWS}", **more) -> Sight:
+    return Sight(**{"cluster": cluster, "address": "10.0.0.5:9080", "source": Source.OUTLIER, "reason": "5xx"} | more)
+
+
+async def test_what_a_proxy_found_is_shown_while_it_is_connected(mesh: Embedded, capsys) -> None:
+    await mesh.client.register(agent())
+    await mesh.client.sights(PROXY, (sight(since=5.0), sight("inbound|9080||")), 30)
+    assert (await mesh.client.endpoints("reviews"))[0].out_at == ()
+    proxy = mesh.connect().start()
+    (one,) = await mesh.client.endpoints("reviews")
+    assert (one.health, one.out_at) == ("HEALTHY", (PROXY,))
+    assert said(one)[1:] == [("outlier-detection", "UNHEALTHY", PROXY, "5xx", 5.0)]
+    show([one])
+    assert "  reviews-0: web-0.default: outlier-detection: out for " in capsys.readouterr().out
+    proxy.leave()
+    assert (await mesh.client.endpoints("reviews"))[0].out_at == ()
+
+
+async def test_a_return_is_shown_and_a_subset_is_named(mesh: Embedded, capsys) -> None:
+    await mesh.client.register(agent())
+    mesh.connect().start()
+    back = sight(f"outbound|9080|v1|{REVIEWS}", since=5.0, until=65.0)
+    await mesh.client.sights(PROXY, (back,), 30)
+    (one,) = await mesh.client.endpoints("reviews")
+    assert (one.out_at, one.words[1].reason) == ((), "5xx (subset v1)")
+    show([one])
+    assert ", was out for 1m: 5xx (subset v1)" in capsys.readouterr().out
+    await mesh.client.sights(PROXY, (), 30)
+    assert len((await mesh.client.endpoints("reviews"))[0].words) == 1
+
+
+def test_what_is_not_renewed_is_forgotten() -> None:
+    time = [0.0]
+    found = Observations(lambda: time[0])
+    found.tell(PROXY, (sight(),), 10)
+    found.tell("here", (sight(),))
+    time[0] = 11.0
+    ((where, (only,)),) = found.by_endpoint({PROXY, "here"}).items()
+    assert (where, only.proxy) == ((REVIEWS, 9080, "10.0.0.5:9080"), "here")
+
+
+async def test_what_makes_no_sense_is_refused(mesh: Embedded) -> None:
+    with pytest.raises(UsageError):
+        await mesh.client.sights("web", (), 30)
+    with pytest.raises(UsageError, match="lease"):
+        await mesh.client.sights(PROXY, (), 0)
