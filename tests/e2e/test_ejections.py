@@ -74,6 +74,22 @@ async def test_an_ejection_and_the_return_are_shown(folder):
         assert word.until - word.since >= 0.5
 
 
+async def test_a_failed_check_is_shown(folder):
+    port = write(folder)
+    check = {"host": "front", "http": {"path": "/"}, "interval": "0.2s", "timeout": "1s", "healthyThreshold": 1}
+    folder.write("check.yaml", item("HealthCheck", "front", check))
+    async with running(folder) as mesh, Client(Target(f"unix:{mesh.mesh.server.api_socket}")) as client:
+        (folder.path / "front-v1-0.default.sick").touch()
+
+        def checked(one) -> bool:
+            words = [(word.source, word.reason) for word in one.words if not word.until]
+            return ("active-check", "it fails its checks") in words
+
+        await claims(client, checked, meanwhile=port)
+        (folder.path / "front-v1-0.default.sick").unlink()
+        await claims(client, lambda one: not one.out_at, meanwhile=port)
+
+
 async def test_an_agent_elsewhere_tells_what_its_envoy_sees(folder):
     """A gateway of its own process-like agent: what it sees comes over the API, and goes with it."""
     write(folder)
