@@ -194,19 +194,7 @@ class Grpc(msgspec.Struct, frozen=True, tag=True, gc=False):
     kind: GrpcKind
 
 
-class Lent(msgspec.Struct, frozen=True, tag=True, gc=False):
-    """The layer of the runtime with the shares of these fault campaigns."""
-
-    campaigns: tuple[str, ...]
-
-
-class Shares(msgspec.Struct, frozen=True, gc=False):
-    """The shares of these fault campaigns."""
-
-    campaigns: tuple[str, ...]
-
-
-Group: TypeAlias = Outbound | CatchAll | SidecarHosts | GatewayHosts | Tables | WholeTables | Doors | Own | Grpc | Lent
+Group: TypeAlias = Outbound | CatchAll | SidecarHosts | GatewayHosts | Tables | WholeTables | Doors | Own | Grpc
 ResourceKey: TypeAlias = (
     ClusterKey
     | Assignment
@@ -226,7 +214,6 @@ ResourceKey: TypeAlias = (
     | Placeholder
     | Elsewhere
     | WholeTable
-    | Shares
     | GrpcKey
 )
 Members: TypeAlias = tuple[tuple[str, ResourceKey], ...]

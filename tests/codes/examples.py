@@ -60,12 +60,6 @@ def _policy(host: str, rest: str = "") -> str:
     )
 
 
-def _checks(*specs: str, hosts: str = "reviews.example.com") -> Example:
-    """Return a service and several HealthChecks for it."""
-    head = "apiVersion: pidalio.dev/v1\nkind: HealthCheck\nmetadata: {{name: {}}}\nspec: {{host: {}, {}}}\n"
-    return _mesh(_SERVICE, *(head.format(name, hosts, spec) for name, spec in zip("ab", specs, strict=False)))
-
-
 _TO = "{route: [{destination: {host: reviews.example.com}}]}"
 _DELEGATE = "http: [{delegate: {name: nobody}}]"
 _VIRTUAL = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{{}}}\nspec: {{{}}}\n"
@@ -105,6 +99,69 @@ def _policies(*rests: str) -> Example:
     )
 
 
+def _http(rest: str) -> str:
+    """Return a rule whose only route says more than where to."""
+    more = rest.replace("\n", "\n    ")
+    return (
+        f"{_SERVICE}---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: reviews}}\nspec:\n"
+        f"  hosts: [reviews.example.com]\n  http:\n  - route: [{{destination: {{host: reviews.example.com}}}}]\n    {more}\n"
+    )
+
+
+RESILIENCE: dict[str, Example] = {
+    "attempts-multiply": _mesh(
+        """
+        apiVersion: v1
+        kind: Service
+        metadata: {name: cart, annotations: {pidalio.dev/calls: stock}}
+        spec: {ports: [{name: http, port: 80}]}
+        ---
+        apiVersion: v1
+        kind: Service
+        metadata: {name: stock}
+        spec: {ports: [{name: http, port: 80}]}
+        """,
+        """
+        apiVersion: networking.istio.io/v1
+        kind: VirtualService
+        metadata: {name: cart}
+        spec:
+          hosts: [cart]
+          http: [{route: [{destination: {host: cart}}], retries: {attempts: 3, retryOn: 5xx}}]
+        ---
+        apiVersion: networking.istio.io/v1
+        kind: VirtualService
+        metadata: {name: stock}
+        spec:
+          hosts: [stock]
+          http: [{route: [{destination: {host: stock}}], retries: {attempts: 3, retryOn: 5xx}}]
+        """,
+    ),
+    "retries-beyond-timeout": _mesh(_http("timeout: 5s\nretries: {attempts: 3, perTryTimeout: 2s}")),
+    "retries-without-budget": _mesh(_http("retries: {attempts: 3, retryOn: 5xx}")),
+    "retries-off-elsewhere": _mesh(
+        _http("retries: {attempts: 0}"),
+        """
+        apiVersion: networking.istio.io/v1
+        kind: VirtualService
+        metadata: {name: api}
+        spec:
+          hosts: [api.example.com]
+          http: [{route: [{destination: {host: reviews.example.com}}]}]
+        """,
+    ),
+    "outlier-never-ejects": _mesh(_policy("reviews.example.com", ", trafficPolicy: {outlierDetection: {}}")),
+    "outlier-ejects-all": _mesh(
+        _policy("reviews.example.com", ", trafficPolicy: {outlierDetection: {maxEjectionPercent: 100}}")
+    ),
+    "failover-without-ejection": _mesh(
+        _policy(
+            "reviews.example.com",
+            ", trafficPolicy: {loadBalancer: {localityLbSetting: {failover: [{from: east, to: west}]}}}",
+        )
+    ),
+}
+
 EFFECTIVENESS: dict[str, Example] = {
     "ineffective": _rules("{match: [{uri: {prefix: /}}], " + _TO[1:], "{match: [{uri: {exact: /x}}], " + _TO[1:]),
     "undecided": _rules(
@@ -142,9 +199,6 @@ EFFECTIVENESS: dict[str, Example] = {
         .removeprefix(f"{_SERVICE}---\n")
         .replace("name: reviews", "name: all"),
     ),
-    "conflict-health-check": _checks("http: {path: /healthz}", "tcp: {}"),
-    "health-check-load": _checks("http: {path: /healthz}"),
-    "heavy-health-check": _checks("http: {path: /healthz}, interval: 50ms"),
     "conflict-sidecar": _mesh(_SIDECARS.format("a"), _SIDECARS.format("b")),
     "conflict-port": _mesh(_GATEWAY.format("a", "HTTP"), _GATEWAY.format("b", "TCP")),
     "conflict-service": _mesh(_SERVICE, _SERVICE.replace("name: reviews}", "name: again}", 1)),
@@ -157,6 +211,7 @@ EFFECTIVENESS: dict[str, Example] = {
 }
 ELSEWHERE: dict[str, dict[str, Example]] = {
     "effectiveness": EFFECTIVENESS,
+    "effectiveness.resilience": RESILIENCE,
     "rules": {
         "not-yet-effective": _mesh(
             """
@@ -188,8 +243,14 @@ ELSEWHERE: dict[str, dict[str, Example]] = {
         "unknown-subset": _mesh(_rule("{host: reviews.example.com, subset: v2}")),
         "unknown-gateway": _mesh(_rule("{host: reviews.example.com}", "  gateways: [nowhere]\n")),
         "unreferenced-host": _mesh(_policy("nobody.example.com")),
-        "unreferenced-port": _checks("port: 81, http: {path: /healthz}"),
-        "unreferenced-subset": _checks("subset: v2, http: {path: /healthz}"),
+        "unknown-callee": _mesh(
+            """
+            apiVersion: v1
+            kind: Service
+            metadata: {name: cart, annotations: {pidalio.dev/calls: nobody}}
+            spec: {ports: [{name: http, port: 80}]}
+            """
+        ),
         "unknown-delegate": _mesh(
             _SERVICE, _VIRTUAL.format("name: root", "hosts: [reviews.example.com], " + _DELEGATE)
         ),

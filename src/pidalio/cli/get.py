@@ -73,4 +73,5 @@ def notes(status: "StatusView | None") -> str:
     parts = ["" if status.compiled else "not compiled"]
     parts.append(f"{len(status.ineffective)} ineffective" if status.ineffective else "")
     parts.append(counted(len(status.conflicts), "conflict") if status.conflicts else "")
+    parts.append(counted(len(status.risks), "risk") if status.risks else "")
     return ", ".join(part for part in parts if part)

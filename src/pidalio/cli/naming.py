@@ -13,7 +13,6 @@ _SHORT = {
     "po": "Pod",
     "ep": "Endpoints",
     "lw": "LocalWorkload",
-    "hc": "HealthCheck",
     "pc": "ProxyConfig",
 }
 

@@ -43,6 +43,17 @@ class Seen(msgspec.Struct, frozen=True, gc=False):
     host: str
 
 
+class Looked(msgspec.Struct, frozen=True):
+    """A virtual host behind a door: who takes part in it, the routes that some request selects, and who holds it.
+
+    `holders` are positions in `alike`.
+    """
+
+    refs: frozenset[ObjectRef]
+    live: tuple[RoutePlan, ...]
+    holders: set[int]
+
+
 class Interest(msgspec.Struct, frozen=True, gc=False):
     """The VirtualServices that are asked about, and whether clusters say something of what is asked."""
 
@@ -71,7 +82,7 @@ class Facts:
     `lost` are the ports that services have at no listener, because older ones have them, and `crowded_out` those at
     which they cannot be beside older ones;
     `reached` are the proxies (positions in `alike`) for which an object takes part in what they hold;
-    `looked` are the objects that take part in a virtual host behind a door, by their numbers.
+    `looked` are the virtual hosts behind doors, by their keys and the doors' numbers.
     """
 
     def __init__(self, alike: tuple[Alike, ...], only: Interest | None = None) -> None:
@@ -88,7 +99,7 @@ class Facts:
         self.crowded_out: dict[ServiceId, dict[CrowdedOut, None]] = defaultdict(dict)
         self._noted: set[tuple[object, ...]] = set()
         self.reached: dict[ObjectRef, set[int]] = defaultdict(set)
-        self.looked: dict[tuple[object, int], frozenset[ObjectRef]] = {}
+        self.looked: dict[tuple[object, int], Looked] = {}
         self._doors: dict[Door, int] = {}
 
     def count(self, ref: ObjectRef) -> int:
@@ -159,21 +170,24 @@ def _look(facts: Facts, at: int, held: Held) -> Iterator[None]:
     for number, (key, host, doors) in enumerate(held.entrances()):
         for entrance in doors:
             known = facts.number(entrance)
-            live = facts.looked.get((key, known)) if key is not None else None
-            if live is None:
-                live = facts.looked[key, known] = _noted(facts, key, host, entrance)
-            for ref in live:
+            seen = facts.looked.get((key, known)) if key is not None else None
+            if seen is None:
+                seen = facts.looked[key, known] = _noted(facts, key, host, entrance)
+            seen.holders.add(at)
+            for ref in seen.refs:
                 facts.reached[ref].add(at)
         if number % _TOGETHER == 0:
             yield
 
 
-def _noted(facts: Facts, key: object, host: VirtualHostPlan, entrance: Door) -> frozenset[ObjectRef]:
-    """Take note of a virtual host behind a door; return the objects of which some route is selected."""
+def _noted(facts: Facts, key: object, host: VirtualHostPlan, entrance: Door) -> Looked:
+    """Take note of a virtual host behind a door."""
     for rule, context in _contexts(key):
         facts.uses[rule][context] = None
     verdicts = reach(host, entrance)
-    return frozenset(ref for position, verdict in enumerate(verdicts) for ref in _note(facts, host, position, verdict))
+    refs = frozenset(ref for position, verdict in enumerate(verdicts) for ref in _note(facts, host, position, verdict))
+    pairs = zip(host.routes, verdicts, strict=True)
+    return Looked(refs, tuple(route for route, one in pairs if one.standing is not Standing.INEFFECTIVE), set())
 
 
 def _contexts(key: object) -> Iterator[tuple[Key, RouteContext]]:

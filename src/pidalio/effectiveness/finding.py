@@ -16,7 +16,19 @@ PlaceOf: TypeAlias = Callable[[ObjectRef, str], Place | None]
 
 _SHOWN = 3
 """Of how many *undecided* parts of one object each is told by itself, and how many places stand for more."""
-_INFO = frozenset({"only-lets-in", "undecided", "redundant", "zero-weight", "unused-subset", "health-check-load"})
+_INFO = frozenset({"only-lets-in", "undecided", "redundant", "zero-weight", "unused-subset", "retries-without-budget"})
+
+_RISKS = frozenset(
+    {
+        "attempts-multiply",
+        "retries-beyond-timeout",
+        "retries-without-budget",
+        "retries-off-elsewhere",
+        "outlier-never-ejects",
+        "outlier-ejects-all",
+        "failover-without-ejection",
+    }
+)
 
 
 class Finding(msgspec.Struct, frozen=True, gc=False):
@@ -31,6 +43,11 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
     def severity(self) -> Severity:
         """Return INFO for what may well be meant, else WARNING."""
         return Severity.INFO if self.code in _INFO else Severity.WARNING
+
+    @property
+    def is_risk(self) -> bool:
+        """Tell whether it is about what happens when something fails."""
+        return self.code in _RISKS
 
     @property
     def is_conflict(self) -> bool:

@@ -85,5 +85,6 @@ class Surveyor:
             proxies=found.proxies,
             ineffective=(*without, *(view for one, view in told if one.code == "ineffective")),
             conflicts=tuple(view for one, view in told if one.is_conflict),
-            remarks=tuple(view for one, view in told if one.severity is Severity.INFO),
+            risks=tuple(view for one, view in told if one.is_risk),
+            remarks=tuple(view for one, view in told if one.severity is Severity.INFO and not one.is_risk),
         )

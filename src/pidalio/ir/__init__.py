@@ -23,7 +23,6 @@ from pidalio.ir.grpc import (
     GrpcRoutePlan,
     GrpcTablePlan,
 )
-from pidalio.ir.health_check import GrpcQuestion, HealthCheckPlan, HttpQuestion, TcpQuestion
 from pidalio.ir.http import (
     AccessLogPlan,
     ClientCert,
@@ -124,7 +123,6 @@ __all__ = [
     "GrpcClusterPlan",
     "GrpcListenerPlan",
     "GrpcOutlierPlan",
-    "GrpcQuestion",
     "GrpcRetryPlan",
     "GrpcRoutePlan",
     "GrpcTablePlan",
@@ -133,9 +131,7 @@ __all__ = [
     "HeaderEdits",
     "HeaderKey",
     "HeaderMatch",
-    "HealthCheckPlan",
     "HttpPlan",
-    "HttpQuestion",
     "HttpSettings",
     "Inspector",
     "KeepalivePlan",
@@ -167,7 +163,6 @@ __all__ = [
     "StickyPlan",
     "StringPattern",
     "TcpPlan",
-    "TcpQuestion",
     "Underscores",
     "UpstreamProtocol",
     "VirtualHostPlan",

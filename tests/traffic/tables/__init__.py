@@ -13,7 +13,6 @@ from tests.traffic.tables import (
     localities,
     matching,
     order,
-    overrides,
     redirects,
     resilience,
     rewriting,
@@ -32,7 +31,6 @@ from tests.traffic.tables import (
 ALL: tuple[Case, ...] = (
     *matching.CASES,
     *order.CASES,
-    *overrides.CASES,
     *weights.CASES,
     *rewriting.CASES,
     *redirects.CASES,

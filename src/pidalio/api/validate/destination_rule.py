@@ -36,5 +36,4 @@ def _check_subsets(spec: DestinationRule, found: Findings) -> None:
         seen.add(subset.name)
         check_labels(subset.labels, f"{path}.labels", found)
         if subset.traffic_policy:
-            ejects = bool(spec.traffic_policy and spec.traffic_policy.outlier_detection)
-            check_policy(subset.traffic_policy, f"{path}.trafficPolicy", found, ejects=ejects)
+            check_policy(subset.traffic_policy, f"{path}.trafficPolicy", found)

@@ -19,13 +19,11 @@ from pidalio.api.validate.values import check_not_negative, check_port, check_po
 PORTS_MAX = 4096
 
 
-def check_policy(policy: TrafficPolicy, path: str, found: Findings, *, ejects: bool = False) -> None:
-    """Note everything that is wrong with a policy; `ejects` tells that it inherits outlier detection."""
+def check_policy(policy: TrafficPolicy, path: str, found: Findings) -> None:
+    """Note everything that is wrong with a policy."""
     if policy == TrafficPolicy():
         found.error("empty-policy", path, "a policy has at least one setting: fill it or remove it")
     _check_settings(policy, path, found)
-    if not ejects:
-        _check_failover(policy, path, found)
     if len(policy.port_level_settings) > PORTS_MAX:
         found.error("out-of-range", f"{path}.portLevelSettings", f"at most {PORTS_MAX} ports can be set")
     for index, port in enumerate(policy.port_level_settings):
@@ -77,14 +75,6 @@ def _check_settings(policy: TrafficPolicy | PortTrafficPolicy, path: str, found:
         check_outlier(policy.outlier_detection, f"{path}.outlierDetection", found)
     if policy.tls:
         check_client_tls(policy.tls, f"{path}.tls", found)
-
-
-def _check_failover(policy: TrafficPolicy, path: str, found: Findings) -> None:
-    """Note a failover that nothing sets off: an instance is only left when it was ejected."""
-    setting = policy.load_balancer.locality_lb_setting if policy.load_balancer else None
-    if setting and setting.failover and policy.outlier_detection is None:
-        message = "without outlierDetection a failing region is not noticed: add outlierDetection: {}"
-        found.warning("bad-locality", f"{path}.loadBalancer.localityLbSetting.failover", message)
 
 
 def _check_port_policy(policy: PortTrafficPolicy, path: str, found: Findings) -> None:

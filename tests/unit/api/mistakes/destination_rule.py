@@ -270,12 +270,6 @@ DESTINATION_RULE = {
         "bad-label",
         "workloadSelector.matchLabels.a",
     ),
-    "failover-without-ejection": (
-        policy("loadBalancer: {localityLbSetting: {failover: [{from: a, to: b}]}}"),
-        "warning",
-        "bad-locality",
-        "trafficPolicy.loadBalancer.localityLbSetting.failover",
-    ),
     "zone-failover": (
         policy("loadBalancer: {zoneAwareLbSetting: {failover: [{from: a, to: a}]}}"),
         "error",
