@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 FULL_SIZE := PIDALIO_DIFFERENTIAL_SETS=1000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test e2e check lint types layers docs-test histories differential fuzz wheel format bench docs lock clean
+.PHONY: help setup demo test e2e check lint types layers docs-test histories differential fuzz wheel format bench behaviour docs lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ format: setup ## Put the code into the project's form
 
 bench: setup ## Measure: JSON in benchmarks/results, a table here and in docs/performance.md
 	$(BIN)/python scripts/bench.py $(ARGS)
+
+behaviour: setup ## Measure balancing, health and recovery on real Envoys; rewrites docs/behaviour.md
+	$(BIN)/python -m tests.behaviour $(ARGS)
 
 docs: setup ## Look for the test of every field, regenerate the generated pages and check every link
 	$(BIN)/python scripts/fields.py

@@ -194,7 +194,19 @@ class Grpc(msgspec.Struct, frozen=True, tag=True, gc=False):
     kind: GrpcKind
 
 
-Group: TypeAlias = Outbound | CatchAll | SidecarHosts | GatewayHosts | Tables | WholeTables | Doors | Own | Grpc
+class Lent(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """The layer of the runtime with the shares of these fault campaigns."""
+
+    campaigns: tuple[str, ...]
+
+
+class Shares(msgspec.Struct, frozen=True, gc=False):
+    """The shares of these fault campaigns."""
+
+    campaigns: tuple[str, ...]
+
+
+Group: TypeAlias = Outbound | CatchAll | SidecarHosts | GatewayHosts | Tables | WholeTables | Doors | Own | Grpc | Lent
 ResourceKey: TypeAlias = (
     ClusterKey
     | Assignment
@@ -214,6 +226,7 @@ ResourceKey: TypeAlias = (
     | Placeholder
     | Elsewhere
     | WholeTable
+    | Shares
     | GrpcKey
 )
 Members: TypeAlias = tuple[tuple[str, ResourceKey], ...]

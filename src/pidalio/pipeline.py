@@ -13,6 +13,7 @@ import msgspec
 
 from pidalio.derive import Database, derived
 from pidalio.envoy import resource as wire
+from pidalio.envoy.bootstrap import FAULT_LAYER
 from pidalio.envoy.resource import Resource
 from pidalio.envoy.route import PLACEHOLDER
 from pidalio.groups import (
@@ -26,6 +27,7 @@ from pidalio.groups import (
     InboundCluster,
     InboundListener,
     InboundPassthrough,
+    Lent,
     Look,
     Members,
     Outbound,
@@ -35,6 +37,7 @@ from pidalio.groups import (
     Placeholder,
     ProxyListener,
     ResourceKey,
+    Shares,
     Shell,
     SidecarHosts,
     Tables,
@@ -54,10 +57,12 @@ from pidalio.ir import (
     ListenerPlan,
     ProxyPlans,
     RouteTablePlan,
+    SharesPlan,
     VirtualHostPlan,
 )
 from pidalio.model import Delivery, Mode, Proxy, ProxyType
 from pidalio.rules import (
+    campaigns,
     clusters,
     egress,
     gateway_ports,
@@ -81,7 +86,7 @@ from pidalio.rules.vantage import vantage_of
 from pidalio.rules.virtual_hosts import EXPLICIT, SidecarTable, VirtualHostKey
 from pidalio.rules.visibility import outbound_policy, scope_of
 
-Plan: TypeAlias = ListenerPlan | RouteTablePlan | VirtualHostPlan | ClusterPlan | AssignmentPlan | GrpcPlan
+Plan: TypeAlias = ListenerPlan | RouteTablePlan | VirtualHostPlan | ClusterPlan | AssignmentPlan | SharesPlan | GrpcPlan
 
 
 @derived(output=True)
@@ -96,6 +101,8 @@ def groups_of(world: Database, proxy: Proxy) -> tuple[Group, ...]:
         CatchAll(proxy.mode, _resolves_names(world, proxy)),
         Own(proxy),
     )
+    if lent := campaigns.lent_to(world, proxy, scope):
+        shared = (*shared, Lent(lent))
     if proxy.type is ProxyType.ROUTER:
         http = (port for port in _gateway_ports(world, proxy) if port.http)
         return (*shared, *_tables(proxy, {port: GatewayHosts(scope, port) for port in http}))
@@ -163,6 +170,8 @@ def members(world: Database, group: Group) -> Members:
             return tuple(_doors(world, group))
         case Grpc(scope, vantage, kind):
             return tuple(grpc.grpc_keys(world, scope, vantage, kind))
+        case Lent(lent):
+            return ((FAULT_LAYER, Shares(lent)),)
         case Own(proxy, True):
             opened = inbound.inbound_ports(world, proxy)
             own: Members = tuple((inbound_clusters.port_cluster(port), InboundCluster(proxy, port)) for port in opened)
@@ -242,6 +251,8 @@ def plan_of(world: Database, key: ResourceKey) -> Plan | None:
             return inbound_clusters.passthrough_cluster(world, proxy)
         case Placeholder():
             return PLACEHOLDER
+        case Shares(lent):
+            return campaigns.shares_plan(world, lent)
         case Elsewhere(name, mode):
             return clusters.catch_all_cluster(world, name, mode)
         case GrpcListener() | GrpcTable() | GrpcCluster() | GrpcAssignment():
@@ -277,6 +288,8 @@ def resource_of(world: Database, key: ResourceKey) -> Resource | None:
             return wire.route_resource(plan)
         case ListenerPlan():
             return wire.listener_resource(plan)
+        case SharesPlan():
+            return wire.shares_resource(plan)
         case GrpcListenerPlan() | GrpcTablePlan() | GrpcClusterPlan() | GrpcAssignmentPlan():
             return wire.grpc_resource(plan)
 
@@ -314,6 +327,8 @@ def type_of(group: Group) -> str:
             return wire.ROUTE_CONFIGURATION
         case Own(_, False) | Doors() | Grpc(_, _, GrpcKind.LISTENERS):
             return wire.LISTENER
+        case Lent():
+            return wire.RUNTIME
         case _:
             return wire.CLUSTER
 
@@ -325,6 +340,7 @@ def plans_for(world: Database, proxy: Proxy) -> ProxyPlans:
     hosts: dict[str, list[VirtualHostPlan]] = {}
     found: list[ClusterPlan] = []
     assignments: list[AssignmentPlan] = []
+    shares: tuple[tuple[str, int], ...] = ()
     for group in groups_of(world, proxy):
         for _, key in members(world, group):
             match plan_of(world, key):
@@ -338,10 +354,12 @@ def plans_for(world: Database, proxy: Proxy) -> ProxyPlans:
                     found.append(plan)
                 case AssignmentPlan() as plan:
                     assignments.append(plan)
+                case SharesPlan() as plan:
+                    shares = plan.shares
                 case None:
                     pass
     complete = tuple(
         msgspec.structs.replace(table, virtual_hosts=(*hosts.get(name, ()), *table.virtual_hosts))
         for name, table in route_tables.items()
     )
-    return ProxyPlans(tuple(listeners), complete, tuple(found), tuple(assignments))
+    return ProxyPlans(tuple(listeners), complete, tuple(found), tuple(assignments), shares)

@@ -60,6 +60,12 @@ def _policy(host: str, rest: str = "") -> str:
     )
 
 
+def _checks(*specs: str, hosts: str = "reviews.example.com") -> Example:
+    """Return a service and several HealthChecks for it."""
+    head = "apiVersion: pidalio.dev/v1\nkind: HealthCheck\nmetadata: {{name: {}}}\nspec: {{host: {}, {}}}\n"
+    return _mesh(_SERVICE, *(head.format(name, hosts, spec) for name, spec in zip("ab", specs, strict=False)))
+
+
 _TO = "{route: [{destination: {host: reviews.example.com}}]}"
 _DELEGATE = "http: [{delegate: {name: nobody}}]"
 _VIRTUAL = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{{}}}\nspec: {{{}}}\n"
@@ -199,6 +205,9 @@ EFFECTIVENESS: dict[str, Example] = {
         .removeprefix(f"{_SERVICE}---\n")
         .replace("name: reviews", "name: all"),
     ),
+    "conflict-health-check": _checks("http: {path: /healthz}", "tcp: {}"),
+    "health-check-load": _checks("http: {path: /healthz}"),
+    "heavy-health-check": _checks("http: {path: /healthz}, interval: 50ms"),
     "conflict-sidecar": _mesh(_SIDECARS.format("a"), _SIDECARS.format("b")),
     "conflict-port": _mesh(_GATEWAY.format("a", "HTTP"), _GATEWAY.format("b", "TCP")),
     "conflict-service": _mesh(_SERVICE, _SERVICE.replace("name: reviews}", "name: again}", 1)),
@@ -243,6 +252,8 @@ ELSEWHERE: dict[str, dict[str, Example]] = {
         "unknown-subset": _mesh(_rule("{host: reviews.example.com, subset: v2}")),
         "unknown-gateway": _mesh(_rule("{host: reviews.example.com}", "  gateways: [nowhere]\n")),
         "unreferenced-host": _mesh(_policy("nobody.example.com")),
+        "unreferenced-port": _checks("port: 81, http: {path: /healthz}"),
+        "unreferenced-subset": _checks("subset: v2, http: {path: /healthz}"),
         "unknown-callee": _mesh(
             """
             apiVersion: v1

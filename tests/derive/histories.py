@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
+from pidalio.ir import CampaignPlan
 from pidalio.model import (
     Delivery,
     Endpoint,
@@ -22,6 +23,7 @@ from pidalio.model import (
     Workload,
     labels_of,
 )
+from pidalio.store.campaigns import Campaign
 
 SPACES = ("a", "b", "istio-system")
 HOSTS = (
@@ -157,7 +159,14 @@ def delegates(draw: Any) -> str:
 @st.composite
 def destination_rules(draw: Any) -> str:
     policy = draw(
-        st.sampled_from(["", "{loadBalancer: {simple: RANDOM}}", "{connectionPool: {tcp: {connectTimeout: 1s}}}"])
+        st.sampled_from(
+            [
+                "",
+                "{loadBalancer: {simple: RANDOM}}",
+                "{loadBalancer: {consistentHash: {httpHeaderName: x-user}}}",
+                "{connectionPool: {tcp: {connectTimeout: 1s, idleTimeout: 9s}}}",
+            ]
+        )
     )
     subsets = draw(
         st.sampled_from(["", "[{name: v1, labels: {version: v1}}]", "[{name: v2}, {name: v1, labels: {x: y}}]"])
@@ -165,7 +174,20 @@ def destination_rules(draw: Any) -> str:
     spec = {"host": f"'{draw(st.sampled_from([*HOSTS, 'web']))}'", "trafficPolicy": policy, "subsets": subsets}
     if not policy and not subsets:
         spec["trafficPolicy"] = "{loadBalancer: {simple: ROUND_ROBIN}}"
-    return draw(document("DestinationRule", _flow({**spec, "exportTo": draw(exports)})))
+    selector = draw(st.sampled_from(["", "", "{matchLabels: {app: web}}", "{matchLabels: {version: v1}}", "{}"]))
+    export = draw(st.sampled_from(["", "['.']"])) if selector else draw(exports)
+    return draw(document("DestinationRule", _flow({**spec, "exportTo": export, "workloadSelector": selector})))
+
+
+@st.composite
+def health_checks(draw: Any) -> str:
+    ways = ["http: {path: /healthz}", "grpc: {}", "tcp: {}"]
+    where = draw(st.sampled_from(["", "port: 80, ", "subset: v1, ", "port: 90, subset: v2, "]))
+    host = draw(st.sampled_from([*(one for one in HOSTS if "*" not in one), "web"]))
+    spec = f"host: '{host}', {where}{draw(st.sampled_from(ways))}"
+    stated = draw(exports)
+    written = f"{{{spec}, exportTo: {stated}}}" if stated else f"{{{spec}}}"
+    return draw(document("HealthCheck", written, version="pidalio.dev/v1"))
 
 
 EGRESS_PORTS = [
@@ -354,6 +376,7 @@ documents = st.one_of(
     virtual_services(),
     services(),
     destination_rules(),
+    health_checks(),
     service_entries(),
     virtual_services(),
     delegates(),
@@ -382,6 +405,8 @@ BASE = [
     "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: base-handed, namespace: b}\nspec: {http: [{match: [{uri: {prefix: /a/b}}], route: [{destination: {host: api.com}}]}, {timeout: 3s, route: [{destination: {host: web}}]}]}\n",
     "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: base-web, namespace: a}\nspec: {host: web, subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]}\n",
     "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: base-wide, namespace: istio-system}\nspec: {host: '*.com', trafficPolicy: {loadBalancer: {simple: RANDOM}}}\n",
+    "apiVersion: pidalio.dev/v1\nkind: HealthCheck\nmetadata: {name: base, namespace: a}\nspec: {host: web, subset: v1, http: {path: /healthz}}\n",
+    "apiVersion: pidalio.dev/v1\nkind: HealthCheck\nmetadata: {name: base, namespace: istio-system}\nspec: {host: web.a.svc.cluster.local, tcp: {}}\n",
     "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: base, namespace: a}\nspec: {selector: {istio: ingress}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]}\n",
     "apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {name: base, namespace: c}\nspec: {egress: [{hosts: ['b/*', '*/web.a.svc.cluster.local']}]}\n",
 ]
@@ -472,6 +497,24 @@ fed_workloads = st.builds(
     space,
     st.sampled_from(["10.0.0.5", "10.9.0.1"]),
     st.sampled_from([{"app": "web"}, {"app": "web", "version": "v2"}, {"app": "other"}]),
+)
+
+
+campaigns = st.sampled_from(["one", "two"]).flatmap(
+    lambda name: st.tuples(
+        st.just(name),
+        st.none()
+        | st.builds(
+            lambda host, number, subset, where, share: Campaign(
+                CampaignPlan(name, delay=10, http_status=503), host, number, subset, share, share, where
+            ),
+            exact_host,
+            st.sampled_from([0, 80, 90]),
+            st.sampled_from(["", "v1"]),
+            st.one_of(st.just(""), space),
+            st.sampled_from([0, 1, 500_000]),
+        ),
+    )
 )
 
 

@@ -10,6 +10,7 @@ from pidalio.envoy.resource import (
     LISTENER,
     LOAD_ASSIGNMENT,
     ROUTE_CONFIGURATION,
+    RUNTIME,
     VIRTUAL_HOST,
     Resource,
     content_of,
@@ -20,7 +21,7 @@ from pidalio.rules.effective import reports_for
 from pidalio.server.distribution import Distribution, View
 from pidalio.store.catalog import Catalog
 
-TYPES = (LISTENER, ROUTE_CONFIGURATION, VIRTUAL_HOST, CLUSTER, LOAD_ASSIGNMENT)
+TYPES = (LISTENER, ROUTE_CONFIGURATION, VIRTUAL_HOST, CLUSTER, LOAD_ASSIGNMENT, RUNTIME)
 Contents: TypeAlias = dict[tuple[str, str], tuple[str, bytes]]
 """Version and body by type URL and name."""
 

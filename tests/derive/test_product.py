@@ -36,6 +36,7 @@ _steps = st.lists(
         st.tuples(st.just("apply"), h.documents),
         st.tuples(st.just("delete"), st.integers(0, 3)),
         st.tuples(st.just("feed"), st.tuples(_feeds, st.booleans())),
+        st.tuples(st.just("campaign"), h.campaigns),
         st.tuples(st.just("open"), st.tuples(h.proxies, st.booleans())),
         st.tuples(st.just("close"), st.integers(0, 3)),
         st.tuples(st.just("collect"), st.none()),
@@ -62,6 +63,9 @@ def _take(product: Product, step: str, what: Any) -> None:
         case "feed":
             rows, is_complete = what
             product.commit(product.catalog.feed("consul", rows, complete=is_complete).edits)
+        case "campaign":
+            name, row = what
+            product.commit(product.catalog.feed("faults", {tables.CAMPAIGNS: {name: row}}).edits)
         case "open":
             proxy, is_slow = what
             product.open(proxy, is_slow=is_slow)

@@ -11,15 +11,18 @@ from pidalio.envoy.resource import (
     LISTENER,
     LOAD_ASSIGNMENT,
     ROUTE_CONFIGURATION,
+    RUNTIME,
     VIRTUAL_HOST,
     Resource,
     content_of,
 )
 from pidalio.groups import InboundCluster, WholeTable
+from pidalio.ir import CampaignPlan
 from pidalio.model import Endpoint, ObjectRef, labels_of
 from pidalio.rules.clusters import Assignment
 from pidalio.rules.virtual_hosts import VirtualHostKey
 from pidalio.store import tables
+from pidalio.store.campaigns import Campaign
 
 COUNT = 40
 SERVICE = """
@@ -190,6 +193,20 @@ def test_an_endpoint_compiles_no_routes_and_no_clusters(mesh):
     assert ran(changes) == {"endpoints", "resource_of"}
     assert all(isinstance(key, Assignment) and key.cluster.host == name(4) for key in made(changes))
     assert {kind for sent in mesh.sent().values() for kind, _ in sent} == {LOAD_ASSIGNMENT}
+    mesh.check()
+
+
+def test_a_campaign_makes_the_virtual_hosts_of_its_host_and_one_layer_for_whom_it_concerns(mesh):
+    one = Campaign(CampaignPlan("storm", http_status=503), name(4), abort_share=1, namespace="far")
+    changes = mesh.commit(mesh.catalog.feed("faults", {tables.CAMPAIGNS: {"storm": one}}).edits)
+    assert {key.host for key in made(changes) if isinstance(key, VirtualHostKey)} == {name(4)}
+    assert len(made(changes)) == 2  # the layer is made when it is asked for
+    hosts = {(VIRTUAL_HOST, f"http_proxy/{name(4)}:80")}
+    layer = {(RUNTIME, "faults")}
+    assert mesh.sent() == {"ns1": hosts, "far": hosts | layer, "alike": hosts, "small": hosts}
+    mesh.check()
+    mesh.commit(mesh.catalog.feed("faults", {tables.CAMPAIGNS: {"storm": None}}).edits)
+    assert RUNTIME not in {kind for kind, _ in mesh.far.holds}
     mesh.check()
 
 

@@ -25,7 +25,9 @@ from pidalio.ir import (
     HeaderKey,
     HeaderMatch,
     HttpPlan,
+    HttpSettings,
     ListenerPlan,
+    ListenerSettings,
     LoadBalancing,
     LocalityPlan,
     MatchKind,
@@ -103,12 +105,13 @@ LISTENERS = tuple(
         1,
         direction,
         one_chain(HttpPlan(name, "t", explicit_proxy=explicit, use_remote_address=remote)),
+        settings=ListenerSettings(http=HttpSettings(trusted_hops=hops)),
     )
-    for name, direction, explicit, remote in (
-        ("proxy", Direction.OUTBOUND, True, False),
-        ("trusting", Direction.OUTBOUND, True, True),
-        ("inbound", Direction.INBOUND, False, False),
-        ("gateway", Direction.GATEWAY, False, True),
+    for name, direction, explicit, remote, hops in (
+        ("proxy", Direction.OUTBOUND, True, False, 0),
+        ("trusting", Direction.OUTBOUND, True, True, 1),
+        ("inbound", Direction.INBOUND, False, False, 0),
+        ("gateway", Direction.GATEWAY, False, True, 0),
     )
 )
 

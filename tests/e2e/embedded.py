@@ -29,6 +29,7 @@ def item(kind: str, name: str, spec: dict) -> dict:
     versions = {
         "Service": "v1",
         "LocalWorkload": "pidalio.dev/v1",
+        "HealthCheck": "pidalio.dev/v1",
     }
     return {
         "apiVersion": versions.get(kind, "networking.istio.io/v1"),

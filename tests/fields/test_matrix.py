@@ -87,7 +87,6 @@ ALLOWED = {
     "EnvoyFilter ": "is Envoy's language, not the rules'",
     "DestinationRule trafficPolicy.": "policies are made complete apart from the routing language",
     "DestinationRule subsets[].trafficPolicy.": "policies are made complete apart from the routing language",
-    "DestinationRule workloadSelector": "policies are made complete apart from the routing language",
     "MeshConfig zoneAwareLbSetting": "zones",
     "WorkloadGroup template.serviceAccount": IDENTITY,
 }

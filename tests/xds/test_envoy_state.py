@@ -47,7 +47,7 @@ class Run:
         self.backends.append(await asyncio.start_server(answer, "127.0.0.1", 0))
         return name, self.backends[-1].sockets[0].getsockname()[1]
 
-    def start_envoy(self) -> None:
+    def start_envoy(self, variant: int = pb.ApiConfigSource.GRPC) -> None:
         proxy = Proxy.from_id(f"sidecar~{self.address}~web-0.default~default.svc.cluster.local")
         metadata = metadata_of(proxy) | {"LABELS": {"app": "web"}, "PIDALIO": {"outbound": self.outbound}}
         bootstrap = ads_bootstrap(
@@ -55,7 +55,7 @@ class Run:
             xds_address=f"unix://{self.folder}/xds",
             admin_path=f"{self.folder}/admin",
         )
-        bootstrap.dynamic_resources.ads_config.api_type = pb.ApiConfigSource.GRPC
+        bootstrap.dynamic_resources.ads_config.api_type = variant
         config = self.folder / "envoy.json"
         config.write_text(to_json(bootstrap))
         arguments = ["--disable-hot-restart", "--concurrency", "1", "-l", "warning"]

@@ -3,11 +3,13 @@
 Source of paths and answers: Envoy's administration interface. Nothing else in Pidalio reads these answers' shapes.
 """
 
+import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 
 from pidalio.errors import EnvoyUnresponsive
 
@@ -18,6 +20,51 @@ _APPLIED = (
 )
 _OPEN = r"^listener\..*\.downstream_cx_active$"
 _OWN = "listener.admin."
+
+
+class Host(msgspec.Struct, frozen=True):
+    """One host of a cluster; `failed_check` says why it is out by active checks, empty where it is not."""
+
+    cluster: str
+    address: str
+    failed_check: str = ""
+    is_ejected: bool = False
+
+
+class _Socket(msgspec.Struct, frozen=True):
+    address: str = ""
+    port_value: int = 0
+
+
+class _Pipe(msgspec.Struct, frozen=True):
+    path: str = ""
+
+
+class _Address(msgspec.Struct, frozen=True):
+    socket_address: _Socket = _Socket()
+    pipe: _Pipe = _Pipe()
+
+
+class _Health(msgspec.Struct, frozen=True):
+    failed_active_health_check: bool = False
+    failed_outlier_check: bool = False
+    pending_active_hc: bool = False
+    excluded_via_immediate_hc_fail: bool = False
+    active_hc_timeout: bool = False
+
+
+class _HostStatus(msgspec.Struct, frozen=True):
+    address: _Address = _Address()
+    health_status: _Health = _Health()
+
+
+class _ClusterStatus(msgspec.Struct, frozen=True):
+    name: str = ""
+    host_statuses: tuple[_HostStatus, ...] = ()
+
+
+class _Clusters(msgspec.Struct, frozen=True):
+    cluster_statuses: tuple[_ClusterStatus, ...] = ()
 
 
 class Admin:
@@ -61,6 +108,13 @@ class Admin:
             found[status["name"]] = (address.get("address", ""), address.get("port_value", 0))
         return found
 
+    async def hosts(self, clusters: Collection[str] = ()) -> tuple[Host, ...]:
+        """Return the hosts of the named clusters, or of all, with what this Envoy found of each."""
+        names = "|".join(map(re.escape, sorted(clusters)))
+        query = {"format": "json"} | ({"filter": f"^(?:{names})$"} if names else {})
+        found = msgspec.json.decode((await self._ask("GET", "/clusters", query)).content, type=_Clusters)
+        return tuple(_host(cluster.name, one) for cluster in found.cluster_statuses for one in cluster.host_statuses)
+
     async def close_inbound(self) -> None:
         """Close the inbound listeners at once: new connections are refused, those in use go on."""
         await self._post("/drain_listeners?inboundonly")
@@ -100,3 +154,22 @@ class Admin:
             return await self._client.request(method, path, params=query)
         except httpx.HTTPError as error:
             raise EnvoyUnresponsive(f"{method} {path}: {error!r}") from error
+
+
+def _host(cluster: str, status: _HostStatus) -> Host:
+    where, health = status.address.socket_address, status.health_status
+    host = f"[{where.address}]" if ":" in where.address else where.address
+    return Host(
+        cluster,
+        status.address.pipe.path or f"{host}:{where.port_value}",
+        _why(health) if health.failed_active_health_check else "",
+        health.failed_outlier_check,
+    )
+
+
+def _why(health: _Health) -> str:
+    if health.pending_active_hc:
+        return "it was not checked yet"
+    if health.excluded_via_immediate_hc_fail:
+        return "it says itself that it wants no requests"
+    return "it does not answer checks in time" if health.active_hc_timeout else "it fails its checks"

@@ -36,6 +36,16 @@ class EnvoyFiles(msgspec.Struct, frozen=True):
     admin: Path
     log: Path
 
+    @property
+    def ejections(self) -> Path:
+        """Return where its outlier detection writes, if its bootstrap says so."""
+        return ejections_file(self.admin)
+
+
+def ejections_file(admin: Path) -> Path:
+    """Return the file of ejections that goes with an admin socket."""
+    return admin.with_suffix(".ejections")
+
 
 class EnvoyOptions(msgspec.Struct, frozen=True):
     """How Envoys are run; `drain_seconds` is how long a graceful drain lasts, `environment` adds to our own."""
@@ -94,6 +104,7 @@ class EnvoyProcess:
         try:
             await asyncio.to_thread(_write_private, self.files.bootstrap, text)
             self.files.admin.unlink(missing_ok=True)
+            self.files.ejections.unlink(missing_ok=True)
         except OSError as error:
             raise EnvoyError(f"{error.filename or self.files.bootstrap}: {error.strerror}") from error
         command = self.options.arguments(self.files.bootstrap)
@@ -171,6 +182,7 @@ class EnvoyProcess:
             return None
         status = await self._process.stop(grace_seconds=grace_seconds)
         self.files.admin.unlink(missing_ok=True)
+        self.files.ejections.unlink(missing_ok=True)
         return status
 
     async def _poll(self) -> None:

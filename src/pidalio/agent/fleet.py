@@ -25,7 +25,7 @@ from pidalio.api.local_workload import LocalWorkload
 from pidalio.api.object import Object
 from pidalio.errors import UsageError
 from pidalio.ir import ProcessPlan
-from pidalio.model import Health, Interception, Proxy, ProxyType, Report, Severity, Workload
+from pidalio.model import Health, Interception, Proxy, ProxyType, Report, Severity, Word, Workload
 from pidalio.platforms.local.addresses import Placement
 from pidalio.platforms.local.workloads import LocalInstance, instances
 
@@ -86,6 +86,11 @@ class Fleet:
     def problems(self) -> tuple[Report, ...]:
         """Return what keeps instances from serving, the newest of each."""
         return tuple(member.sidecar.problem for member in self.members if member.sidecar.problem is not None)
+
+    def word(self, name: str) -> Word | None:
+        """Return what is said of the instance that the mesh knows as `name` (`<name>.<namespace>`)."""
+        member = self._known.get(name)
+        return member.sidecar.word if member else None
 
     def reconcile(self, objects: Iterable[Object[LocalWorkload]]) -> None:
         """Bring what runs in line with the objects; returns at once, the changes go on by themselves."""
@@ -158,6 +163,7 @@ class Fleet:
             control=self._control,
             process=lambda: self._process(proxy, instance),
             patience=self._patience,
+            proxy=proxy.id,
         )
         member = Member(self._generation, key, proxy, sidecar)
         sidecar.control = self._control_for(instance.id, member)
@@ -180,7 +186,7 @@ class Fleet:
                 del self._known[name]
                 await self._control.deregister(row)
 
-        return ControlPlane(register, deregister, self._control.report)
+        return ControlPlane(register, deregister, self._control.report, self._control.seen)
 
     async def _live(self, name: str, member: Member, elder: list[Member]) -> None:
         """Run one generation; once it serves, the older ones leave."""

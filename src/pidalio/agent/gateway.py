@@ -3,8 +3,10 @@
 Start: Envoy → serving. Envoy ends: started again with back-off. Stop: callers leave (drain) → Envoy.
 """
 
+import asyncio
 from collections.abc import Callable
 
+from pidalio.agent.ejections import Lookout, Seen
 from pidalio.agent.envoy_process import Bootstrap, EnvoyFiles, EnvoyOptions
 from pidalio.agent.envoy_supervisor import EnvoySupervisor
 from pidalio.agent.processes import Processes
@@ -26,6 +28,7 @@ class GatewayAgent:
         processes: Processes,
         report: Callable[[Report], None],
         process: Callable[[], ProcessPlan] = ProcessPlan,
+        seen: Seen | None = None,
     ) -> None:
         self._report = report
         self.problem: Report | None = None
@@ -33,10 +36,17 @@ class GatewayAgent:
         self.supervisor = EnvoySupervisor(
             name, bootstrap, options, files, processes, changed=self._envoy_changed, process=process
         )
+        self._lookout = Lookout(self.supervisor, seen) if seen else None
 
     async def run(self) -> None:
         """Live until `stop`; when cancelled, end at once without draining."""
-        await self.supervisor.run()
+        watching = asyncio.create_task(self._lookout.run()) if self._lookout else None
+        try:
+            await self.supervisor.run()
+        finally:
+            if watching is not None:
+                watching.cancel()
+                await asyncio.gather(watching, return_exceptions=True)
 
     async def ready(self) -> None:
         """Wait until it serves its configuration."""

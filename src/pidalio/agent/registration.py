@@ -15,7 +15,7 @@ from pidalio.agent.sidecar import ControlPlane
 from pidalio.errors import NotFound, PidalioError, Unavailable
 from pidalio.http.client import Client
 from pidalio.http.wire import Registration, ReportView, WorkloadView
-from pidalio.model import Report, Severity, Workload
+from pidalio.model import Report, Severity, Word, Workload
 
 _KEPT_REPORTS = 20
 
@@ -25,6 +25,8 @@ class Registrar:
 
     def __init__(self, client: Client, tell: Callable[[Report], None], *, lease_seconds: float = 30) -> None:
         self.lease_seconds = lease_seconds
+        self.word: Callable[[], Word | None] = lambda: None
+        """Says why the instance's health is what it is."""
         self._client, self._tell = client, tell
         self._wanted: Workload | None = None
         self._registered: Workload | None = None
@@ -86,7 +88,7 @@ class Registrar:
         row = self._wanted
         if row is not None:
             reports = tuple(ReportView.of(report) for report in self._reports)
-            await self._client.register(Registration(WorkloadView.of(row), self.lease_seconds, reports))
+            await self._client.register(Registration(WorkloadView.of(row), self.lease_seconds, reports, self.word()))
             self._registered = row
         elif self._registered is not None:
             with contextlib.suppress(NotFound):  # its lease ended meanwhile

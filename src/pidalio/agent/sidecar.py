@@ -22,6 +22,7 @@ from pathlib import Path
 import msgspec
 
 from pidalio.agent.backoff import Backoff
+from pidalio.agent.ejections import Lookout
 from pidalio.agent.envoy_process import Bootstrap, EnvoyFiles, EnvoyOptions
 from pidalio.agent.envoy_supervisor import EnvoySupervisor
 from pidalio.agent.logs import last_lines, size_of
@@ -31,9 +32,13 @@ from pidalio.agent.workload import APP_ADDRESS, AppContract, WorkloadProcess
 from pidalio.api.workload_entry import ReadinessProbe, TCPHealthCheckConfig
 from pidalio.errors import EnvoyError
 from pidalio.ir import ProcessPlan
-from pidalio.model import Health, Report, Severity, Workload
+from pidalio.model import Health, Report, Severity, Sight, Word, Workload
 from pidalio.platforms.local.addresses import Placement
 from pidalio.platforms.local.workloads import LocalInstance, workload_row
+
+
+async def _unseen(_proxy: str, _sights: tuple[Sight, ...]) -> None:
+    """Take no notice."""
 
 
 class ControlPlane(msgspec.Struct, frozen=True):
@@ -42,6 +47,8 @@ class ControlPlane(msgspec.Struct, frozen=True):
     register: Callable[[Workload], Awaitable[None]]
     deregister: Callable[[Workload], Awaitable[None]]
     report: Callable[[Report], None]
+    seen: Callable[[str, tuple[Sight, ...]], Awaitable[None]] = _unseen
+    """Takes what the Envoy of a proxy (by its id) took out of its own pools."""
 
 
 class SidecarFiles(msgspec.Struct, frozen=True):
@@ -80,6 +87,7 @@ class Sidecar:
         control: ControlPlane,
         process: Callable[[], ProcessPlan] = ProcessPlan,
         patience: Patience | None = None,
+        proxy: str = "",
     ) -> None:
         self.instance, self.where, self.contract, self.files = instance, where, contract, files
         self.control, self.patience = control, patience or Patience()
@@ -89,11 +97,15 @@ class Sidecar:
         self.supervisor = EnvoySupervisor(
             instance.id, bootstrap, options, files.envoy, processes, changed=self._envoy_changed, process=process
         )
+        self._lookout = Lookout(self.supervisor, lambda sights: self.control.seen(proxy, sights))
         self._process = process
         self._processes = processes
         self._backoff = Backoff(first_seconds=0.5)
         self._app: WorkloadProcess | None = None
         self._app_health: Health | None = None
+        self._reason = ""
+        self.word = Word(Health.UNKNOWN)
+        """What is said of the instance's health, and why."""
         self._row: Workload | None = None
         self._telling = asyncio.Lock()
         self._stopping = asyncio.Event()
@@ -102,6 +114,7 @@ class Sidecar:
         """Live until `stop`; when cancelled, end at once without draining."""
         async with asyncio.TaskGroup() as group:
             envoy = group.create_task(self.supervisor.run(), name=f"envoy of {self.instance.id}")
+            lookout = group.create_task(self._lookout.run(), name=f"lookout of {self.instance.id}")
             try:
                 await self._tell_control_plane()
                 await (self._keep_application() if self.instance.command else self._attend())
@@ -111,6 +124,7 @@ class Sidecar:
                 if self._app is not None:
                     await self._app.stop(grace_seconds=0)
                 envoy.cancel()
+                lookout.cancel()
 
     async def stop(self, *, drain: bool = True) -> None:
         """Leave the mesh first, let callers finish, then end the application and its Envoy."""
@@ -224,7 +238,7 @@ class Sidecar:
             return
         if not well:
             self._tell("workload-unhealthy", f"{self.instance.name} fails its probe: {reason}")
-        await self._set_health(Health.HEALTHY if well else Health.UNHEALTHY)
+        await self._set_health(Health.HEALTHY if well else Health.UNHEALTHY, reason)
 
     async def _find_misplaced(self, app: WorkloadProcess) -> None:
         if self.contract.ports and (report := await app.misplaced(after_seconds=self.patience.misplaced)) is not None:
@@ -241,15 +255,16 @@ class Sidecar:
             self._tell("envoy-ended", f"{error}; it is started again")
         await self._tell_control_plane()
 
-    async def _set_health(self, health: Health | None) -> None:
+    async def _set_health(self, health: Health | None, reason: str = "") -> None:
         """Take note of the application: None means that there is none."""
-        self._app_health = health
+        self._app_health, self._reason = health, reason
         await self._tell_control_plane()
 
     async def _tell_control_plane(self) -> None:
         """Bring what the control plane knows in line with what is: gone, well, or not for now."""
         async with self._telling:
             row = self._wanted_row()
+            self._take_word(row)
             if row == self._row:
                 return
             known, self._row = self._row, row
@@ -262,6 +277,18 @@ class Sidecar:
             if row is not None and row.health is Health.HEALTHY:
                 self.problem = None
                 self.registered.set()
+
+    def _take_word(self, row: Workload | None) -> None:
+        """Note what is said of the instance, and since when it is."""
+        health = row.health if row else Health.UNKNOWN
+        if self._app_health is None:
+            reason = "its program does not run"
+        elif not self.supervisor.ready.is_set():
+            reason = "its Envoy does not serve"
+        else:
+            reason = self._reason
+        if (health, reason) != (self.word.health, self.word.reason):
+            self.word = Word(health, reason, time.time())
 
     def _wanted_row(self) -> Workload | None:
         """Return the row to be known, None for none.

@@ -6,7 +6,7 @@ Invariant: the control plane may be away at any time but the first; what serves 
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from pidalio.agent.registration import Registrar
 from pidalio.agent.relay import Upstream, XdsRelay
 from pidalio.agent.run_directory import RunDirectory
 from pidalio.agent.sidecar import Patience, Sidecar, SidecarFiles
+from pidalio.agent.sights import SightTeller
 from pidalio.agent.workload import contract_of
 from pidalio.http.client import Client
 from pidalio.ir import ProcessPlan
@@ -77,7 +78,8 @@ class StandaloneAgent:
         self, instance: LocalInstance, where: Placement, app_ports: Mapping[int, int], client: Client
     ) -> None:
         """Run a sidecar until `stop`: with its application when the instance has a command, else beside it."""
-        registrar = Registrar(client, self._tell)
+        registrar, teller = Registrar(client, self._tell), SightTeller(client, self.proxy.id)
+        told = registrar.control_plane
         sidecar = Sidecar(
             instance,
             where,
@@ -86,15 +88,17 @@ class StandaloneAgent:
             options=self.options,
             files=SidecarFiles(self.files, self.places.logs / f"{self._name}.log", self.places.root),
             processes=self._processes,
-            control=registrar.control_plane,
+            control=msgspec.structs.replace(told, seen=lambda _, sights: teller.seen(sights)),
             process=lambda: self._plan,
             patience=self._patience,
         )
+        registrar.word = lambda: sidecar.word
         self._stop = sidecar.stop
-        await self._run(sidecar.run(), sidecar.registered, registrar)
+        await self._run(sidecar.run(), sidecar.registered, registrar.run(), teller.run())
 
-    async def run_gateway(self) -> None:
-        """Run a gateway until `stop`."""
+    async def run_gateway(self, client: Client | None = None) -> None:
+        """Run a gateway until `stop`; without a client nobody is told what its Envoy sees."""
+        teller = SightTeller(client, self.proxy.id) if client else None
         gateway = GatewayAgent(
             self._name,
             self._bootstrap,
@@ -103,16 +107,17 @@ class StandaloneAgent:
             processes=self._processes,
             report=self._tell,
             process=lambda: self._plan,
+            seen=teller.seen if teller else None,
         )
         self._stop = gateway.stop
-        await self._run(gateway.run(), gateway.supervisor.ready, None)
+        await self._run(gateway.run(), gateway.supervisor.ready, *([teller.run()] if teller else []))
 
     async def stop(self) -> None:
         """Let callers finish, then end what was started."""
         if self._stop is not None:
             await self._stop()
 
-    async def _run(self, life: Any, ready: asyncio.Event, registrar: Registrar | None) -> None:
+    async def _run(self, life: Any, ready: asyncio.Event, *telling: Coroutine[Any, Any, None]) -> None:
         await self.relay.start()
         logs = [
             self.files.log,
@@ -120,8 +125,7 @@ class StandaloneAgent:
             *map(Path, filter(None, [self.proxy.access_log])),
         ]
         beside = [asyncio.create_task(keep_bounded(lambda: logs)), asyncio.create_task(self._announce(ready))]
-        if registrar is not None:
-            beside.append(asyncio.create_task(registrar.run()))
+        beside += [asyncio.create_task(each) for each in telling]
         try:
             await life
         finally:

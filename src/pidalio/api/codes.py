@@ -271,6 +271,11 @@ CODES: dict[str, Code] = {
         "An egress host is not `namespace/host`.",
         "Write `./*`, `namespace/*` or `namespace/host`.",
     ),
+    # HealthCheck
+    "bad-health-check": Code(
+        "A check cannot be carried out, or its answers cannot be told apart.",
+        "Follow the message: a path begins with `/`, and no status is both expected and retriable.",
+    ),
     # LocalWorkload
     "no-command": Code(
         "A LocalWorkload has nothing to run.",

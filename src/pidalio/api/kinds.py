@@ -14,6 +14,7 @@ from pidalio.api.destination_rule import DestinationRule
 from pidalio.api.envoy_filter import EnvoyFilter
 from pidalio.api.findings import Findings
 from pidalio.api.gateway import Gateway
+from pidalio.api.health_check import HealthCheck
 from pidalio.api.local_workload import LocalWorkload
 from pidalio.api.mesh_config import MeshConfig
 from pidalio.api.object import Meta
@@ -23,6 +24,7 @@ from pidalio.api.service_entry import ServiceEntry
 from pidalio.api.sidecar import Sidecar
 from pidalio.api.validate.destination_rule import validate as check_destination_rule
 from pidalio.api.validate.gateway import validate as check_gateway
+from pidalio.api.validate.health_check import validate as check_health_check
 from pidalio.api.validate.kubernetes import validate_endpoint_slice, validate_endpoints, validate_pod, validate_service
 from pidalio.api.validate.local_workload import validate as check_local_workload
 from pidalio.api.validate.mesh_config import validate as check_mesh_config
@@ -91,6 +93,7 @@ KINDS: tuple[Kind, ...] = (
     _istio(EnvoyFilter, check_envoy_filter, "v1alpha3"),
     _own(MeshConfig, check_mesh_config, cluster_wide=True),
     _own(LocalWorkload, check_local_workload),
+    _own(HealthCheck, check_health_check),
     _kubernetes("", kubernetes.Service, validate_service),
     _kubernetes("", kubernetes.Endpoints, validate_endpoints, whole=True),
     _kubernetes("discovery.k8s.io", kubernetes.EndpointSlice, validate_endpoint_slice, whole=True),

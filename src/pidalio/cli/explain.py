@@ -10,7 +10,7 @@ import msgspec
 from pidalio.cli.connection import Connection, server_options
 from pidalio.cli.output import output_option, structured
 from pidalio.errors import NotFound, UsageError
-from pidalio.ir import FaultPlan, HashPlan, RetryPlan
+from pidalio.ir import FaultPlan, GrpcQuestion, HashPlan, HealthCheckPlan, HttpQuestion, RetryPlan, TcpQuestion
 from pidalio.model import Health, Origin
 from pidalio.simulate import Answered, Decision, Destination, Forwarded, Redirected, Request
 from pidalio.simulate.decision import Mirrored, RouteTry, Verdict
@@ -235,6 +235,8 @@ def _destination(one: Destination, where: Where) -> Iterator[str]:
     balancing = one.load_balancing.value if one.load_balancing else "none"
     yield f"  balancing   {balancing}  [{where(one.lb_origin)}]"
     yield f"  connect     within {one.connect_timeout} ms  [{where(one.connect_timeout_origin)}]"
+    if one.health_check:
+        yield f"  checked     {_check(one.health_check)}  [{where(one.health_check.origin)}]"
     declared = where(one.pool_origin)
     for endpoint in one.pool.endpoints:
         health = "" if endpoint.health is Health.HEALTHY else f" {endpoint.health.value}"
@@ -242,6 +244,21 @@ def _destination(one: Destination, where: Where) -> Iterator[str]:
         yield f"  endpoint    {endpoint.address}:{endpoint.port}{name}{health}: {endpoint.share:.4g}  [{declared}]"
     if not one.pool.endpoints and one.discovery and one.discovery.value == "EDS":
         yield f"  endpoint    none  [{declared}]"
+
+
+def _check(plan: HealthCheckPlan) -> str:
+    match plan.question:
+        case HttpQuestion() as http:
+            well = ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in http.expected)
+            asked = f"{http.method} {http.host}{http.path} answers {well}"
+        case GrpcQuestion() as grpc:
+            asked = f"gRPC health of {grpc.service or 'the server'} at {grpc.authority} is SERVING"
+        case TcpQuestion(receive=()):
+            asked = "a connection opens"
+        case TcpQuestion():
+            asked = "a connection gets the answer"
+    limits = f"within {plan.timeout} ms, out after {plan.unhealthy_threshold}, back after {plan.healthy_threshold}"
+    return f"{asked}: every {plan.interval} ms, {limits}"
 
 
 def _retries(plan: RetryPlan | None) -> str:

@@ -13,6 +13,7 @@ _SHORT = {
     "po": "Pod",
     "ep": "Endpoints",
     "lw": "LocalWorkload",
+    "hc": "HealthCheck",
     "pc": "ProxyConfig",
 }
 

@@ -19,20 +19,31 @@ if TYPE_CHECKING:
 Examples:
   pidalio status
   pidalio status -o json
+  pidalio status --endpoints            of each instance: who says it is well, or why not
+  pidalio status --endpoints reviews
   pidalio status --strict      exit status 1 when a proxy lags or an error stands
 """,
 )
 @click.option(
     "--strict", is_flag=True, help="Exit status 1 when a proxy lags or refused something, or an error stands."
 )
+@click.option(
+    "--endpoints",
+    is_flag=False,
+    flag_value="",
+    metavar="[HOST]",
+    help="Show the instances of a service, or of all, and what each source says of their health.",
+)
 @output_option()
 @server_options
-def status(connection: Connection, *, strict: bool, form: str) -> int:
+def status(connection: Connection, *, strict: bool, endpoints: str | None, form: str) -> int:
     """Show the state of the mesh.
 
     Of every proxy: since when it is connected, how many resources it acknowledged, how many are on their way, what it
     rejected and why, how far it is behind. Then everything that stands to be told, and the platforms.
     """
+    if endpoints is not None:
+        return _endpoints(connection, endpoints, form, strict=strict)
     found = connection.ask(lambda client: client.status())
     if form != "table":
         structured(found, form)
@@ -41,6 +52,17 @@ def status(connection: Connection, *, strict: bool, form: str) -> int:
     behind = any(each.behind != 0 or _rejected(each) for each in found.proxies)
     errors = any(each.severity == "error" for each in found.reports)
     return 1 if strict and (behind or errors) else 0
+
+
+def _endpoints(connection: Connection, host: str, form: str, *, strict: bool) -> int:
+    from pidalio.cli.endpoints import show
+
+    found = connection.ask(lambda client: client.endpoints(host))
+    if form != "table":
+        structured({"endpoints": found}, form)
+    else:
+        show(found)
+    return 1 if strict and any(one.health != "HEALTHY" or one.out_at for one in found) else 0
 
 
 def _show(found: "StatusAnswer") -> None:

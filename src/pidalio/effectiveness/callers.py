@@ -19,6 +19,7 @@ _NOBODY = Proxy(ProxyType.SIDECAR, "127.0.0.1", "caller", "default", outbound="1
 _TABLES = (
     tables.VIRTUAL_SERVICES,
     tables.DESTINATION_RULES,
+    tables.HEALTH_CHECKS,
     tables.GATEWAYS,
     tables.SIDECARS,
 )
@@ -49,7 +50,7 @@ def _caller(namespace: str, labels: Labels, address: str = "127.0.0.1", name: st
 
 
 def _asked_for(world: Database, spaces: list[str]) -> set[tuple[str, Labels]]:
-    """Return the callers that conditions on the source and selectors of Sidecars speak of."""
+    """Return the callers that conditions on the source and selectors of rules and Sidecars speak of."""
     found: set[tuple[str, Labels]] = set()
     for key in tables.VIRTUAL_SERVICES.keys(world):
         row = tables.VIRTUAL_SERVICES.get(world, key)
@@ -57,6 +58,10 @@ def _asked_for(world: Database, spaces: list[str]) -> set[tuple[str, Labels]]:
             if match.source_labels or match.source_namespace:
                 where = [match.source_namespace] if match.source_namespace else spaces
                 found |= {(space, labels_of(match.source_labels)) for space in where}
+    for key in tables.DESTINATION_RULES.keys(world):
+        rule = tables.DESTINATION_RULES.get(world, key)
+        if rule and rule.spec.workload_selector:
+            found.add((key[0], labels_of(rule.spec.workload_selector.match_labels)))
     for key in tables.SIDECARS.keys(world):
         sidecar = tables.SIDECARS.get(world, key)
         if sidecar and sidecar.spec.workload_selector:

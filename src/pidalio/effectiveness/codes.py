@@ -43,6 +43,18 @@ CODES: dict[str, Code] = {
         "Of several DestinationRules for one host only those of one namespace hold.",
         "Merge them, or move the rule to the namespace that is looked into first.",
     ),
+    "conflict-health-check": Code(
+        "Several HealthChecks are for the same instances; the oldest holds.",
+        "Keep one of them, or let one name a port or subset.",
+    ),
+    "health-check-load": Code(
+        "How many checks per second a HealthCheck causes, by the proxies that there are.",
+        "Nothing; this is what the rule costs.",
+    ),
+    "heavy-health-check": Code(
+        "A HealthCheck causes more than ten checks per second at one instance.",
+        "Choose a longer interval, or a Sidecar for callers that do not call the service.",
+    ),
     "conflict-sidecar": Code(
         "Several Sidecars are for the same workloads; the oldest holds.",
         "Keep one without selector in a namespace, and selectors that pick different workloads.",

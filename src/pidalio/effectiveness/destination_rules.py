@@ -8,10 +8,11 @@ from pidalio.api.object import Object
 from pidalio.derive import Database
 from pidalio.effectiveness.facts import Facts
 from pidalio.effectiveness.finding import Finding
-from pidalio.model import Origin, host_matches
+from pidalio.model import Labels, Origin, host_matches, selects
 from pidalio.rules import mesh, names
-from pidalio.rules.destination_rules import rules_for
+from pidalio.rules.destination_rules import only_selects, rules_for, selector_of
 from pidalio.rules.services import ServiceId
+from pidalio.rules.visibility import Client
 from pidalio.store import tables
 from pidalio.store.hosts import host_reference
 from pidalio.store.tables import Key
@@ -21,8 +22,8 @@ class Lookups:
     """Which DestinationRules hold for which clusters of the proxies, each question asked once."""
 
     def __init__(self, world: Database, facts: Facts) -> None:
-        self.holding: dict[Key, dict[tuple[str, ServiceId], tuple[Key, ...]]] = defaultdict(dict)
-        self.services: dict[str, dict[tuple[str, ServiceId], tuple[Key, ...]]] = defaultdict(dict)
+        self.holding: dict[Key, dict[tuple[Client, ServiceId], tuple[Key, ...]]] = defaultdict(dict)
+        self.services: dict[str, dict[tuple[Client, ServiceId], tuple[Key, ...]]] = defaultdict(dict)
         self.ports: dict[ServiceId, set[int]] = defaultdict(set)
         for cluster, proxies in facts.clusters.items():
             question = cluster.view, cluster.identity
@@ -40,18 +41,16 @@ def destination_rule_findings(
     world: Database, facts: Facts, lookups: Lookups, row: Object[DestinationRule]
 ) -> Iterator[Finding]:
     """Yield everything there is to say of what a DestinationRule does not do."""
-    if row.spec.workload_selector:
-        return
     key = (row.meta.namespace, row.meta.name)
     holding = lookups.holding.get(key)
     if holding is None:
-        yield from _not_holding(world, lookups, row)
+        yield from _not_holding(world, facts, lookups, row)
         return
     yield from _policy(world, row, key, holding.values())
     yield from _subsets(world, facts, lookups, row, key)
 
 
-def _not_holding(world: Database, lookups: Lookups, row: Object[DestinationRule]) -> Iterator[Finding]:
+def _not_holding(world: Database, facts: Facts, lookups: Lookups, row: Object[DestinationRule]) -> Iterator[Finding]:
     host = host_reference(row.spec.host, row.meta.namespace)
     questions = [
         (question, keys)
@@ -64,8 +63,26 @@ def _not_holding(world: Database, lookups: Lookups, row: Object[DestinationRule]
             words = (f"no proxy sees the service {host}",)
             yield Finding("ineffective", row.ref, "host", words)
         return  # without a service it is told as unreferenced-host
+    own = [(question, keys) for question, keys in questions if question[0].namespace == row.meta.namespace]
+    left_out = [host for (_, (host, _)), keys in own if not keys and only_selects(world, row.meta.namespace, host)]
+    if (selector := selector_of(row)) is not None and not _selects_any(facts, row.meta.namespace, selector):
+        wanted = ", ".join(f"{name}={value}" for name, value in selector) or "any labels"
+        words = (f"no client of namespace {row.meta.namespace} has {wanted}",)
+        if left_out:
+            more = f"; it only keeps clients there from rules for {left_out[0]} of wider hosts and other namespaces"
+            yield Finding("conflict-destination-rule", row.ref, "workloadSelector", (*words, more))
+        else:
+            yield Finding("ineffective", row.ref, "workloadSelector", words)
+        return
+    questions = own or questions
     others = next((keys for _, keys in questions if keys), ())
     winner = tables.DESTINATION_RULES.get(world, others[0]) if others else None
+    if winner is None and left_out:
+        words = (
+            "clients take no rule: one with a workloadSelector is for a more specific host, and selects none of them",
+        )
+        yield Finding("ineffective", row.ref, "host", words)
+        return
     if winner is None:
         stated = ", ".join(row.spec.export_to or mesh.default_export(world, "DestinationRule"))
         words = (f"no client of {host} looks for rules here and may see it (exportTo {stated})",)
@@ -82,7 +99,16 @@ def _precedence(row: Object[DestinationRule], winner: Object[DestinationRule]) -
     own, other = (host_reference(one.spec.host, one.meta.namespace) for one in (row, winner))
     if own != other:
         return f"instead: {other} is more specific than {own}"
+    if selector_of(row) is not None:
+        return "instead: it selects them too, and is older"
+    if selector_of(winner) is not None:
+        return "instead: it selects them by their labels"
     return "instead: it is older, and this one is exported less widely"
+
+
+def _selects_any(facts: Facts, namespace: str, selector: Labels) -> bool:
+    proxies = (proxy for one in facts.alike for proxy in one.proxies)
+    return any(one.namespace == namespace and selects(selector, one.labels) for one in proxies)
 
 
 def _policy(

@@ -16,7 +16,17 @@ PlaceOf: TypeAlias = Callable[[ObjectRef, str], Place | None]
 
 _SHOWN = 3
 """Of how many *undecided* parts of one object each is told by itself, and how many places stand for more."""
-_INFO = frozenset({"only-lets-in", "undecided", "redundant", "zero-weight", "unused-subset", "retries-without-budget"})
+_INFO = frozenset(
+    {
+        "only-lets-in",
+        "undecided",
+        "redundant",
+        "zero-weight",
+        "unused-subset",
+        "health-check-load",
+        "retries-without-budget",
+    }
+)
 
 _RISKS = frozenset(
     {

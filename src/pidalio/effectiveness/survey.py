@@ -12,6 +12,7 @@ import msgspec
 
 from pidalio.api.destination_rule import DestinationRule
 from pidalio.api.gateway import Gateway
+from pidalio.api.health_check import HealthCheck
 from pidalio.api.object import Object
 from pidalio.api.sidecar import Sidecar
 from pidalio.api.virtual_service import VirtualService
@@ -21,6 +22,7 @@ from pidalio.effectiveness.destination_rules import Lookups, destination_rule_fi
 from pidalio.effectiveness.facts import Facts, Interest, gather
 from pidalio.effectiveness.finding import Finding, PlaceOf, summed, told
 from pidalio.effectiveness.gateways import gateway_findings
+from pidalio.effectiveness.health_checks import Checks, health_check_findings
 from pidalio.effectiveness.resilience import resilience_findings
 from pidalio.effectiveness.routes import route_findings
 from pidalio.effectiveness.services import Declared, service_findings, workload_entry_findings
@@ -31,7 +33,17 @@ from pidalio.store import tables
 from pidalio.store.tables import Key
 
 _JUDGED = frozenset(
-    {"VirtualService", "DestinationRule", "Gateway", "ServiceEntry", "Service", "Sidecar", "WorkloadEntry", "Ingress"}
+    {
+        "VirtualService",
+        "DestinationRule",
+        "HealthCheck",
+        "Gateway",
+        "ServiceEntry",
+        "Service",
+        "Sidecar",
+        "WorkloadEntry",
+        "Ingress",
+    }
 )
 
 
@@ -92,7 +104,7 @@ def survey_steps(
     facts = Facts(group_alike(world, proxies), _interest(world, wanted) if only else None)
     yield
     yield from gather(world, facts)
-    lookups, declared = Lookups(world, facts), Declared(world, facts)
+    lookups, declared, checks = Lookups(world, facts), Declared(world, facts), Checks(world, facts)
     yield
     risks: dict[ObjectRef, list[Finding]] = defaultdict(list)
     for several in () if only else resilience_findings(world, facts, wanted):
@@ -101,7 +113,7 @@ def survey_steps(
         yield
     statuses: dict[ObjectRef, ObjectStatus] = {}
     for item in wanted:
-        own = _findings(world, facts, lookups, declared, item)
+        own = _findings(world, facts, lookups, declared, checks, item)
         findings = tuple(dict.fromkeys((*own, *risks.get(item.ref, ()))))
         judged = item.kind in _JUDGED
         statuses[item.ref] = ObjectStatus(
@@ -139,13 +151,15 @@ _TOGETHER = 64
 
 
 def _findings(
-    world: Database, facts: Facts, lookups: Lookups, declared: Declared, item: Object[Any]
+    world: Database, facts: Facts, lookups: Lookups, declared: Declared, checks: Checks, item: Object[Any]
 ) -> Iterator[Finding]:
     match item.spec:
         case VirtualService():
             yield from virtual_service_findings(world, facts, item)
         case DestinationRule():
             yield from destination_rule_findings(world, facts, lookups, item)
+        case HealthCheck():
+            yield from health_check_findings(world, checks, item)
         case Gateway():
             yield from gateway_findings(world, facts, item)
         case Sidecar():

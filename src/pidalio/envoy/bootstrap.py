@@ -35,6 +35,8 @@ STATS_SUFFIXES = (
     ".downstream_cx_total",
     ".downstream_rq_active",
     ".downstream_rq_total",
+    ".health_check.failure",
+    ".health_check.healthy",
     ".membership_healthy",
     ".membership_total",
     ".update_failure",
@@ -74,17 +76,21 @@ def ads_bootstrap(
     tls: TlsFiles | None = None,
     server_name: str = "",
     process: ProcessPlan = ProcessPlan(),  # noqa: B008 - frozen
+    ejections: str = "",
 ) -> pb.Bootstrap:
     """Return the bootstrap of a proxy that takes listeners and clusters from one delta ADS stream.
 
     `xds_address` is `unix:///path` or `host:port`; `admin_path` the path of the admin's UNIX socket (mode 0600);
     with `tls` the control plane must show a certificate for `server_name` (its host when empty).
+    `ejections` is the path of the file in which outlier detection writes what it does, empty for none.
     """
     message = pb.Bootstrap(node=node, admin=admin(admin_path))
     message.layered_runtime.CopyFrom(runtime(process.runtime))
     message.layered_runtime.layers.append(_fault_layer())
     message.stats_config.CopyFrom(stats(process.stats))
     message.overload_manager.CopyFrom(overload())
+    if ejections:
+        message.cluster_manager.outlier_detection.event_log_path = ejections
     message.deferred_stat_options.enable_deferred_creation_stats = True
     message.static_resources.clusters.append(_xds_cluster(xds_address, tls, server_name))
     dynamic = message.dynamic_resources

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pidalio.envoy import messages as pb
 from pidalio.envoy.endpoint import load_assignment
 from pidalio.envoy.filters.forward_proxy import dns_cache
+from pidalio.envoy.health_check import health_check
 from pidalio.envoy.metadata import ISTIO, write_origin
 from pidalio.envoy.outlier import outlier_detection
 from pidalio.envoy.pool import circuit_breakers, protocol_options, tcp_keepalive
@@ -38,6 +39,11 @@ def cluster(plan: ClusterPlan) -> pb.Cluster:
         message.common_lb_config.locality_weighted_lb_config.SetInParent()
     if plan.outlier is not None:
         message.outlier_detection.CopyFrom(outlier_detection(plan.outlier))
+    if plan.health_check is not None:
+        message.health_checks.append(health_check(plan.health_check))
+        message.ignore_health_on_host_removal = True  # who leaves discovery gets nothing new, however well it answers
+        if plan.outlier is not None:
+            message.outlier_detection.successful_active_health_check_uneject_host.value = False
     options = protocol_options(plan)
     if options is not None:
         message.typed_extension_protocol_options[HTTP_OPTIONS].CopyFrom(pack(options))

@@ -15,6 +15,7 @@ from pidalio.envoy.values import ads, cidr, duration
 from pidalio.ir import Direction, EscapedSlashes, HttpPlan, HttpSettings, ListenerSettings
 
 _LOOPBACK = ("127.0.0.0/8", "::1/128")
+_ANYWHERE = ("0.0.0.0/0", "::/0")
 _DEFAULTS = ListenerSettings()
 
 
@@ -38,7 +39,7 @@ def http_connection_manager(
         manager.http_protocol_options.allow_absolute_url.value = True
         manager.http2_protocol_options.allow_connect = True
     if plan.use_remote_address and direction is Direction.OUTBOUND:
-        _trust_local_callers(manager)
+        _trust_the_workload(manager, _ANYWHERE if plan.captured else _LOOPBACK)
     if plan.access_log:
         manager.access_log.append(json_access_log(plan.access_log))
     if settings.access_log is not None:
@@ -106,8 +107,9 @@ def _set_limits(manager: pb.HttpConnectionManager, http: HttpSettings) -> None:
         manager.http2_protocol_options.initial_connection_window_size.value = http.connection_window
 
 
-def _trust_local_callers(manager: pb.HttpConnectionManager) -> None:
-    """Let the workload's own `x-envoy-*` headers count, and leave its request's other headers as they are."""
+def _trust_the_workload(manager: pb.HttpConnectionManager, addresses: tuple[str, ...]) -> None:
+    """Let `x-envoy-*` headers of callers at `addresses` count, and leave the request's other headers as they are."""
     manager.skip_xff_append = True
     manager.preserve_external_request_id = True
-    manager.internal_address_config.cidr_ranges.extend(cidr(each) for each in _LOOPBACK)
+    manager.internal_address_config.unix_sockets = True
+    manager.internal_address_config.cidr_ranges.extend(cidr(each) for each in addresses)

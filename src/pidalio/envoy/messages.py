@@ -42,6 +42,7 @@ NAMES = {
     "GrpcService": _CORE + "GrpcService",
     "HeaderValue": _CORE + "HeaderValue",
     "HeaderValueOption": _CORE + "HeaderValueOption",
+    "HealthCheck": _CORE + "HealthCheck",
     "HealthStatus": _CORE + "HealthStatus",
     "Http1ProtocolOptions": _CORE + "Http1ProtocolOptions",
     "Http2ProtocolOptions": _CORE + "Http2ProtocolOptions",
@@ -51,6 +52,7 @@ NAMES = {
     "Metadata": _CORE + "Metadata",
     "Node": _CORE + "Node",
     "Pipe": _CORE + "Pipe",
+    "RequestMethod": _CORE + "RequestMethod",
     "RetryPolicy": _CORE + "RetryPolicy",
     "RuntimeDouble": _CORE + "RuntimeDouble",
     "RuntimeFractionalPercent": _CORE + "RuntimeFractionalPercent",
@@ -62,7 +64,9 @@ NAMES = {
     "TypedExtensionConfig": _CORE + "TypedExtensionConfig",
     # types
     "ConnectionHashPolicy": "envoy.type.v3.HashPolicy",
+    "CodecClientType": "envoy.type.v3.CodecClientType",
     "Int32Range": "envoy.type.v3.Int32Range",
+    "Int64Range": "envoy.type.v3.Int64Range",
     "FractionalPercent": "envoy.type.v3.FractionalPercent",
     "Percent": "envoy.type.v3.Percent",
     "ListStringMatcher": _MATCHER + "ListStringMatcher",
@@ -156,6 +160,7 @@ NAMES = {
     "TlsParameters": _TLS + "TlsParameters",
     "UpstreamTlsContext": _TLS + "UpstreamTlsContext",
     # bootstrap
+    "ClusterManager": _BOOTSTRAP + "ClusterManager",
     "Admin": _BOOTSTRAP + "Admin",
     "Bootstrap": _BOOTSTRAP + "Bootstrap",
     "LayeredRuntime": _BOOTSTRAP + "LayeredRuntime",
@@ -176,7 +181,9 @@ NAMES = {
     "DiscoveryResponse": _DISCOVERY + "DiscoveryResponse",
     "Resource": _DISCOVERY + "Resource",
 }
-_ENUMS = frozenset({"ApiVersion", "DnsLookupFamily", "HealthStatus", "TrafficDirection"})
+_ENUMS = frozenset(
+    {"ApiVersion", "CodecClientType", "DnsLookupFamily", "HealthStatus", "RequestMethod", "TrafficDirection"}
+)
 
 
 def __getattr__(name: str) -> object:

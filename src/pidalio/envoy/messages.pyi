@@ -357,6 +357,136 @@ class HeaderValueOption(Message):
         self, *, header: HeaderValue | None = ..., append_action: int | None = ..., keep_empty_value: bool | None = ...
     ) -> None: ...
 
+class HealthCheck(Message):
+    class Payload(Message):
+        text: str
+        binary: bytes
+        def __init__(self, *, text: str | None = ..., binary: bytes | None = ...) -> None: ...
+
+    class HttpHealthCheck(Message):
+        host: str
+        path: str
+        send: HealthCheck.Payload
+        receive: Messages[HealthCheck.Payload]
+        response_buffer_size: UInt64Value
+        request_headers_to_add: Messages[HeaderValueOption]
+        request_headers_to_remove: Scalars[str]
+        expected_statuses: Messages[Int64Range]
+        retriable_statuses: Messages[Int64Range]
+        codec_client_type: int
+        use_alpn_protocol: bool
+        service_name_matcher: StringMatcher
+        method: int
+        def __init__(
+            self,
+            *,
+            host: str | None = ...,
+            path: str | None = ...,
+            send: HealthCheck.Payload | None = ...,
+            receive: Iterable[HealthCheck.Payload] | None = ...,
+            response_buffer_size: UInt64Value | None = ...,
+            request_headers_to_add: Iterable[HeaderValueOption] | None = ...,
+            request_headers_to_remove: Iterable[str] | None = ...,
+            expected_statuses: Iterable[Int64Range] | None = ...,
+            retriable_statuses: Iterable[Int64Range] | None = ...,
+            codec_client_type: int | None = ...,
+            use_alpn_protocol: bool | None = ...,
+            service_name_matcher: StringMatcher | None = ...,
+            method: int | None = ...,
+        ) -> None: ...
+
+    class TcpHealthCheck(Message):
+        send: HealthCheck.Payload
+        receive: Messages[HealthCheck.Payload]
+        proxy_protocol_config: ProxyProtocolConfig
+        def __init__(
+            self,
+            *,
+            send: HealthCheck.Payload | None = ...,
+            receive: Iterable[HealthCheck.Payload] | None = ...,
+            proxy_protocol_config: ProxyProtocolConfig | None = ...,
+        ) -> None: ...
+
+    class RedisHealthCheck(Message):
+        key: str
+        def __init__(self, *, key: str | None = ...) -> None: ...
+
+    class GrpcHealthCheck(Message):
+        service_name: str
+        authority: str
+        initial_metadata: Messages[HeaderValueOption]
+        def __init__(
+            self,
+            *,
+            service_name: str | None = ...,
+            authority: str | None = ...,
+            initial_metadata: Iterable[HeaderValueOption] | None = ...,
+        ) -> None: ...
+
+    class CustomHealthCheck(Message):
+        name: str
+        typed_config: Any
+        def __init__(self, *, name: str | None = ..., typed_config: Any | None = ...) -> None: ...
+
+    class TlsOptions(Message):
+        alpn_protocols: Scalars[str]
+        def __init__(self, *, alpn_protocols: Iterable[str] | None = ...) -> None: ...
+
+    name: str
+    timeout: Duration
+    interval: Duration
+    initial_jitter: Duration
+    interval_jitter: Duration
+    interval_jitter_percent: int
+    unhealthy_threshold: UInt32Value
+    healthy_threshold: UInt32Value
+    alt_port: UInt32Value
+    reuse_connection: BoolValue
+    http_health_check: HealthCheck.HttpHealthCheck
+    tcp_health_check: HealthCheck.TcpHealthCheck
+    grpc_health_check: HealthCheck.GrpcHealthCheck
+    custom_health_check: HealthCheck.CustomHealthCheck
+    no_traffic_interval: Duration
+    no_traffic_healthy_interval: Duration
+    unhealthy_interval: Duration
+    unhealthy_edge_interval: Duration
+    healthy_edge_interval: Duration
+    event_logger: Messages[TypedExtensionConfig]
+    event_service: Message
+    always_log_health_check_failures: bool
+    always_log_health_check_success: bool
+    tls_options: HealthCheck.TlsOptions
+    transport_socket_match_criteria: Struct
+    def __init__(
+        self,
+        *,
+        name: str | None = ...,
+        timeout: Duration | None = ...,
+        interval: Duration | None = ...,
+        initial_jitter: Duration | None = ...,
+        interval_jitter: Duration | None = ...,
+        interval_jitter_percent: int | None = ...,
+        unhealthy_threshold: UInt32Value | None = ...,
+        healthy_threshold: UInt32Value | None = ...,
+        alt_port: UInt32Value | None = ...,
+        reuse_connection: BoolValue | None = ...,
+        http_health_check: HealthCheck.HttpHealthCheck | None = ...,
+        tcp_health_check: HealthCheck.TcpHealthCheck | None = ...,
+        grpc_health_check: HealthCheck.GrpcHealthCheck | None = ...,
+        custom_health_check: HealthCheck.CustomHealthCheck | None = ...,
+        no_traffic_interval: Duration | None = ...,
+        no_traffic_healthy_interval: Duration | None = ...,
+        unhealthy_interval: Duration | None = ...,
+        unhealthy_edge_interval: Duration | None = ...,
+        healthy_edge_interval: Duration | None = ...,
+        event_logger: Iterable[TypedExtensionConfig] | None = ...,
+        event_service: Message | None = ...,
+        always_log_health_check_failures: bool | None = ...,
+        always_log_health_check_success: bool | None = ...,
+        tls_options: HealthCheck.TlsOptions | None = ...,
+        transport_socket_match_criteria: Struct | None = ...,
+    ) -> None: ...
+
 class HealthStatus:
     UNKNOWN: ClassVar[int]
     HEALTHY: ClassVar[int]
@@ -544,6 +674,18 @@ class Pipe(Message):
     mode: int
     def __init__(self, *, path: str | None = ..., mode: int | None = ...) -> None: ...
 
+class RequestMethod:
+    METHOD_UNSPECIFIED: ClassVar[int]
+    GET: ClassVar[int]
+    HEAD: ClassVar[int]
+    POST: ClassVar[int]
+    PUT: ClassVar[int]
+    DELETE: ClassVar[int]
+    CONNECT: ClassVar[int]
+    OPTIONS: ClassVar[int]
+    TRACE: ClassVar[int]
+    PATCH: ClassVar[int]
+
 class RetryPolicy(Message):
     class RetryPriority(Message):
         name: str
@@ -667,7 +809,17 @@ class ConnectionHashPolicy(Message):
         filter_state: ConnectionHashPolicy.FilterState | None = ...,
     ) -> None: ...
 
+class CodecClientType:
+    HTTP1: ClassVar[int]
+    HTTP2: ClassVar[int]
+    HTTP3: ClassVar[int]
+
 class Int32Range(Message):
+    start: int
+    end: int
+    def __init__(self, *, start: int | None = ..., end: int | None = ...) -> None: ...
+
+class Int64Range(Message):
     start: int
     end: int
     def __init__(self, *, start: int | None = ..., end: int | None = ...) -> None: ...
@@ -1644,7 +1796,7 @@ class FilterConfig(Message):
 
 class HeaderMatcher(Message):
     name: str
-    range_match: Message
+    range_match: Int64Range
     present_match: bool
     string_match: StringMatcher
     invert_match: bool
@@ -1653,7 +1805,7 @@ class HeaderMatcher(Message):
         self,
         *,
         name: str | None = ...,
-        range_match: Message | None = ...,
+        range_match: Int64Range | None = ...,
         present_match: bool | None = ...,
         string_match: StringMatcher | None = ...,
         invert_match: bool | None = ...,
@@ -2473,7 +2625,7 @@ class Cluster(Message):
     per_connection_buffer_high_watermark_timeout: Duration
     lb_policy: int
     load_assignment: ClusterLoadAssignment
-    health_checks: Messages[Message]
+    health_checks: Messages[HealthCheck]
     circuit_breakers: CircuitBreakers
     typed_extension_protocol_options: MessageMap[str, Any]
     dns_lookup_family: int
@@ -2519,7 +2671,7 @@ class Cluster(Message):
         per_connection_buffer_high_watermark_timeout: Duration | None = ...,
         lb_policy: int | None = ...,
         load_assignment: ClusterLoadAssignment | None = ...,
-        health_checks: Iterable[Message] | None = ...,
+        health_checks: Iterable[HealthCheck] | None = ...,
         circuit_breakers: CircuitBreakers | None = ...,
         typed_extension_protocol_options: Mapping[str, Any] | None = ...,
         dns_lookup_family: int | None = ...,
@@ -3192,6 +3344,27 @@ class UpstreamTlsContext(Message):
         max_session_keys: UInt32Value | None = ...,
     ) -> None: ...
 
+class ClusterManager(Message):
+    class OutlierDetection(Message):
+        event_log_path: str
+        event_service: Message
+        def __init__(self, *, event_log_path: str | None = ..., event_service: Message | None = ...) -> None: ...
+
+    local_cluster_name: str
+    outlier_detection: ClusterManager.OutlierDetection
+    upstream_bind_config: BindConfig
+    load_stats_config: ApiConfigSource
+    enable_deferred_cluster_creation: bool
+    def __init__(
+        self,
+        *,
+        local_cluster_name: str | None = ...,
+        outlier_detection: ClusterManager.OutlierDetection | None = ...,
+        upstream_bind_config: BindConfig | None = ...,
+        load_stats_config: ApiConfigSource | None = ...,
+        enable_deferred_cluster_creation: bool | None = ...,
+    ) -> None: ...
+
 class Admin(Message):
     access_log: Messages[AccessLog]
     profile_path: str
@@ -3260,7 +3433,7 @@ class Bootstrap(Message):
     node_context_params: Scalars[str]
     static_resources: Bootstrap.StaticResources
     dynamic_resources: Bootstrap.DynamicResources
-    cluster_manager: Message
+    cluster_manager: ClusterManager
     hds_config: ApiConfigSource
     flags_path: str
     stats_sinks: Messages[Message]
@@ -3300,7 +3473,7 @@ class Bootstrap(Message):
         node_context_params: Iterable[str] | None = ...,
         static_resources: Bootstrap.StaticResources | None = ...,
         dynamic_resources: Bootstrap.DynamicResources | None = ...,
-        cluster_manager: Message | None = ...,
+        cluster_manager: ClusterManager | None = ...,
         hds_config: ApiConfigSource | None = ...,
         flags_path: str | None = ...,
         stats_sinks: Iterable[Message] | None = ...,

@@ -249,6 +249,7 @@ def _route_origins(plan: RoutePlan) -> list[Origin | None]:
     found = [plan.origin, plan.root]
     if isinstance(plan.action, ForwardPlan):
         found += (each.origin for each in plan.action.clusters)
+        found += (each.campaign.origin for each in plan.action.clusters if each.campaign is not None)
         found += (each.origin for each in plan.action.mirrors)
         if plan.action.retry is not None:
             found.append(plan.action.retry.origin)

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import msgspec
 
 from pidalio.envoy import messages as pb
+from pidalio.envoy.filters.fault import CAMPAIGN, campaign_config
 from pidalio.envoy.hashing import hash_policy
 from pidalio.envoy.protos import pack
 from pidalio.envoy.values import duration, fraction, headers_to_add
@@ -99,6 +100,8 @@ def _weighted_cluster(plan: WeightedCluster) -> pb.WeightedCluster.ClusterWeight
         share.response_headers_to_remove.extend(plan.response_headers.remove)
     if plan.host_rewrite:
         share.host_rewrite_literal = plan.host_rewrite
+    if plan.campaign is not None:
+        share.typed_per_filter_config[CAMPAIGN].CopyFrom(pack(campaign_config(plan.campaign)))
     return share
 
 

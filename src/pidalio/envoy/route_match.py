@@ -12,7 +12,7 @@ JWT_FILTER = "envoy.filters.http.jwt_authn"
 def route_match(plan: MatchPlan) -> pb.RouteMatch:
     """Return the conditions of `plan`, all of which must hold."""
     match = pb.RouteMatch(
-        headers=[_header(each) for each in plan.headers],
+        headers=[header_matcher(each) for each in plan.headers],
         query_parameters=[_query(each) for each in plan.query],
         dynamic_metadata=[_claim(each) for each in plan.claims],
     )
@@ -41,7 +41,8 @@ def _set_path(match: pb.RouteMatch, path: PathMatch) -> None:
         match.case_sensitive.value = False
 
 
-def _header(plan: HeaderMatch) -> pb.HeaderMatcher:
+def header_matcher(plan: HeaderMatch) -> pb.HeaderMatcher:
+    """Return the comparison of one header."""
     matcher = pb.HeaderMatcher(
         name=plan.name,
         invert_match=plan.invert,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pidalio.envoy import messages as pb
 from pidalio.envoy.filters.cors import CORS, cors_policy
-from pidalio.envoy.filters.fault import FAULT, fault_config
+from pidalio.envoy.filters.fault import CAMPAIGN, FAULT, campaign_config, fault_config
 from pidalio.envoy.filters.grpc_web import GRPC_WEB, grpc_web_switch
 from pidalio.envoy.metadata import write_origin
 from pidalio.envoy.protos import pack
@@ -12,7 +12,16 @@ from pidalio.envoy.route_action import direct_response_action, forward_action, r
 from pidalio.envoy.route_match import route_match
 from pidalio.envoy.sticky import sticky_routes
 from pidalio.envoy.values import headers_to_add
-from pidalio.ir import DirectResponsePlan, ForwardPlan, HeaderEdits, RedirectPlan, RetryPlan, RoutePlan, VirtualHostPlan
+from pidalio.ir import (
+    DirectResponsePlan,
+    ForwardPlan,
+    HeaderEdits,
+    RedirectPlan,
+    RetryPlan,
+    RoutePlan,
+    VirtualHostPlan,
+    WeightedCluster,
+)
 
 
 def virtual_host(plan: VirtualHostPlan, name: str = "") -> pb.VirtualHost:
@@ -66,11 +75,18 @@ def _set_action(message: pb.Route, plan: RoutePlan, *, retry: bool) -> None:
         case ForwardPlan() as forward:
             message.route.CopyFrom(forward_action(forward, connect=plan.match.connect, retry=retry))
             if len(forward.clusters) == 1:
-                _edit_headers(message, forward.clusters[0].request_headers, forward.clusters[0].response_headers)
+                _set_only(message, forward.clusters[0])
         case RedirectPlan() as redirect:
             message.redirect.CopyFrom(redirect_action(redirect))
         case DirectResponsePlan() as answer:
             message.direct_response.CopyFrom(direct_response_action(answer))
+
+
+def _set_only(message: pb.Route, only: WeightedCluster) -> None:
+    """Write on the route what belongs to its only destination."""
+    _edit_headers(message, only.request_headers, only.response_headers)
+    if only.campaign is not None:
+        message.typed_per_filter_config[CAMPAIGN].CopyFrom(pack(campaign_config(only.campaign)))
 
 
 def _edit_headers(message: pb.Route, request: HeaderEdits, response: HeaderEdits) -> None:

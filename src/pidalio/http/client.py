@@ -21,7 +21,7 @@ from pidalio.errors import ServerUnreachable, Unavailable, UsageError
 from pidalio.http import discovery, wire
 from pidalio.http.failures import raised
 from pidalio.ir import ProcessPlan
-from pidalio.model import Labels, ObjectRef
+from pidalio.model import Labels, ObjectRef, Sight
 
 T = TypeVar("T")
 
@@ -135,6 +135,10 @@ class Client:
         """Return every proxy, every standing report, every platform."""
         return await self._ask("GET", "/v1/status", wire.StatusAnswer)
 
+    async def endpoints(self, host: str = "") -> tuple[wire.EndpointView, ...]:
+        """Return the endpoints of a service, or of all, with what each source says of their health."""
+        return (await self._ask("GET", "/v1/endpoints", wire.EndpointsAnswer, {"host": host})).endpoints
+
     async def holdings(self, proxy: str, what: str, *, content: bool = True) -> wire.HoldingsAnswer:
         """Return what a proxy holds of `listeners`, `routes`, `clusters` or `endpoints`, beside what it should."""
         path = f"/v1/proxies/{quote(proxy, safe='')}/{what}"
@@ -178,6 +182,11 @@ class Client:
         written = ",".join(f"{key}={value}" for key, value in labels)
         query = {"namespace": namespace, "labels": written, "group": group}
         return (await self._ask("GET", "/v1/process", wire.ProcessAnswer, query)).process
+
+    async def sights(self, proxy: str, sights: tuple[Sight, ...], lease: float) -> None:
+        """Tell what a proxy's Envoy took out of its own pools; it counts for `lease` seconds."""
+        body = msgspec.json.encode(wire.SightsView(sights, lease))
+        await self._ask("PUT", f"/v1/proxies/{quote(proxy, safe='')}/sights", wire.SightsAnswer, body=body)
 
     async def deregister(self, name: str, namespace: str) -> wire.RegistrationAnswer:
         """Take an instance out of the mesh at once; raise `NotFound` when it is not in it."""

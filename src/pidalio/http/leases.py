@@ -17,7 +17,7 @@ import msgspec
 from pidalio.errors import Conflict, NotFound, UsageError
 from pidalio.http.mesh import Mesh
 from pidalio.http.wire import Registration
-from pidalio.model import Report
+from pidalio.model import Report, Word
 from pidalio.store import tables
 
 SOURCE: Final = "agents"
@@ -97,6 +97,11 @@ class Leases:
         """Yield what the agents have to tell."""
         for lease in self._leases.values():
             yield from (each.report() for each in lease.registration.reports)
+
+    def word(self, identity: str) -> Word | None:
+        """Return what its agent says of an instance's health; None where it is not registered, or told nothing."""
+        known = self._leases.get(identity)
+        return known.registration.word if known else None
 
     def __len__(self) -> int:
         return len(self._leases)

@@ -11,7 +11,7 @@ from pidalio.api.parse import Parsed
 from pidalio.derive import Database
 from pidalio.history import History
 from pidalio.http.wire import PlatformView
-from pidalio.model import ObjectRef, Place, Proxy, Report
+from pidalio.model import ObjectRef, Place, Proxy, Report, Word
 from pidalio.simulate import Decision, Request
 from pidalio.store.catalog import Catalog
 from pidalio.store.change import Change
@@ -123,6 +123,9 @@ class Surroundings(Protocol):
 
     def reports(self) -> Iterable[Report]:
         """Return what stands to be told besides `Mesh.reports`."""
+
+    def word(self, identity: str) -> Word | None:
+        """Return what the agent of an instance (`name.namespace`) says of its health, None where none runs here."""
 
 
 Decide = Callable[[Database, Proxy, Request], Decision]

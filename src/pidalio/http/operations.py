@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from pidalio.http import explaining, reading, registering, revisions, wire, writing
+from pidalio.http import endpoints, explaining, reading, registering, revisions, wire, writing
 from pidalio.http.call import Call, Query
 from pidalio.http.served import Served
 
@@ -41,6 +41,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("GET", "/v1/live", writing.live, wire.LiveAnswer, writing.LiveQuery),
     Operation("GET", "/v1/objects", reading.objects, wire.ObjectsAnswer, reading.ObjectsQuery),
     Operation("GET", "/v1/status", reading.status, wire.StatusAnswer),
+    Operation("GET", "/v1/endpoints", endpoints.endpoints, wire.EndpointsAnswer, endpoints.EndpointsQuery),
     Operation("GET", "/v1/proxies/{id}/{what}", reading.holdings, wire.HoldingsAnswer, reading.HoldingsQuery),
     Operation("POST", "/v1/explain", explaining.explain, explaining.Explained, None, explaining.Question),
     Operation("GET", "/v1/history", revisions.history, wire.HistoryAnswer, revisions.HistoryQuery),
@@ -51,6 +52,9 @@ OPERATIONS: tuple[Operation, ...] = (
         "PUT", "/v1/workloads/{id}", registering.register, wire.RegistrationAnswer, None, wire.Registration, agents=True
     ),
     Operation("GET", "/v1/groups/{namespace}/{name}", registering.group, wire.GroupAnswer, agents=True),
+    Operation(
+        "PUT", "/v1/proxies/{id}/sights", registering.sights, wire.SightsAnswer, None, wire.SightsView, agents=True
+    ),
     Operation("GET", "/v1/process", registering.process, wire.ProcessAnswer, registering.ProcessQuery, agents=True),
     Operation("DELETE", "/v1/workloads/{id}", registering.deregister, wire.RegistrationAnswer, agents=True),
 )

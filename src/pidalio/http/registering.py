@@ -3,13 +3,14 @@
 from pidalio.api.dump import dump
 from pidalio.api.object import Object
 from pidalio.api.workload_entry import WorkloadGroup
-from pidalio.errors import NotFound
+from pidalio.errors import NotFound, UsageError
 from pidalio.http.call import Call, Query
 from pidalio.http.failures import Forbidden
 from pidalio.http.identity import objection
+from pidalio.http.leases import LONGEST
 from pidalio.http.served import Served
-from pidalio.http.wire import GroupAnswer, ProcessAnswer, Registration, RegistrationAnswer
-from pidalio.model import ObjectRef, labels_of
+from pidalio.http.wire import GroupAnswer, ProcessAnswer, Registration, RegistrationAnswer, SightsAnswer, SightsView
+from pidalio.model import ObjectRef, Proxy, labels_of
 from pidalio.platforms.local.groups import proxy_config
 from pidalio.rules.process import process_plan
 
@@ -36,6 +37,17 @@ def _group(served: Served, namespace: str, name: str) -> Object[WorkloadGroup]:
     if found is None:
         raise NotFound(f"no WorkloadGroup {name} in namespace {namespace}: write it, or name another with --group")
     return found
+
+
+async def sights(served: Served, call: Call) -> SightsAnswer:
+    """Take note of what a proxy's Envoy took out of its own pools."""
+    proxy, told = call.path("id"), await call.body(SightsView)
+    if why := objection(call.identities, Proxy.from_id(proxy).namespace):
+        raise Forbidden(why)
+    if not 0 < told.lease <= LONGEST:
+        raise UsageError(f"a lease is at most {LONGEST:g} seconds")
+    served.observations.tell(proxy, told.sights, told.lease)
+    return SightsAnswer(len(told.sights))
 
 
 class ProcessQuery(Query, frozen=True):

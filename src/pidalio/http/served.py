@@ -9,11 +9,12 @@ from pathlib import Path
 from pidalio.http.leases import Leases
 from pidalio.http.mesh import Decide, Mesh, Surroundings
 from pidalio.http.metrics import Metrics
+from pidalio.http.observations import Observations
 from pidalio.http.recent import Recent
 from pidalio.http.surveying import Surveyor
 from pidalio.http.views import Views
 from pidalio.http.wire import PlatformView
-from pidalio.model import Report
+from pidalio.model import Report, Word
 
 
 class Alone:
@@ -30,6 +31,10 @@ class Alone:
     def reports(self) -> Iterable[Report]:
         """Return none."""
         return ()
+
+    def word(self, _identity: str) -> Word | None:
+        """Return None: no agent runs here."""
+        return None
 
 
 class Served:
@@ -50,6 +55,7 @@ class Served:
         self.metrics = metrics or Metrics()
         self.metrics.observe(mesh)
         self.leases = Leases(mesh, leases_file)
+        self.observations = Observations()
         self.recent = Recent()
         self.views = Views(mesh)
         self.surveyor = Surveyor(mesh)

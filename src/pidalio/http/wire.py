@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from pidalio.ir import ProcessPlan
-from pidalio.model import Health, Labels, Locality, ObjectRef, Place, Report, Severity, Workload
+from pidalio.model import Health, Labels, Locality, ObjectRef, Place, Report, Severity, Sight, Source, Word, Workload
 
 
 class Body(msgspec.Struct, frozen=True, rename="camel"):
@@ -322,15 +322,70 @@ class WorkloadView(Body, frozen=True):
             health=self.health,
             service_account=self.service_account,
             network=self.network,
+            source=Source.AGENT,
         )
 
 
+class WordView(Body, frozen=True):
+    """What one source says of an instance; `source` is `platform`, `agent`, `active-check` or `outlier-detection`.
+
+    `by` names who says so (an object, the agents, a proxy); `since` is 0 where nobody knows, `until` is not 0 where it
+    is over.
+    """
+
+    source: str
+    health: str
+    by: str = ""
+    reason: str = ""
+    since: float = 0.0
+    until: float = 0.0
+
+
+class EndpointView(Body, frozen=True):
+    """One instance's address for one service port; `health` is what every proxy is told, `words` who says what.
+
+    `outAt` names the proxies that send it nothing because of their own checks or its errors.
+    """
+
+    host: str
+    port: int
+    namespace: str
+    instance: str
+    address: str
+    health: str
+    words: tuple[WordView, ...] = ()
+    out_at: tuple[str, ...] = ()
+
+
+class SightsView(Body, frozen=True):
+    """All that a proxy's Envoy took out of its own pools by now; it counts for `lease` seconds without renewal."""
+
+    sights: tuple[Sight, ...]
+    lease: float = 30.0
+
+
+class SightsAnswer(Body, frozen=True):
+    """Of how many instances note was taken."""
+
+    taken: int
+
+
+class EndpointsAnswer(Body, frozen=True):
+    """Endpoints by host, port and address."""
+
+    endpoints: tuple[EndpointView, ...]
+
+
 class Registration(Body, frozen=True):
-    """An instance that wants to be part of the mesh for `lease` seconds, and what its agent has to tell."""
+    """An instance that wants to be part of the mesh for `lease` seconds, and what its agent has to tell.
+
+    `word` says why its health is what it is, and since when.
+    """
 
     workload: WorkloadView
     lease: float = 30.0
     reports: tuple[ReportView, ...] = ()
+    word: Word | None = None
 
 
 class RegistrationAnswer(Body, frozen=True):

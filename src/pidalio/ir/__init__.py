@@ -23,6 +23,7 @@ from pidalio.ir.grpc import (
     GrpcRoutePlan,
     GrpcTablePlan,
 )
+from pidalio.ir.health_check import GrpcQuestion, HealthCheckPlan, HttpQuestion, TcpQuestion
 from pidalio.ir.http import (
     AccessLogPlan,
     ClientCert,
@@ -123,6 +124,7 @@ __all__ = [
     "GrpcClusterPlan",
     "GrpcListenerPlan",
     "GrpcOutlierPlan",
+    "GrpcQuestion",
     "GrpcRetryPlan",
     "GrpcRoutePlan",
     "GrpcTablePlan",
@@ -131,7 +133,9 @@ __all__ = [
     "HeaderEdits",
     "HeaderKey",
     "HeaderMatch",
+    "HealthCheckPlan",
     "HttpPlan",
+    "HttpQuestion",
     "HttpSettings",
     "Inspector",
     "KeepalivePlan",
@@ -163,6 +167,7 @@ __all__ = [
     "StickyPlan",
     "StringPattern",
     "TcpPlan",
+    "TcpQuestion",
     "Underscores",
     "UpstreamProtocol",
     "VirtualHostPlan",

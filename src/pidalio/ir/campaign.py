@@ -11,6 +11,8 @@ from pidalio.model import Origin
 
 WHOLE = 1_000_000
 """Shares are millionths."""
+CAMPAIGN = "FaultCampaign"
+"""What campaigns are called where an object is named; there is no such kind, for nobody writes them down."""
 
 
 class CampaignPlan(msgspec.Struct, frozen=True, gc=False):

@@ -4,6 +4,7 @@ import enum
 
 import msgspec
 
+from pidalio.ir.health_check import HealthCheckPlan
 from pidalio.ir.policy import (
     ConnectionPoolPlan,
     OutlierPlan,
@@ -95,6 +96,7 @@ class ClusterPlan(msgspec.Struct, frozen=True, gc=False):
     retry_budget: RetryBudgetPlan | None = None
     proxy_protocol: ProxyProtocolVersion | None = None
     outlier: OutlierPlan | None = None
+    health_check: HealthCheckPlan | None = None
     bind: str = ""
     stat_name: str = ""
     dns_refresh: int = 60_000
@@ -113,7 +115,7 @@ class ClusterPlan(msgspec.Struct, frozen=True, gc=False):
     @property
     def origins(self) -> tuple[Origin, ...]:
         """Return everything that shaped the cluster, the blocks of its rule first."""
-        parts = (self.pool, self.outlier, self.retry_budget)
+        parts = (self.pool, self.outlier, self.health_check, self.retry_budget)
         found = (self.lb_origin, self.connect_timeout_origin, *(part.origin for part in parts if part), self.origin)
         own = self.origin.object if self.origin else None
         return tuple(sorted(filter(None, found), key=lambda one: one.object != own))

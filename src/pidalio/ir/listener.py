@@ -23,6 +23,8 @@ class HttpPlan(msgspec.Struct, frozen=True, gc=False):
     `table` is the name of a route table that travels by itself, or the table itself, inline.
     `forward_proxy` lets requests wait for DNS whose cluster resolves their host;
     `explicit_proxy` says that callers name this listener as their HTTP proxy (absolute URLs, CONNECT).
+    `use_remote_address` looks at the caller's own address; at outbound listeners the workload's `x-envoy-*` headers
+    count then, by its loopback address, or with `captured` by whatever address it has: nobody else gets there.
     `server_name` "" passes the upstream's `server` header through.
     `access_log` is a file path, empty for none.
     """
@@ -32,6 +34,7 @@ class HttpPlan(msgspec.Struct, frozen=True, gc=False):
     explicit_proxy: bool = False
     forward_proxy: bool = False
     use_remote_address: bool = False
+    captured: bool = False
     server_name: str = ""
     access_log: str = ""
 

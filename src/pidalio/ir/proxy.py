@@ -8,12 +8,16 @@ from pidalio.ir.route import RouteTablePlan
 
 
 class ProxyPlans(msgspec.Struct, frozen=True, gc=False):
-    """All plans of one proxy; every table holds all its virtual hosts, every EDS cluster has an assignment."""
+    """All plans of one proxy; every table holds all its virtual hosts, every EDS cluster has an assignment.
+
+    `shares` are those of fault campaigns that it is lent: millionths by runtime key.
+    """
 
     listeners: tuple[ListenerPlan, ...]
     tables: tuple[RouteTablePlan, ...]
     clusters: tuple[ClusterPlan, ...]
     assignments: tuple[AssignmentPlan, ...]
+    shares: tuple[tuple[str, int], ...] = ()
 
     def table(self, name: str) -> RouteTablePlan | None:
         """Return the route table called `name`, or None."""

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from pidalio.ir.campaign import CampaignPlan
 from pidalio.ir.match import MatchPlan, StringPattern
 from pidalio.ir.policy import HashPlan
 from pidalio.ir.sticky import StickyPlan
@@ -22,7 +23,7 @@ class HeaderEdits(msgspec.Struct, frozen=True, gc=False):
 class WeightedCluster(msgspec.Struct, frozen=True, gc=False):
     """One destination and its share: `weight` over the sum of all weights of the route.
 
-    `host_rewrite` and header edits apply to requests of this destination only.
+    `host_rewrite`, header edits and the fault campaign apply to requests of this destination only.
     """
 
     cluster: str
@@ -31,6 +32,7 @@ class WeightedCluster(msgspec.Struct, frozen=True, gc=False):
     response_headers: HeaderEdits = HeaderEdits()
     host_rewrite: str = ""
     origin: Origin | None = None
+    campaign: CampaignPlan | None = None
 
 
 class RetryPlan(msgspec.Struct, frozen=True, gc=False):

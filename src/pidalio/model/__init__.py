@@ -4,6 +4,7 @@ Everything here is frozen, hashable and platform-independent.
 Adapters produce these values, rules read them; nothing here knows files, networks or Envoy.
 """
 
+from pidalio.model.health import Health, Sight, Source, Word, combined
 from pidalio.model.hostname import host_matches, host_sort_key, host_subset_of, is_wildcard
 from pidalio.model.labels import Labels, labels_of, selects
 from pidalio.model.locality import NETWORK, NODE, REGION, SUBZONE, ZONE, labelled_locality, parse_locality
@@ -12,7 +13,6 @@ from pidalio.model.report import Code, ObjectRef, Origin, Place, Report, Severit
 from pidalio.model.service import (
     Alias,
     Endpoint,
-    Health,
     Locality,
     Nearness,
     Port,
@@ -49,7 +49,11 @@ __all__ = [
     "Resolution",
     "Service",
     "Severity",
+    "Sight",
+    "Source",
+    "Word",
     "Workload",
+    "combined",
     "host_matches",
     "host_sort_key",
     "host_subset_of",

@@ -4,6 +4,7 @@ import enum
 
 import msgspec
 
+from pidalio.model.health import Health, Source
 from pidalio.model.labels import Labels
 from pidalio.model.report import ObjectRef
 
@@ -51,15 +52,6 @@ class Resolution(enum.Enum):
     DNS_ROUND_ROBIN = "DNS_ROUND_ROBIN"
     NONE = "NONE"
     DYNAMIC_DNS = "DYNAMIC_DNS"
-
-
-class Health(enum.Enum):
-    """What is known of an instance; DRAINING takes no new requests and finishes the old ones."""
-
-    UNKNOWN = "UNKNOWN"
-    HEALTHY = "HEALTHY"
-    UNHEALTHY = "UNHEALTHY"
-    DRAINING = "DRAINING"
 
 
 class Nearness(enum.Enum):
@@ -167,6 +159,7 @@ class Workload(msgspec.Struct, frozen=True, gc=False):
     `named_ports` are the instance's own port names, which a service's named target port refers to.
     `moved_ports` are ports that it could not have and the ones it has instead: applied to whatever number results.
     An empty `address` means that the instance is known by its labels only (a Deployment in a file).
+    `health` is the word of `source`; several rows may be about one address.
     """
 
     name: str
@@ -184,3 +177,4 @@ class Workload(msgspec.Struct, frozen=True, gc=False):
     object: ObjectRef | None = None
     hostname: str = ""
     node: str = ""
+    source: Source = Source.PLATFORM

@@ -11,7 +11,7 @@ from pidalio.rules import services
 from pidalio.rules.hashing import hash_view
 from pidalio.rules.matching import RouteContext
 from pidalio.rules.virtual_services import Head
-from pidalio.rules.visibility import Scope
+from pidalio.rules.visibility import ANYBODY, Client, Scope
 from pidalio.store.tables import Key
 from pidalio.store.traits import Trait
 
@@ -23,7 +23,7 @@ class Caller(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     namespace: str = ""
     labels: Labels = ()
     view: str = ""
-    hash_view: str = ""
+    hash_view: Client = ANYBODY
 
     def context(self, port: int) -> RouteContext:
         """Return for whom the rule's routes are compiled at `port`."""
@@ -45,7 +45,7 @@ def hashing(world: Database, scope: Scope, caller: Caller, host: str, trait: Tra
 
     Those who open connections ask for `CONNECTIONS`.
     """
-    seen = hash_view(world, scope.namespace, caller.view, (caller.rule,) if caller.rule else (), (host,), trait)
+    seen = hash_view(world, scope.client, caller.view, (caller.rule,) if caller.rule else (), (host,), trait)
     return msgspec.structs.replace(caller, hash_view=seen) if seen else caller
 
 

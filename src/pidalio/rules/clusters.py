@@ -1,7 +1,7 @@
 """Clusters and their endpoints: where requests may go.
 
-A cluster is keyed by what it stands for and by the namespace whose DestinationRules hold ("" where that makes no
-difference); its endpoints are a query of their own, so that an instance that joins touches nothing else.
+A cluster is keyed by what it stands for and by the namespace whose DestinationRules and HealthChecks hold ("" where
+that makes no difference); its endpoints are a query of their own, so that an instance that joins touches nothing else.
 Source of the rules: Istio's documented clusters and endpoints (reference §1.4, §2.7, §2.9, §2.11).
 """
 
@@ -19,7 +19,7 @@ from pidalio.ir import (
     UpstreamProtocol,
 )
 from pidalio.model import Endpoint, Health, Labels, Mode, Protocol, Resolution, Service, selects
-from pidalio.rules import destination_rules, mesh, names, services
+from pidalio.rules import destination_rules, health_checks, mesh, names, services
 from pidalio.rules.balancing import balanced
 from pidalio.rules.locality import arranged
 from pidalio.rules.outliers import min_health, outlier_plan
@@ -28,7 +28,7 @@ from pidalio.rules.pools import limited, retry_budget_plan, upgraded, upstream_p
 from pidalio.rules.services import ServiceId
 from pidalio.rules.stat_names import stat_name
 from pidalio.rules.vantage import Vantage, is_reached_as_called, preference, seen_from
-from pidalio.rules.visibility import Scope
+from pidalio.rules.visibility import ANYBODY, Client, Scope
 from pidalio.store.traits import Trait
 
 _DISCOVERY = {
@@ -54,7 +54,7 @@ class ClusterKey(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     owner: str
     port: int
     subset: str = ""
-    view: str = ""
+    view: Client = ANYBODY
     vantage: Vantage = Vantage()
     node: str | None = None
     instance: str = ""
@@ -87,17 +87,20 @@ class ServiceClusters(msgspec.Struct, frozen=True, gc=False):
 def scope_clusters(world: Database, scope: Scope, vantage: Vantage) -> Iterator[ServiceClusters]:
     """Yield the outbound clusters of a scope, service by service in order of hostname."""
     local = services.node_local(world)
-    client = scope.namespace
-    own = destination_rules.own_hosts(world, client) if client else None
+    client = scope.client
+    own = destination_rules.own_hosts(world, client.namespace) if client else None
+    checked = health_checks.hosts_apart(world, client.namespace) if client else frozenset[str]()
     for identity in services.visible_services(world, scope):
-        view = destination_rules.view_for(world, client, own, identity) if own else ""
+        view = destination_rules.view_for(world, client, own, identity) if own else ANYBODY
+        if not view and identity[0] in checked:
+            view = Client(client.namespace)
         seen = seen_from(world, vantage, identity, view)
         yield service_clusters(world, identity, view, seen, scope.node if identity in local else None)
 
 
 @derived
 def service_clusters(
-    world: Database, identity: ServiceId, view: str, vantage: Vantage, node: str | None
+    world: Database, identity: ServiceId, view: Client, vantage: Vantage, node: str | None
 ) -> ServiceClusters:
     """Return the clusters of one service as `view` sees it: each port with each subset, and each headless instance.
 
@@ -192,7 +195,8 @@ def cluster(world: Database, key: ClusterKey) -> ClusterPlan | None:
     )
     limits = holds.connection_pool
     plan = balanced(plan, holds.load_balancer)
-    return upgraded(wide, limited(wide, plan, limits), port, limits)
+    plan = upgraded(wide, limited(wide, plan, limits), port, limits)
+    return health_checks.checked(world, key.view.namespace, plan, port)
 
 
 def endpoints_of(world: Database, key: ClusterKey) -> AssignmentPlan:

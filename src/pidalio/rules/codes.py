@@ -68,8 +68,16 @@ CODES: dict[str, Code] = {
         "Correct the name, as `namespace/name` for another namespace, or add the Gateway.",
     ),
     "unreferenced-host": Code(
-        "A DestinationRule is for a host that no service has: it has no effect.",
+        "A DestinationRule or HealthCheck is for a host that no service has: it has no effect.",
         "Correct the host, or add the service.",
+    ),
+    "unreferenced-port": Code(
+        "A HealthCheck is for a port that the service does not have: it has no effect.",
+        "Name a port that the service has, or none for all.",
+    ),
+    "unreferenced-subset": Code(
+        "A HealthCheck is for a subset that no DestinationRule in effect defines: it has no effect.",
+        "Define the subset in a DestinationRule for the host, or name none.",
     ),
     "foreign-ingress": Code(
         "An Ingress is of another controller's class, or of none: it has no effect here.",

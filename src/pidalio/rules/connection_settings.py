@@ -13,6 +13,7 @@ from pidalio.rules import destination_rules
 from pidalio.rules.hashing import hashes_source
 from pidalio.rules.pools import TcpTimeouts, tcp_timeouts
 from pidalio.rules.services import ServiceId
+from pidalio.rules.visibility import Client
 from pidalio.store.traits import Trait
 
 
@@ -27,15 +28,15 @@ _NONE = ConnectionSettings()
 
 
 def connection_settings(
-    world: Database, namespace: str, identity: ServiceId | None, port: int, subset: str = ""
+    world: Database, client: Client, identity: ServiceId | None, port: int, subset: str = ""
 ) -> ConnectionSettings:
-    """Return what clients in `namespace` are told of connections to a destination; `namespace` "" is anybody."""
+    """Return what `client` is told of connections to a destination."""
     if identity is None or not destination_rules.has_trait(world, Trait.CONNECTIONS, identity[0]):
         return _NONE
-    view = destination_rules.client_view(world, namespace, identity)
+    view = destination_rules.client_view(world, client, identity)
     return _settings(world, view, identity, port, subset)
 
 
 @derived
-def _settings(world: Database, view: str, identity: ServiceId, port: int, subset: str) -> ConnectionSettings:
+def _settings(world: Database, view: Client, identity: ServiceId, port: int, subset: str) -> ConnectionSettings:
     return ConnectionSettings(tcp_timeouts(world, view, identity), hashes_source(world, view, identity, port, subset))

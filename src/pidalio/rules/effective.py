@@ -77,7 +77,7 @@ _EFFECTIVE: dict[str, _Honoured] = {
     """,
     ),
     "DestinationRule": _honoured(
-        "host exportTo subsets subsets[].name subsets[].labels "
+        "host exportTo workloadSelector.* subsets subsets[].name subsets[].labels "
         "trafficPolicy.portLevelSettings subsets[].trafficPolicy.portLevelSettings "
         "trafficPolicy.retryBudget.* subsets[].trafficPolicy.retryBudget.* "
         "trafficPolicy.proxyProtocol.* subsets[].trafficPolicy.proxyProtocol.* "
@@ -124,6 +124,9 @@ _EFFECTIVE: dict[str, _Honoured] = {
         """,
     ),
     "ProxyConfig": _honoured("selector.* concurrency environmentVariables"),
+    "HealthCheck": _honoured(
+        "host port subset http.* grpc.* tcp.* interval timeout jitter unhealthyThreshold healthyThreshold exportTo"
+    ),
     "LocalWorkload": _honoured("labels replicas command ports.* environment probe.* locality workingDirectory"),
 }
 _UNREAD = frozenset({"EnvoyFilter"})

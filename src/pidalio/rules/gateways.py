@@ -16,6 +16,7 @@ from pidalio.ir import Direction, HttpPlan, ListenerPlan, RoutePlan, RouteTableP
 from pidalio.model import Labels, ObjectRef, Origin, Proxy, host_matches, host_subset_of
 from pidalio.rules import ingress, mesh, names
 from pidalio.rules.callers import view_of
+from pidalio.rules.campaigns import with_campaigns
 from pidalio.rules.gateway_ports import GatewayPort, gateway, is_grpc_web
 from pidalio.rules.hashing import hash_view
 from pidalio.rules.ingress import Age
@@ -23,7 +24,7 @@ from pidalio.rules.matching import RouteContext
 from pidalio.rules.routes import routes_of
 from pidalio.rules.tcp_routes import TcpRoute, tcp_routes
 from pidalio.rules.virtual_services import Head, age, head
-from pidalio.rules.visibility import Scope, is_exported, scope_of
+from pidalio.rules.visibility import ANYBODY, Client, Scope, is_exported, scope_of
 from pidalio.store import tables
 from pidalio.store.tables import Key
 from pidalio.store.traits import Trait
@@ -49,7 +50,7 @@ class GatewayHostKey(msgspec.Struct, frozen=True, gc=False):
     namespace: str = ""
     labels: Labels = ()
     view: str = ""
-    hash_view: str = ""
+    hash_view: Client = ANYBODY
     origin: Origin | None = None
 
     @property
@@ -120,7 +121,7 @@ def gateway_tcp_route(world: Database, scope: Scope, port: GatewayPort) -> TcpRo
     for row, index in _servers(world, port):
         found += ((age(one), one.key, _reference(row)) for one, _ in _hung(world, scope, row, index))
     for _, key, reference in sorted(set(found)):
-        seen = hash_view(world, scope.namespace, view, [key], trait=Trait.CONNECTIONS)
+        seen = hash_view(world, scope.client, view, [key], trait=Trait.CONNECTIONS)
         routes = tcp_routes(world, key, RouteContext(reference, port.number, view=view, hash_view=seen))
         if routes:
             return routes[0]
@@ -166,7 +167,7 @@ def _key(world: Database, scope: Scope, port: GatewayPort, host: str, found: _Fo
         namespace=scope.namespace if found.by_source else "",
         labels=scope.labels if found.by_source else (),
         view=view,
-        hash_view=hash_view(world, scope.namespace, view, [one.key for one in chosen if not one.ingress], backends),
+        hash_view=hash_view(world, scope.client, view, [one.key for one in chosen if not one.ingress], backends),
         origin=found.redirect,
     )
 
@@ -237,7 +238,7 @@ def gateway_host(world: Database, key: GatewayHostKey) -> VirtualHostPlan:
     return VirtualHostPlan(
         name=key.name,
         domains=(key.host,),
-        routes=tuple(ordered),
+        routes=with_campaigns(world, tuple(ordered)),
         require_tls=key.require_tls,
         grpc_web=key.grpc_web,
         counts_attempts=mesh.counts_attempts(world),

@@ -127,5 +127,7 @@ def _of_cluster(plan: ClusterPlan) -> Iterator[Lack]:
         yield Lack(plan.pool.origin or origin, "limit connections or their age", "only http2MaxRequests counts")
     if plan.proxy_protocol is not None:
         yield Lack(origin, "begin connections with a PROXY header", "the server would wait for it in vain")
+    if plan.health_check is not None:
+        yield Lack(plan.health_check.origin, "check instances", "the platform's and the agents' word holds")
     if plan.retry_budget is not None:
         yield Lack(plan.retry_budget.origin or origin, "keep a retry budget", "gRPC throttles retries its own way")

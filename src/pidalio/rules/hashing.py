@@ -17,56 +17,64 @@ from pidalio.rules import destination_rules, services
 from pidalio.rules.policies import policy
 from pidalio.rules.services import ServiceId
 from pidalio.rules.virtual_services import destination_hosts
+from pidalio.rules.visibility import ANYBODY, Client
 from pidalio.store.tables import Key
 from pidalio.store.traits import Trait
 
 
 def hash_view(
     world: Database,
-    namespace: str,
+    client: Client,
     view: str,
     rules: Iterable[Key],
     hosts: Iterable[str] = (),
     trait: Trait = Trait.HASHED,
-) -> str:
-    """Return `namespace` where routes of `rules`, or to `hosts`, may hash for its clients otherwise than for others.
+) -> Client:
+    """Return what of `client` makes routes of `rules`, or to `hosts`, hash otherwise than for others.
 
     `view` is the namespace from which destinations are resolved; routes for connections ask for another `trait`.
     """
-    if not namespace or not destination_rules.is_anywhere(world, trait):
-        return ""
-    differs = any(_rule_differs(world, namespace, view, one, trait) for one in hosts)
-    return namespace if differs or any(_rules_differ(world, namespace, view, one, trait) for one in rules) else ""
+    if not client or not destination_rules.is_anywhere(world, trait):
+        return ANYBODY
+    by_host = [_host_view(world, client, view, one, trait) for one in hosts]
+    return _together((*by_host, *(_rule_view(world, client, view, one, trait) for one in rules)))
 
 
 @derived
-def _rules_differ(world: Database, namespace: str, view: str, rule: Key, trait: Trait) -> bool:
-    return any(_rule_differs(world, namespace, view, host, trait) for host in destination_hosts(world, rule))
+def _rule_view(world: Database, client: Client, view: str, rule: Key, trait: Trait) -> Client:
+    return _together(_host_view(world, client, view, host, trait) for host in destination_hosts(world, rule))
 
 
 @derived
-def _rule_differs(world: Database, namespace: str, view: str, host: str, trait: Trait) -> bool:
+def _host_view(world: Database, client: Client, view: str, host: str, trait: Trait) -> Client:
     if not destination_rules.has_trait(world, trait, host):
-        return False
+        return ANYBODY
     identity = services.resolve(world, host, view)
-    return identity is not None and bool(destination_rules.client_view(world, namespace, identity))
+    return destination_rules.client_view(world, client, identity) if identity else ANYBODY
 
 
-def hash_plan(world: Database, namespace: str, identity: ServiceId | None, port: int, subset: str) -> HashPlan | None:
-    """Return what of requests to a destination is hashed, as clients in `namespace` see its rules; None for nothing."""
+def _together(views: Iterable[Client]) -> Client:
+    """Return a client who sees of each host what these views of one client see of theirs: with the labels of all."""
+    found = [one for one in views if one]
+    labels = {pair for one in found for pair in one.labels}
+    return Client(found[0].namespace, tuple(sorted(labels))) if found else ANYBODY
+
+
+def hash_plan(world: Database, client: Client, identity: ServiceId | None, port: int, subset: str) -> HashPlan | None:
+    """Return what of requests to a destination is hashed, as `client` sees its rules; None for nothing."""
     if identity is None or not destination_rules.is_anywhere(world, Trait.HASHED):
         return None
-    return _hash_plan(world, destination_rules.client_view(world, namespace, identity), identity, port, subset)
+    return _hash_plan(world, destination_rules.client_view(world, client, identity), identity, port, subset)
 
 
-def hashes_source(world: Database, namespace: str, identity: ServiceId, port: int, subset: str = "") -> bool:
+def hashes_source(world: Database, client: Client, identity: ServiceId, port: int, subset: str = "") -> bool:
     """Tell whether a destination hashes callers' addresses: the only hash for connections that are not HTTP."""
-    plan = hash_plan(world, namespace, identity, port, subset)
+    plan = hash_plan(world, client, identity, port, subset)
     return plan is not None and plan.kind is HashKind.SOURCE_IP
 
 
 @derived
-def _hash_plan(world: Database, view: str, identity: ServiceId, port: int, subset: str) -> HashPlan | None:
+def _hash_plan(world: Database, view: Client, identity: ServiceId, port: int, subset: str) -> HashPlan | None:
     stated = policy(world, view, identity, port, subset).load_balancer
     if stated is None or stated.value.consistent_hash is None:
         return None

@@ -14,9 +14,10 @@ from pidalio.model import Mode, Origin, Proxy
 from pidalio.rules import destination_rules, mesh, names
 from pidalio.rules.inbound_port import InboundPort
 from pidalio.rules.ingress_ports import sidecar_of
-from pidalio.rules.policies import Stated, ruled_pool
+from pidalio.rules.policies import Stated, inbound_pool
 from pidalio.rules.pools import limited, upstream_protocol
 from pidalio.rules.stat_names import stat_name
+from pidalio.rules.visibility import Client
 
 _LOOPBACKS = ("127.0.0.1", "::1")
 _UNTOUCHED = {4: "127.0.0.6", 6: "::6"}
@@ -96,8 +97,8 @@ def _limits(world: Database, proxy: Proxy, port: InboundPort) -> Stated[Connecti
             return Stated(row.spec.inbound_connection_pool, Origin(row.ref, "inboundConnectionPool"))
     if port.ruled is None:
         return None
-    view = destination_rules.client_view(world, proxy.namespace, port.ruled.service)
-    return ruled_pool(world, view, port.ruled.service, port.ruled.port)
+    view = destination_rules.client_view(world, Client(proxy.namespace), port.ruled.service)
+    return inbound_pool(world, view.namespace, port.ruled.service, port.ruled.port)
 
 
 def _untouched(proxy: Proxy) -> str:

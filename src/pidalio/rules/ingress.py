@@ -24,6 +24,7 @@ from pidalio.ir import (
 from pidalio.model import Origin
 from pidalio.rules import mesh, services
 from pidalio.rules.routes import to_service
+from pidalio.rules.visibility import Client
 from pidalio.store import tables
 from pidalio.store.hosts import kubernetes_host
 from pidalio.store.tables import Key
@@ -96,7 +97,7 @@ def gateway(world: Database) -> Object[Gateway] | None:
 
 
 @derived
-def routes(world: Database, host: str, view: str, hash_view: str) -> tuple[RoutePlan, ...]:
+def routes(world: Database, host: str, view: str, hash_view: Client) -> tuple[RoutePlan, ...]:
     """Return the routes of one host, those of all its Ingresses together; the views are as in `RouteContext`."""
     found = [found for row in _rows(world, host) for found in _paths_of(row, host)]
     return tuple(_route(world, one, view, hash_view) for one in sorted(found, key=_precedence))
@@ -164,7 +165,7 @@ def _precedence(found: Found) -> tuple[bool, int, bool]:
     return found[1] == DEFAULT_BACKEND, -length, not is_exact
 
 
-def _route(world: Database, found: Found, view: str, hash_view: str) -> RoutePlan:
+def _route(world: Database, found: Found, view: str, hash_view: Client) -> RoutePlan:
     row, path, stated = found
     origin = Origin(row.ref, path)
     match, backend = MatchPlan(path_match(stated)), _backend(stated)

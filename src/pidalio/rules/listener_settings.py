@@ -111,11 +111,10 @@ def _http(
     settings: MeshConfig, config: MeshProxyConfig, connections: ConnectionSettings, direction: Direction
 ) -> HttpSettings:
     headers = config.proxy_headers or ProxyHeaders()
-    topology = config.gateway_topology
     return HttpSettings(
         path=_path(settings, connections),
         underscores=Underscores(_either(connections.http_headers_with_underscores_action, _ALLOW).value),
-        trusted_hops=topology.num_trusted_proxies if topology and direction is Direction.GATEWAY else 0,
+        trusted_hops=_trusted_hops(config, direction),
         client_cert=_client_cert(config, headers, direction),
         client_cert_details=_details(headers, direction),
         server_name=_server(headers),
@@ -131,6 +130,13 @@ def _http(
         stream_window=connections.http2_initial_stream_window_size,
         connection_window=connections.http2_initial_connection_window_size,
     )
+
+
+def _trusted_hops(config: MeshProxyConfig, direction: Direction) -> int:
+    """Return how many proxies' words count: at its own proxy the workload is one, whose `x-forwarded-*` stay."""
+    if direction is Direction.GATEWAY:
+        return config.gateway_topology.num_trusted_proxies if config.gateway_topology else 0
+    return 1 if direction is Direction.OUTBOUND else 0
 
 
 def _path(settings: MeshConfig, connections: ConnectionSettings) -> PathSettings:

@@ -13,6 +13,7 @@ from pidalio.api.strings import StringMatch, claim_of
 from pidalio.api.virtual_service import HTTPMatchRequest
 from pidalio.ir import ClaimMatch, HeaderMatch, MatchKind, MatchPlan, PathKind, PathMatch, QueryMatch, StringPattern
 from pidalio.model import Labels
+from pidalio.rules.visibility import ANYBODY, Client
 from pidalio.store.tables import gateway_reference
 
 _PRESENT = StringPattern(MatchKind.PRESENT)
@@ -24,7 +25,7 @@ class RouteContext(msgspec.Struct, frozen=True, gc=False):
 
     `gateway` is `mesh` or the reference of the gateway they hang on; `port` is the listener's;
     `namespace` and `labels` are the caller's as far as some rule asks for them;
-    `view` is the namespace from which destinations are resolved, `hash_view` the one whose DestinationRules say what
+    `view` is the namespace from which destinations are resolved, `hash_view` the client whose DestinationRules say what
     is hashed, and how long connections last.
     """
 
@@ -33,7 +34,7 @@ class RouteContext(msgspec.Struct, frozen=True, gc=False):
     namespace: str = ""
     labels: Labels = ()
     view: str = ""
-    hash_view: str = ""
+    hash_view: Client = ANYBODY
 
 
 def applies(match: HTTPMatchRequest, owner: str, context: RouteContext) -> bool:

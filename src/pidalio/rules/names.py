@@ -21,6 +21,15 @@ def outbound_cluster(host: str, port: int, subset: str = "") -> str:
     return sys.intern(f"outbound|{port}|{subset}|{host}")
 
 
+def outbound_destination(cluster: str) -> tuple[str, int, str] | None:
+    """Return host, port and subset that `outbound_cluster` named; None for any other name."""
+    direction, _, rest = cluster.partition("|")
+    if direction != "outbound":
+        return None
+    port, subset, host = rest.split("|", 2)
+    return host, int(port), subset
+
+
 def instance_host(instance: str, host: str) -> str:
     """Return `web-0.web.default.svc.cluster.local`: one instance of a headless service, or `*` for any."""
     return f"{instance}.{host}"

@@ -54,6 +54,7 @@ def proxy_listener(address: str, access_log: str) -> ListenerPlan:
         table=names.HTTP_PROXY,
         explicit_proxy=True,
         forward_proxy=True,
+        use_remote_address=True,
         access_log=access_log,
     )
     return ListenerPlan(name, host, int(port), Direction.OUTBOUND, one_chain(content))
@@ -93,7 +94,14 @@ def outbound_listener(world: Database, port: OutboundPort, policy: OutboundPolic
         # Envoy never comes back from the chains for plain bytes, so that what is no HTTP is left to the default.
         chains = [one for one in chains if one.match != ChainMatch()]
         match = ChainMatch(transport_protocol=_PLAIN, application_protocols=_SNIFFED)
-        http = HttpPlan(f"outbound_{name}", port.table, forward_proxy=True, access_log=access_log)
+        http = HttpPlan(
+            f"outbound_{name}",
+            port.table,
+            forward_proxy=True,
+            use_remote_address=True,
+            captured=port.captured,
+            access_log=access_log,
+        )
         chains = [FilterChainPlan(http, match if chains or default else ChainMatch(), origin=port.origin), *chains]
     elif default in chains:
         default = None

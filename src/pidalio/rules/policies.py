@@ -23,6 +23,7 @@ from pidalio.model import Origin
 from pidalio.rules import destination_rules, mesh
 from pidalio.rules.destination_rules import Row, subset_path
 from pidalio.rules.services import ServiceId
+from pidalio.rules.visibility import Client
 
 T = TypeVar("T")
 
@@ -56,7 +57,7 @@ _ALL = _OF_PORTS | {"tunnel": "tunnel", "proxy_protocol": "proxyProtocol", "retr
 
 
 @derived
-def policy(world: Database, view: str, identity: ServiceId, port: int, subset: str) -> Policy:
+def policy(world: Database, view: Client, identity: ServiceId, port: int, subset: str) -> Policy:
     """Return the effective policy of the cluster for `port` and subset ("" for none)."""
     found = _ruled(destination_rules.rows_for(world, view, identity), port, subset)
     limits, ejection = mesh.default_policy(world)
@@ -119,6 +120,9 @@ def _blocks(row: Row, stated: TrafficPolicy | PortTrafficPolicy, path: str) -> d
 
 
 @derived
-def ruled_pool(world: Database, view: str, identity: ServiceId, port: int) -> Stated[ConnectionPoolSettings] | None:
-    """Return the limits that rules state for a port: those that bind a workload's own sidecar, too."""
-    return _ruled(destination_rules.rows_for(world, view, identity), port, "").connection_pool
+def inbound_pool(
+    world: Database, namespace: str, identity: ServiceId, port: int
+) -> Stated[ConnectionPoolSettings] | None:
+    """Return the limits of a port that bind the own sidecar of a workload in `namespace`, too."""
+    rows = destination_rules.rows_of(world, destination_rules.inbound_rules(world, namespace, identity))
+    return _ruled(rows, port, "").connection_pool

@@ -21,6 +21,7 @@ from pidalio.rules import destination_rules
 from pidalio.rules.mesh import ClusterSettings
 from pidalio.rules.policies import Stated
 from pidalio.rules.services import ServiceId
+from pidalio.rules.visibility import Client
 
 _TCP, _HTTP = TCPSettings(), HTTPSettings()
 
@@ -117,7 +118,7 @@ class TcpTimeouts(msgspec.Struct, frozen=True, gc=False):
     duration: int | None = None
 
 
-def tcp_timeouts(world: Database, view: str, identity: ServiceId) -> TcpTimeouts:
+def tcp_timeouts(world: Database, view: Client, identity: ServiceId) -> TcpTimeouts:
     """Return what the host's rule says of connections that are not HTTP: ports and subsets have no say here."""
     rows = destination_rules.rows_for(world, view, identity)
     stated = next((row.spec.traffic_policy for row in rows if row.spec.traffic_policy), None)

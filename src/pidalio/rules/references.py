@@ -9,6 +9,7 @@ from typing import Any
 
 from pidalio.api.annotations import CALLS, called_hosts
 from pidalio.api.destination_rule import DestinationRule
+from pidalio.api.health_check import HealthCheck
 from pidalio.api.kubernetes import Ingress, IngressBackend, Service
 from pidalio.api.mesh_config import IngressControllerMode
 from pidalio.api.object import Object
@@ -31,6 +32,8 @@ def references(world: Database, item: Object[Any]) -> Iterator[Report]:
         yield from _virtual_service(world, item)
     elif isinstance(item.spec, DestinationRule):
         yield from _destination_rule(world, item)
+    elif isinstance(item.spec, HealthCheck):
+        yield from _health_check(world, item)
     elif isinstance(item.spec, Ingress):
         yield from _ingress(world, item)
     elif isinstance(item.spec, Service) and item.spec.type == "ExternalName":
@@ -177,8 +180,7 @@ def _destination(
     if port and port not in known:
         message = f"{host} has no port {port}: {fate}; it has {', '.join(map(str, known))}"
         yield _told(item, "unknown-port", f"{path}.port.number", message, Severity.ERROR)
-    view = destination_rules.client_view(world, namespace, identity)
-    subsets = [one.name for one in destination_rules.subsets(world, view, identity)]
+    subsets = destination_rules.known_subsets(world, namespace, identity)
     if destination.subset and destination.subset not in subsets:
         has = f"it has {', '.join(subsets)}" if subsets else "no DestinationRule for it is in effect"
         message = f"{host} has no subset {destination.subset!r}: {fate}; {has}"
@@ -189,14 +191,10 @@ def _destination_rule(world: Database, item: Object[DestinationRule]) -> Iterato
     host = host_reference(item.spec.host, item.meta.namespace)
     if host.startswith("*"):
         return
-    if target := _served_as(world, host):
-        message = f"{host} is a second name of {target}: write the rule for {target}"
-        yield _told(item, "alias-host", "spec.host", message)
-        return
     keys = tables.SERVICES_BY_HOST.keys(world, host)
-    if not keys and not any(host_matches(host, one) for one in tables.SERVICES_BY_HOST.index_keys(world)):
-        message = f"no service {host}: the rule has no effect; a short name belongs to the rule's own namespace"
-        yield _told(item, "unreferenced-host", "spec.host", message)
+    covers = any(host_matches(host, one) for one in tables.SERVICES_BY_HOST.index_keys(world)) if not keys else True
+    if report := _missing_host(world, item, host, is_known=covers):
+        yield report
         return
     for key in keys:
         members = services.endpoints(world, (key[0], key[1]))
@@ -210,6 +208,35 @@ def _destination_rule(world: Database, item: Object[DestinationRule]) -> Iterato
             ):
                 message = f"subset {subset.name!r} selects none of the {len(members)} endpoints of {host}"
                 yield _told(item, "empty-subset", f"spec.subsets[{index}].labels", message)
+
+
+def _missing_host(world: Database, item: Object[Any], host: str, *, is_known: bool) -> Report | None:
+    """Return that a rule is for a host that no service has, or has as a second name only."""
+    if target := _served_as(world, host):
+        message = f"{host} is a second name of {target}: write the rule for {target}"
+        return _told(item, "alias-host", "spec.host", message)
+    if is_known:
+        return None
+    message = f"no service {host}: the rule has no effect; a short name belongs to the rule's own namespace"
+    return _told(item, "unreferenced-host", "spec.host", message)
+
+
+def _health_check(world: Database, item: Object[HealthCheck]) -> Iterator[Report]:
+    spec, host = item.spec, host_reference(item.spec.host, item.meta.namespace)
+    identities = tuple(dict.fromkeys((key[0], key[1]) for key in tables.SERVICES_BY_HOST.keys(world, host)))
+    if report := _missing_host(world, item, host, is_known=bool(identities)):
+        yield report
+        return
+    ports = [one.number for identity in identities for one in services.ports(world, identity)]
+    if spec.port and spec.port not in ports:
+        message = f"{host} has no port {spec.port}: the rule has no effect; it has {', '.join(map(str, ports))}"
+        yield _told(item, "unreferenced-port", "spec.port", message)
+    known = (destination_rules.known_subsets(world, item.meta.namespace, one) for one in identities)
+    subsets = [name for names in known for name in names]
+    if spec.subset and spec.subset not in subsets:
+        has = f"it has {', '.join(subsets)}" if subsets else "no DestinationRule for it defines any"
+        message = f"{host} has no subset {spec.subset!r}: the rule has no effect; {has}"
+        yield _told(item, "unreferenced-subset", "spec.subset", message)
 
 
 def _ingress(world: Database, item: Object[Ingress]) -> Iterator[Report]:

@@ -33,6 +33,7 @@ from pidalio.rules.matching import RouteContext, applies, match_plan
 from pidalio.rules.retries import retry_plan
 from pidalio.rules.services import ServiceId
 from pidalio.rules.sticky import sticky_plan, with_shares
+from pidalio.rules.visibility import Client
 from pidalio.store import tables
 from pidalio.store.hosts import host_reference
 from pidalio.store.tables import Key
@@ -226,12 +227,14 @@ def _redirect(stated: HTTPRedirect, context: RouteContext) -> RedirectPlan:
     )
 
 
-def default_route(world: Database, identity: ServiceId, port: int, view: str) -> RoutePlan:
-    """Return the route of a service that no rule governs; `view` is the namespace whose hash holds."""
+def default_route(world: Database, identity: ServiceId, port: int, view: Client) -> RoutePlan:
+    """Return the route of a service that no rule governs; `view` is the client whose hash holds."""
     return RoutePlan(match=MatchPlan(), action=to_service(world, identity, port, view), name="default")
 
 
-def to_service(world: Database, identity: ServiceId, port: int, view: str, origin: Origin | None = None) -> ForwardPlan:
+def to_service(
+    world: Database, identity: ServiceId, port: int, view: Client, origin: Origin | None = None
+) -> ForwardPlan:
     """Return the action of requests for a service of which no rule says more; `view` is as in `default_route`."""
     cluster = names.outbound_cluster(identity[0], port)
     forward = ForwardPlan(

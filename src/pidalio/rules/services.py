@@ -12,7 +12,7 @@ import msgspec
 
 from pidalio.api.names import is_dns_label
 from pidalio.derive import Database, derived
-from pidalio.model import Endpoint, Health, Port, Service, Workload, is_wildcard
+from pidalio.model import Endpoint, Health, Port, Service, Source, Workload, combined, is_wildcard
 from pidalio.rules import aliases, mesh, names
 from pidalio.rules.virtual_services import destination_hosts, imported_rules
 from pidalio.rules.visibility import Scope, imports_service, is_exported
@@ -168,22 +168,44 @@ def endpoints(world: Database, identity: ServiceId) -> tuple[Endpoint, ...]:
     """Return every instance address of a service, each with the service port's number and its labels.
 
     Platform endpoints come as they are; workloads selected by labels are added, but a Pod only where the
-    platform lists no endpoints itself.
+    platform lists no endpoints itself. What several sources say of one address is put together.
     """
+    unique: dict[tuple[str, int, int], Endpoint] = {}
+    for said in words(world, identity):
+        one = said.endpoint
+        key = (one.address, one.port, one.service_port)
+        other = unique.get(key)
+        health = combined((other.health, one.health)) if other else one.health
+        unique[key] = one if health is one.health else msgspec.structs.replace(one, health=health)
+    return tuple(unique[key] for key in sorted(unique))
+
+
+class Said(msgspec.Struct, frozen=True, gc=False):
+    """One source's word on one endpoint of a service; `by` names the object or the feed that it comes from."""
+
+    endpoint: Endpoint
+    source: Source
+    by: str
+
+
+def words(world: Database, identity: ServiceId) -> list[Said]:
+    """Return what every source says of the instances of a service: of one address there may be several words."""
     found = service(world, identity)
     if found is None:
-        return ()
+        return []
     keys = tables.ENDPOINTS_BY_SERVICE.keys(world, identity)
-    direct = [one for key in keys for one in tables.ENDPOINTS.get(world, key) or ()]
-    stated = [_complete(world, found, one) for one in direct]
+    stated = [
+        Said(_complete(world, found, one), Source.PLATFORM, key[2])
+        for key in keys
+        for one in tables.ENDPOINTS.get(world, key) or ()
+    ]
     chosen = [
-        endpoint
+        Said(endpoint, workload.source, str(workload.object or ""))
         for workload in selected_workloads(world, identity)
         if not (keys and workload.object and workload.object.kind == "Pod")
         for endpoint in _workload_endpoints(found, workload)
     ]
-    unique = {(one.address, one.port, one.service_port): one for one in (*stated, *chosen) if one.service_port}
-    return tuple(unique[key] for key in sorted(unique))
+    return [one for one in (*stated, *chosen) if one.endpoint.service_port]
 
 
 @derived

@@ -19,6 +19,7 @@ from pidalio.rules import mesh, services
 from pidalio.rules.delegates import Rule
 from pidalio.rules.hashing import hash_plan
 from pidalio.rules.matching import RouteContext
+from pidalio.rules.visibility import Client
 from pidalio.store import tables
 from pidalio.store.buckets import relayout
 from pidalio.store.hosts import host_reference
@@ -94,7 +95,7 @@ def _hashing(world: Database, rule: HTTPRoute, namespace: str) -> list[str]:
         identity = services.resolve(world, host_reference(stated.host, namespace), namespace)
         ports = services.ports(world, identity) if identity else ()
         numbers = (stated.port.number,) if stated.port else tuple(port.number for port in ports)
-        if any(hash_plan(world, namespace, identity, number, stated.subset) for number in numbers):
+        if any(hash_plan(world, Client(namespace), identity, number, stated.subset) for number in numbers):
             found[stated.host] = None
     return list(found)
 

@@ -17,6 +17,7 @@ from pidalio.rules import names
 from pidalio.rules.connection_settings import ConnectionSettings, connection_settings
 from pidalio.rules.matching import RouteContext
 from pidalio.rules.routes import destination_cluster, destination_service
+from pidalio.rules.visibility import Client
 from pidalio.store import tables
 from pidalio.store.tables import Key, gateway_reference
 
@@ -46,8 +47,8 @@ class TcpRoute(msgspec.Struct, frozen=True, gc=False):
         )
 
 
-def own_route(world: Database, host: str, owner: str | None, port: int, view: str) -> TcpRoute:
-    """Return the route of a service that no rule governs; `view` is the namespace whose settings hold."""
+def own_route(world: Database, host: str, owner: str | None, port: int, view: Client) -> TcpRoute:
+    """Return the route of a service that no rule governs; `view` is the client whose settings hold."""
     cluster = names.outbound_cluster(host, port)
     settings = connection_settings(world, view, (host, owner), port) if owner is not None else ConnectionSettings()
     return TcpRoute((WeightedCluster(cluster, 1),), cluster, settings=settings)

@@ -29,7 +29,7 @@ from pidalio.model import (
 from pidalio.rules import destination_rules, mesh, services
 from pidalio.rules.policies import Policy, Stated, policy
 from pidalio.rules.services import ServiceId
-from pidalio.rules.visibility import node_of
+from pidalio.rules.visibility import Client, node_of
 from pidalio.store import tables
 from pidalio.store.traits import Trait
 
@@ -82,7 +82,7 @@ def vantage_of(world: Database, proxy: Proxy) -> Vantage:
     return Vantage(proxy.mode, proxy.locality, tuple(sorted(labels.items())))
 
 
-def seen_from(world: Database, vantage: Vantage, identity: ServiceId, view: str) -> Vantage:
+def seen_from(world: Database, vantage: Vantage, identity: ServiceId, view: Client) -> Vantage:
     """Return of `vantage` what the clusters of a service ask for, as `view` sees its rules."""
     if vantage == _ANY:
         return _ANY
@@ -97,7 +97,7 @@ def seen_from(world: Database, vantage: Vantage, identity: ServiceId, view: str)
 
 
 @derived
-def needs(world: Database, identity: ServiceId, view: str) -> Needs:
+def needs(world: Database, identity: ServiceId, view: Client) -> Needs:
     """Return what the clusters of a service ask about proxies."""
     found = services.service(world, identity)
     if found is None:

@@ -17,6 +17,7 @@ from pidalio.ir import RoutePlan, RouteTablePlan, VirtualHostPlan
 from pidalio.model import Mode, ObjectRef, Origin, Protocol, is_wildcard
 from pidalio.rules import aliases, mesh, names, services
 from pidalio.rules.callers import Caller, connector, hashing, requester, view_of
+from pidalio.rules.campaigns import with_campaigns
 from pidalio.rules.catch_all import unknown_hosts
 from pidalio.rules.destination_rules import is_anywhere
 from pidalio.rules.domains import (
@@ -271,6 +272,7 @@ def virtual_host(world: Database, key: VirtualHostKey) -> VirtualHostPlan:
         origin = Origin(ObjectRef("VirtualService", *rule)) if routes else None
     if key.requests and not routes and key.owner is not None:
         routes = (default_route(world, (key.host, key.owner), key.port, key.requests.hash_view),)
+    routes = with_campaigns(world, routes)
     if key.tunnels:
         routes = (*routes, *_tunnels(world, key, key.tunnels, known))
     if not routes:

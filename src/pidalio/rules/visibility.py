@@ -19,6 +19,22 @@ from pidalio.store.hosts import host_reference
 from pidalio.store.tables import Key
 
 
+class Client(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
+    """Whose DestinationRules hold: those who call from `namespace` with `labels`, as far as rules tell them apart.
+
+    Empty, and false, stands for callers whom no rule tells apart.
+    """
+
+    namespace: str = ""
+    labels: Labels = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.namespace)
+
+
+ANYBODY = Client()
+
+
 class EgressHost(msgspec.Struct, frozen=True, gc=False):
     """One entry of a Sidecar's egress hosts: `namespace` is `*` or a name, `host` a name or wildcard.
 
@@ -42,6 +58,11 @@ class Scope(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     labels: Labels = ()
     egress: tuple[EgressHost, ...] | None = None
     node: str = ""
+
+    @property
+    def client(self) -> Client:
+        """Return who asks for DestinationRules."""
+        return Client(self.namespace, self.labels)
 
 
 class OutboundPolicy(msgspec.Struct, frozen=True, gc=False):
@@ -85,10 +106,15 @@ def restricted(world: Database, proxy: Proxy, hosts: Iterable[str]) -> Scope:
 
 
 def _caller_scope(world: Database, proxy: Proxy) -> Scope:
-    labels = tuple(pair for pair in proxy.labels if tables.VS_BY_SOURCE.keys(world, pair))
+    labels = tuple(pair for pair in proxy.labels if _asks_for(world, proxy.namespace, pair))
     namespace = proxy.namespace if _is_distinct(world, proxy.namespace) else ""
     node = node_of(world, proxy) if tables.SERVICES_BY_NODE.keys(world, "") else ""
     return Scope(namespace, labels, node=node)
+
+
+def _asks_for(world: Database, namespace: str, pair: tuple[str, str]) -> bool:
+    """Tell whether some rule for clients of `namespace` asks whether they bear a label."""
+    return bool(tables.VS_BY_SOURCE.keys(world, pair) or tables.DR_BY_CLIENT.keys(world, (namespace, *pair)))
 
 
 @derived
@@ -138,6 +164,8 @@ def _is_distinct(world: Database, namespace: str) -> bool:
         or tables.VS_BY_EXPORT.keys(world, namespace)
         or tables.DR_BY_EXPORT.keys(world, namespace)
         or tables.DR_BY_NAMESPACE.keys(world, namespace)
+        or tables.HC_BY_EXPORT.keys(world, namespace)
+        or tables.HC_BY_NAMESPACE.keys(world, namespace)
         or tables.VS_BY_SOURCE.keys(world, ("", namespace))
     )
 

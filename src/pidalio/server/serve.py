@@ -28,7 +28,7 @@ from pidalio.http.metrics import Metrics
 from pidalio.http.served import Served
 from pidalio.http.tls import ServerTls
 from pidalio.http.wire import PlatformView
-from pidalio.model import Proxy, Report, Severity
+from pidalio.model import Proxy, Report, Severity, Word
 from pidalio.platforms.files import FileSource
 from pidalio.server.control_plane import Applied, ControlPlane
 from pidalio.server.explaining import decide_for
@@ -44,8 +44,9 @@ _log = logging.getLogger(__name__)
 class Server:
     """A control plane that listens; an asynchronous context manager, or `start` and `stop`.
 
-    `control` is the mesh itself. `platforms` and `tellers` are for what runs beside it: how each platform is, and what
-    stands to be told. `changed(applied)` is called after each change that came from files.
+    `control` is the mesh itself. `platforms`, `tellers` and `agents` are for what runs beside it: how each platform is,
+    what stands to be told, and what agents say of instances. `changed(applied)` is called after each change that came
+    from files.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Server:
         self.metrics = Metrics()
         self.platforms: list[Callable[[], PlatformView]] = []
         self.tellers: list[Callable[[], Iterable[Report]]] = []
+        self.agents: list[Callable[[str], Word | None]] = []
         self.restored: tuple[Report, ...] = ()
         self.control: ControlPlane
         self.served: Served
@@ -203,6 +205,10 @@ class Server:
             yield self._offline
         for tell in self.tellers:
             yield from tell()
+
+    def word(self, identity: str) -> Word | None:
+        """Return what an agent in this process says of its instance (part of `Surroundings`)."""
+        return next((found for say in self.agents if (found := say(identity))), None)
 
     def _files_view(self) -> PlatformView:
         objects = sum(write.owner.source == _FILES for write in self.control.catalog.snapshot())

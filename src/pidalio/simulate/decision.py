@@ -5,7 +5,7 @@ Shares are probabilities from 0 to 1, times milliseconds. Origins name rules; th
 
 import msgspec
 
-from pidalio.ir import FaultPlan, HashPlan, HeaderEdits, MirrorPlan, RetryPlan
+from pidalio.ir import FaultPlan, HashPlan, HeaderEdits, HealthCheckPlan, MirrorPlan, RetryPlan
 from pidalio.ir.cluster import Discovery, LoadBalancing
 from pidalio.model import Origin
 from pidalio.simulate.domain import DomainRule
@@ -41,7 +41,8 @@ class RouteTry(msgspec.Struct, frozen=True):
 class Destination(msgspec.Struct, frozen=True):
     """One possible cluster: its share of the requests, what is known of it, and what it would receive.
 
-    `known` is False for a cluster that does not exist (503, flag NC).
+    `known` is False for a cluster that does not exist (503, flag NC); `fault` is what a campaign adds. What an active
+    `health_check` found is not known here: `pool` goes by what the control plane knows.
     """
 
     cluster: str
@@ -61,9 +62,11 @@ class Destination(msgspec.Struct, frozen=True):
     lb_origin: Origin | None = None
     connect_timeout: int = 0
     connect_timeout_origin: Origin | None = None
+    health_check: HealthCheckPlan | None = None
     pool: Pool = Pool()
     pool_origin: Origin | None = None
     origin: Origin | None = None
+    fault: FaultPlan | None = None
 
 
 class Mirrored(msgspec.Struct, frozen=True):

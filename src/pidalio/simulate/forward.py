@@ -18,6 +18,7 @@ from pidalio.ir import (
     WeightedCluster,
 )
 from pidalio.model import Health, Origin
+from pidalio.simulate.campaigns import injected
 from pidalio.simulate.connection import Connection
 from pidalio.simulate.decision import Destination, Forwarded, Mirrored
 from pidalio.simulate.edits import edited, request_edits, response_edits
@@ -40,7 +41,13 @@ def forwarded(
         shares = ((action.clusters[owner_of(action.sticky, bucket.number)], 1.0),)
     known = ((_known(plans, each, share, opened), each) for each, share in shares)
     return Forwarded(
-        destinations=tuple(_destination(route, action, arrival, to, each) for to, each in known),
+        destinations=tuple(
+            msgspec.structs.replace(
+                _destination(route, action, arrival, to, each),
+                fault=injected(each.campaign, plans.shares, arrival.request),
+            )
+            for to, each in known
+        ),
         timeout=effective_timeout(action, arrival),
         retry=effective_retry(action, arrival),
         mirrors=tuple(_mirrored(plans, each) for each in action.mirrors if each.percent),
@@ -120,6 +127,7 @@ def _known(plans: ProxyPlans, weighted: WeightedCluster, share: float, opened: C
         connect_timeout=cluster.connect_timeout,
         connect_timeout_origin=cluster.connect_timeout_origin,
         pool=_called(cluster, opened) or _pool(plans, cluster),
+        health_check=cluster.health_check,
         pool_origin=Origin(cluster.service) if cluster.service else None,
     )
 

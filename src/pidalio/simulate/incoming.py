@@ -92,7 +92,7 @@ def _is_internal(listener: ListenerPlan, http: HttpPlan, request: Request) -> bo
         return False
     if request.header("x-forwarded-for") is not None:
         return False
-    return is_loopback(request.peer)
+    return http.captured or is_loopback(request.peer)
 
 
 def _scheme_of(headers: tuple[tuple[str, str], ...]) -> str:

@@ -6,6 +6,7 @@ Source: Envoy's response flags and response code details. Local answers to gRPC 
 import msgspec
 
 from pidalio.ir import DelayPlan, FaultPlan
+from pidalio.ir.campaign import CAMPAIGN
 from pidalio.ir.cluster import Discovery
 from pidalio.simulate.decision import Answered, Destination, Forwarded, Redirected, Verdict
 
@@ -21,9 +22,13 @@ def local_answer(status: int, flag: str, details: str, why: str, *, grpc: bool, 
 
 
 def outcomes(action: Forwarded | Redirected | Answered, *, grpc: bool) -> tuple[Verdict, ...]:
-    """Return the verdicts of an action, without faults."""
+    """Return the verdicts of an action, with the faults of campaigns and without those of rules."""
     if isinstance(action, Forwarded):
-        return tuple(_sent(each, grpc=grpc) for each in action.destinations)
+        return tuple(
+            verdict
+            for each in action.destinations
+            for verdict in with_faults(each.fault, (_sent(each, grpc=grpc),), grpc=grpc)
+        )
     if isinstance(action, Redirected):
         return (local_answer(action.status, "-", "direct_response", f"redirect to {action.location}", grpc=grpc),)
     why = action.reason or "the route answers by itself"
@@ -58,15 +63,22 @@ def with_faults(fault: FaultPlan | None, verdicts: tuple[Verdict, ...], *, grpc:
     if fault is None:
         return verdicts
     if abort is not None and abort.percent:
-        share = abort.percent / 100
+        share, whole = abort.percent / 100, sum(each.share for each in verdicts)
+        why = _injected_by(fault)
         if abort.grpc_status is not None:
             status = abort.grpc_status if grpc else None
-            aborted = Verdict(share, 200, "FI", "fault_filter_abort", grpc_status=status, why="fault injected")
+            aborted = Verdict(whole * share, 200, "FI", "fault_filter_abort", grpc_status=status, why=why)
         else:
             status = abort.http_status or 0
-            aborted = local_answer(status, "FI", "fault_filter_abort", "fault injected", grpc=grpc, share=share)
+            aborted = local_answer(status, "FI", "fault_filter_abort", why, grpc=grpc, share=whole * share)
         verdicts = (aborted, *(_scaled(each, 1 - share) for each in verdicts))
     return _delayed(fault.delay, verdicts)
+
+
+def _injected_by(fault: FaultPlan) -> str:
+    """Say whose fault it is: a campaign has no line of a file that would tell."""
+    origin = fault.origin
+    return f"fault injected by {origin.object}" if origin and origin.object.kind == CAMPAIGN else "fault injected"
 
 
 def _delayed(delay: DelayPlan | None, verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
@@ -76,12 +88,18 @@ def _delayed(delay: DelayPlan | None, verdicts: tuple[Verdict, ...]) -> tuple[Ve
     held = tuple(
         msgspec.structs.replace(
             _scaled(each, share),
-            delay=delay.duration,
-            flag="DI" if each.flag == "-" else f"DI,{each.flag}",
+            delay=each.delay + delay.duration,
+            flag=_with_delay(each.flag),
         )
         for each in verdicts
     )
     return held + tuple(_scaled(each, 1 - share) for each in verdicts)
+
+
+def _with_delay(flag: str) -> str:
+    if "DI" in flag.split(","):
+        return flag
+    return "DI" if flag == "-" else f"DI,{flag}"
 
 
 def _scaled(verdict: Verdict, share: float) -> Verdict:

@@ -291,6 +291,7 @@ def _ingress_class(item: Object[kubernetes.IngressClass]) -> Rows:
 _OWN_TABLE: Mapping[str, Table[Any, Any]] = {
     "VirtualService": tables.VIRTUAL_SERVICES,
     "DestinationRule": tables.DESTINATION_RULES,
+    "HealthCheck": tables.HEALTH_CHECKS,
     "Gateway": tables.GATEWAYS,
     "Sidecar": tables.SIDECARS,
     "ProxyConfig": tables.PROXY_CONFIGS,

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from pidalio.api.destination_rule import DestinationRule
 from pidalio.api.gateway import Gateway
+from pidalio.api.health_check import HealthCheck
 from pidalio.api.kubernetes import Ingress, IngressClass
 from pidalio.api.mesh_config import MeshConfig
 from pidalio.api.object import Object
@@ -23,6 +24,7 @@ from pidalio.api.virtual_service import (
 )
 from pidalio.derive import Index, Table
 from pidalio.model import Alias, Endpoint, Nearness, Service, Workload, is_wildcard
+from pidalio.store.campaigns import Campaign
 from pidalio.store.hosts import host_reference
 from pidalio.store.sticky import Layouts
 from pidalio.store.traits import Trait, priority_labels, traits_of
@@ -41,6 +43,7 @@ VIRTUAL_SERVICES: Table[Key, Object[VirtualService]] = Table("virtual_services")
 LAYOUTS: Table[Key, Layouts] = Table("layouts")
 """Of VirtualServices with sticky rules: which version owns which users."""
 DESTINATION_RULES: Table[Key, Object[DestinationRule]] = Table("destination_rules")
+HEALTH_CHECKS: Table[Key, Object[HealthCheck]] = Table("health_checks")
 GATEWAYS: Table[Key, Object[Gateway]] = Table("gateways")
 SIDECARS: Table[Key, Object[Sidecar]] = Table("sidecars")
 INGRESSES: Table[Key, Object[Ingress]] = Table("ingresses")
@@ -51,6 +54,8 @@ SERVICES: Table[ServiceKey, Service] = Table("services")
 ALIASES: Table[ServiceKey, Alias] = Table("aliases")
 ENDPOINTS: Table[EndpointsKey, tuple[Endpoint, ...]] = Table("endpoints")
 WORKLOADS: Table[WorkloadKey, Workload] = Table("workloads")
+CAMPAIGNS: Table[str, Campaign] = Table("campaigns")
+"""Fault campaigns that run, by name."""
 
 
 def exported(export_to: tuple[str, ...], namespace: str) -> Iterable[str]:
@@ -119,6 +124,11 @@ def _rule_traits(key: Key, row: Object[DestinationRule]) -> Iterable[tuple[Trait
         yield trait, ""
 
 
+def _client_pairs(key: Key, row: Object[DestinationRule]) -> Iterable[tuple[str, str, str]]:
+    selector = row.spec.workload_selector
+    return ((key[0], *pair) for pair in (selector.match_labels if selector else ()))
+
+
 def _selector_pair(_: ServiceKey, row: Service) -> Iterable[tuple[str, str, str]]:
     if row.selector:
         yield (row.namespace, *row.selector[0])
@@ -159,8 +169,22 @@ DR_BY_EXPORT: Index[str, Key, Object[DestinationRule]] = DESTINATION_RULES.index
 )
 
 DR_BY_TRAIT: Index[tuple[Trait, str], Key, Object[DestinationRule]] = DESTINATION_RULES.index("by_trait", _rule_traits)
+DR_BY_CLIENT: Index[tuple[str, str, str], Key, Object[DestinationRule]] = DESTINATION_RULES.index(
+    "by_client", _client_pairs
+)
 DR_BY_PRIORITY: Index[str, Key, Object[DestinationRule]] = DESTINATION_RULES.index(
     "by_priority", lambda _, row: priority_labels(row.spec)
+)
+
+HC_BY_HOST: Index[str, Key, Object[HealthCheck]] = HEALTH_CHECKS.index(
+    "by_host", lambda key, row: (host_reference(row.spec.host, key[0]),)
+)
+HC_BY_NAMESPACE: Index[str, Key, Object[HealthCheck]] = HEALTH_CHECKS.index("by_namespace", lambda key, _: (key[0],))
+HC_BY_EXPORT: Index[str, Key, Object[HealthCheck]] = HEALTH_CHECKS.index(
+    "by_export", lambda key, row: exported(row.spec.export_to, key[0])
+)
+HC_BY_PRIVACY: Index[str, Key, Object[HealthCheck]] = HEALTH_CHECKS.index(
+    "by_privacy", lambda _, row: ("",) if row.spec.export_to and "*" not in row.spec.export_to else ()
 )
 
 GATEWAYS_BY_PAIR: Index[Pair, Key, Object[Gateway]] = GATEWAYS.index(
@@ -199,3 +223,4 @@ WORKLOADS_BY_NAMESPACE: Index[str, WorkloadKey, Workload] = WORKLOADS.index("by_
 WORKLOADS_BY_NAME: Index[tuple[str, str], WorkloadKey, Workload] = WORKLOADS.index(
     "by_name", lambda key, _: ((key[0], key[1]),)
 )
+CAMPAIGNS_BY_HOST: Index[str, str, Campaign] = CAMPAIGNS.index("by_host", lambda _, row: (row.host,))

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from pidalio.agent.envoy_process import ejections_file
 from pidalio.envoy.bootstrap import ads_bootstrap, node
 from pidalio.envoy.protos import to_dict
 from pidalio.ir import ProcessPlan
@@ -28,4 +29,5 @@ def bootstrap_of(proxy: Proxy, xds: str, admin: Path, process: ProcessPlan) -> M
     """Return the bootstrap of one proxy; `xds` is `unix:///path` or `host:port`."""
     metadata = {**dict(process.metadata), **metadata_of(proxy)}
     who = node(proxy.id, f"{proxy.name}.{proxy.namespace}", locality=proxy.locality, metadata=metadata)
-    return to_dict(ads_bootstrap(node=who, xds_address=xds, admin_path=str(admin), process=process))
+    log = str(ejections_file(admin))
+    return to_dict(ads_bootstrap(node=who, xds_address=xds, admin_path=str(admin), process=process, ejections=log))

@@ -166,18 +166,16 @@ class JoinedAgent:
         proxy = msgspec.structs.replace(
             proxy, address=address, gateway_address=address, namespace=self.options.namespace
         )
-        with RunDirectory(self._run_directory(proxy)) as run:
-            agent = self._make(proxy, run, executable, await self._settings_of_gateway(proxy))
-            await self._announced(agent, agent.run_gateway())
-
-    async def _settings_of_gateway(self, proxy: Proxy) -> ProcessPlan:
-        """Return the settings that the API has, the defaults where no API was named."""
         server = self.options.server
-        if not server.api:
-            return ProcessPlan()
-        tls = client_context(server.tls) if server.tls else None
-        async with Client(Target.named(server.api, token=server.token, tls=tls)) as client:
-            return await self._settings(client, proxy)
+        with RunDirectory(self._run_directory(proxy)) as run:
+            if not server.api:
+                agent = self._make(proxy, run, executable, ProcessPlan())
+                await self._announced(agent, agent.run_gateway())
+                return
+            tls = client_context(server.tls) if server.tls else None
+            async with Client(Target.named(server.api, token=server.token, tls=tls)) as client:
+                agent = self._make(proxy, run, executable, await self._settings(client, proxy))
+                await self._announced(agent, agent.run_gateway(client))
 
     async def _settings(self, client: Client, proxy: Proxy) -> ProcessPlan:
         """Ask once how Envoy is to be started; an API that does not answer keeps no proxy from serving."""

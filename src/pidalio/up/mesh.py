@@ -26,7 +26,7 @@ from pidalio.agent.sidecar import ControlPlane as AgentsView
 from pidalio.errors import InvalidInput
 from pidalio.http.wire import PlatformView
 from pidalio.ir import ProcessPlan
-from pidalio.model import ObjectRef, Proxy, Report, Workload
+from pidalio.model import ObjectRef, Proxy, Report, Sight, Workload
 from pidalio.platforms.local.workloads import LocalInstance
 from pidalio.rules.gateway_ports import gateways
 from pidalio.rules.process import process_plan
@@ -122,6 +122,7 @@ class Mesh:
         await self._stack.enter_async_context(self.gateways)
         self.server.platforms.append(self._view)
         self.server.tellers.append(self._problems)
+        self.server.agents.append(self.fleet.word)
         self._reconcile()
         await self._stack.enter_async_context(_background(self._follow(), "follow"))
 
@@ -130,7 +131,7 @@ class Mesh:
         self._stack.callback(pool.close)
         bootstrap = bootstraps(self.folder, "unix://" + self.server.xds_address.removeprefix("unix:"))
         options = EnvoyOptions(envoy)
-        agents = AgentsView(self._register, self._deregister, self._happened)
+        agents = AgentsView(self._register, self._deregister, self._happened, self._saw)
         places = Places(run, self.folder.logs, self.folder.root)
         fleet = Fleet(pool, places, self._processes, agents, bootstrap, options, process=self._process_of)
 
@@ -145,6 +146,7 @@ class Mesh:
                 processes=self._processes,
                 report=self._happened,
                 process=lambda: process_plan(self.control.world, proxy.namespace, proxy.labels),
+                seen=lambda sights: self._saw(proxy.id, sights),
             )
 
         return fleet, Gateways(gateway, lowest_port(), drain_seconds=self.options.drain)
@@ -159,6 +161,9 @@ class Mesh:
 
     async def _deregister(self, row: Workload) -> None:
         self.control.feed(_SOURCE, {tables.WORKLOADS: {(row.namespace, row.name, _KIND): None}})
+
+    async def _saw(self, proxy: str, sights: tuple[Sight, ...]) -> None:
+        self.server.served.observations.tell(proxy, sights)
 
     def _happened(self, report: Report) -> None:
         self._notices.event(self.control.catalog.locate((report,))[0])

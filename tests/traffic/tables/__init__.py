@@ -13,6 +13,7 @@ from tests.traffic.tables import (
     localities,
     matching,
     order,
+    overrides,
     redirects,
     resilience,
     rewriting,
@@ -31,6 +32,7 @@ from tests.traffic.tables import (
 ALL: tuple[Case, ...] = (
     *matching.CASES,
     *order.CASES,
+    *overrides.CASES,
     *weights.CASES,
     *rewriting.CASES,
     *redirects.CASES,

@@ -120,7 +120,65 @@ _LOOKUP = (
     )
 )
 
+_SELECTING = (
+    service("picked", "v1 v2 v3")
+    + rule("picked", "http: [{route: [{destination: {host: picked, subset: mine}}]}]")
+    + rule(
+        "picked",
+        """
+        host: picked
+        workloadSelector: {matchLabels: {app: shop, tier: front}}
+        subsets: [{name: mine, labels: {version: v1}}]
+        """,
+        kind="DestinationRule",
+    )
+    + rule("all", "host: picked\nsubsets: [{name: mine, labels: {version: v2}}]", kind="DestinationRule")
+    + service("taken", "v1")
+    + rule(
+        "taken",
+        """
+        host: taken
+        workloadSelector: {matchLabels: {app: shop}}
+        trafficPolicy: {loadBalancer: {simple: RANDOM}}
+        """,
+        kind="DestinationRule",
+    )
+    + rule(
+        "wide",
+        "host: '*.default.svc.cluster.local'\nsubsets: [{name: one, labels: {version: v1}}]",
+        kind="DestinationRule",
+    )
+    + rule(
+        "to-taken",
+        "http: [{route: [{destination: {host: taken, subset: one}}]}]",
+        hosts="taken",
+    )
+)
+
 CASES = (
+    Case(
+        id="selected-client",
+        intent="A DestinationRule with a workloadSelector holds, before all others, for clients that bear its labels.",
+        config=_SELECTING,
+        labels=(("app", "shop"), ("tier", "front"), ("version", "v9")),
+        calls=(
+            get("http://picked/", to="picked v1", times=20),
+            get("http://taken/", status=503, flag="NC", to={}),
+        ),
+    ),
+    Case(
+        id="client-not-selected",
+        intent="Others take the rules for all of that host; where there are none they take none of a wider host either.",
+        config=_SELECTING,
+        labels=(("app", "shop"),),
+        calls=(get("http://picked/", to="picked v2", times=20), get("http://taken/", status=503, flag="NC", to={})),
+    ),
+    Case(
+        id="client-without-labels",
+        intent="So do clients without any labels.",
+        config=_SELECTING,
+        calls=(get("http://picked/", to="picked v2", times=20), get("http://taken/", status=503, flag="NC", to={})),
+    ),
     Case(
         id="export-to",
         intent="What is not exported to the caller's namespace is unknown there, services and rules alike.",

@@ -122,6 +122,8 @@ def destination_rule(draw: random.Random, number: int) -> dict[str, Any]:
         spec["trafficPolicy"] = {"loadBalancer": {"simple": draw.choice(("RANDOM", "ROUND_ROBIN"))}}
     if draw.random() < 0.3:
         spec["exportTo"] = draw.choice((["."], ["other"], ["nowhere"]))
+    elif draw.random() < 0.3:
+        spec["workloadSelector"] = {"matchLabels": draw.choice((LABELS, {"app": "no"}, {}))}
     return thing("DestinationRule", f"d{number}", spec, draw.choice(("default", "other", "istio-system")))
 
 

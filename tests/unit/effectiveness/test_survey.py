@@ -167,8 +167,22 @@ def test_gateways(documents, expected):
         assert part in line
 
 
-SUBSETS = "subsets: [{name: v1, labels: {version: v1}}]"
 POLICY = "trafficPolicy: {loadBalancer: {simple: RANDOM}}"
+SUBSETS = "subsets: [{name: v1, labels: {version: v1}}]"
+WORKLOAD = (
+    "apiVersion: pidalio.dev/v1\nkind: LocalWorkload\nmetadata: {name: c}\n"
+    "spec: {labels: {app: other}, command: [sleep, '9'], ports: [{name: http, port: 80}]}\n"
+)
+
+
+def _selecting(name: str, labels: str, host: str) -> str:
+    return document(
+        "DestinationRule", name, f"{{host: {host}, {POLICY}, workloadSelector: {{matchLabels: {{{labels}}}}}}}"
+    )
+
+
+def _unselecting(name: str, host: str) -> str:
+    return document("DestinationRule", name, f"{{host: {host}, {POLICY}}}")
 
 
 @pytest.mark.parametrize(
@@ -221,6 +235,33 @@ POLICY = "trafficPolicy: {loadBalancer: {simple: RANDOM}}"
             ],
             ["ineffective DestinationRule istio-system/a spec.host: no client of a.default.svc.cluster.local looks"],
             id="exported to nobody",
+        ),
+        pytest.param([_selecting("a", "app: x", "a"), _unselecting("b", "a")], [], id="selected, and all others"),
+        pytest.param(
+            [_selecting("a", "app: x", "a"), WORKLOAD],
+            ["no client of namespace default has app=x; it only keeps clients there from rules for a.default.svc"],
+            id="selects nobody, and takes the host",
+        ),
+        pytest.param(
+            [_selecting("a", "app: x", "a"), _unselecting("b", "a"), WORKLOAD],
+            ["ineffective DestinationRule default/a spec.workloadSelector: no client of namespace default has app=x"],
+            id="selects nobody",
+        ),
+        pytest.param(
+            [_selecting("a", "app: x", "a"), _selecting("b", "tier: y", "a"), WORKLOAD.replace("other", "x, tier: y")],
+            [
+                "instead: it selects them too, and is older",
+                "ineffective DestinationRule default/b spec.host",
+            ],
+            id="selected by two",
+        ),
+        pytest.param(
+            [_selecting("a", "app: x", "a"), _unselecting("b", "a"), WORKLOAD.replace("other", "x")],
+            [
+                "instead: it selects them by their labels",
+                "ineffective DestinationRule default/b spec.host",
+            ],
+            id="all are selected",
         ),
     ],
 )
@@ -570,3 +611,12 @@ def test_few_parts_that_cannot_be_told_are_told_each():
     told_of = found.survey()
     assert told_of.reports(found.catalog.place) == told_of.reports(found.catalog.place, each=True)
     assert [one.code for one in told_of.findings()] == ["undecided"] * 3
+
+
+def test_a_rule_hidden_by_one_for_selected_clients_is_told():
+    found = told(service("a"), _selecting("a", "app: x", "a"), _unselecting("b", "'*.svc.cluster.local'"), WORKLOAD)
+    assert [one.partition(":")[0] for one in found] == [
+        "conflict-destination-rule DestinationRule default/a spec.workloadSelector",
+        "ineffective DestinationRule default/b spec.host",
+    ]
+    assert "clients take no rule: one with a workloadSelector is for a more specific host" in found[1]

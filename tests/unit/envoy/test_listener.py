@@ -39,7 +39,7 @@ def test_settings_that_istio_has_everywhere() -> None:
     assert config["use_remote_address"] is False
     assert config["upgrade_configs"] == [{"upgrade_type": "websocket"}]
     assert config["server_header_transformation"] == "PASS_THROUGH"
-    assert filters(config) == ["grpc_web", "fault", "cors", "router"]
+    assert filters(config) == ["grpc_web", "fault", "campaign", "cors", "router"]
 
 
 def test_a_named_table_comes_over_the_one_stream_and_is_waited_for() -> None:
@@ -68,13 +68,19 @@ def test_grpc_web_is_off_until_a_virtual_host_asks_for_it() -> None:
     }
 
 
+def test_campaigns_are_off_and_what_comes_in_has_none() -> None:
+    (found,) = [one for one in manager(HttpPlan("s", "table"))["http_filters"] if one["name"].endswith(".campaign")]
+    assert found["disabled"] is True
+    assert "campaign" not in filters(manager(HttpPlan("s", RouteTablePlan("inline"))))
+
+
 def test_an_explicit_proxy_takes_tunnels_and_trusts_its_local_callers() -> None:
     config = manager(HttpPlan("s", "t", explicit_proxy=True, forward_proxy=True, use_remote_address=True))
     assert {"upgrade_type": "CONNECT"} in config["upgrade_configs"]
     assert config["http_protocol_options"] == {"allow_absolute_url": True}
     assert config["skip_xff_append"] is True
     assert {"address_prefix": "127.0.0.0", "prefix_len": 8} in config["internal_address_config"]["cidr_ranges"]
-    assert filters(config) == ["grpc_web", "fault", "cors", "dynamic_forward_proxy", "router"]
+    assert filters(config) == ["grpc_web", "fault", "campaign", "cors", "dynamic_forward_proxy", "router"]
 
 
 def test_a_gateway_trusts_nobody() -> None:

@@ -2,14 +2,18 @@ from pidalio.envoy import protos
 from pidalio.envoy.virtual_host import route, virtual_host
 from pidalio.ir import (
     AbortPlan,
+    CampaignPlan,
     CorsPlan,
     DelayPlan,
     DirectResponsePlan,
     FaultPlan,
     ForwardPlan,
     HeaderEdits,
+    HeaderMatch,
     MatchKind,
     MatchPlan,
+    PathKind,
+    PathMatch,
     RoutePlan,
     StringPattern,
     VirtualHostPlan,
@@ -77,6 +81,7 @@ def test_faults_and_cors_travel_with_the_route() -> None:
         "@type": "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault",
         "delay": {"fixed_delay": "1.500s", "percentage": {"numerator": 5000, "denominator": "MILLION"}},
         "abort": {"http_status": 429, "percentage": {"numerator": 1_000_000, "denominator": "MILLION"}},
+        "disable_downstream_cluster_stats": True,
     }
     assert configured["envoy.filters.http.cors"] == {
         "@type": "type.googleapis.com/envoy.extensions.filters.http.cors.v3.CorsPolicy",
@@ -87,3 +92,29 @@ def test_faults_and_cors_travel_with_the_route() -> None:
         "filter_enabled": {"default_value": {"numerator": 1_000_000, "denominator": "MILLION"}},
         "forward_not_matching_preflights": True,
     }
+
+
+def test_a_campaign_stays_with_its_destination_and_does_nothing_by_itself() -> None:
+    match = MatchPlan(PathMatch(PathKind.EXACT, "/a.b"), (HeaderMatch("x", StringPattern(MatchKind.EXACT, "y")),))
+    campaign = CampaignPlan("storm", match, delay=200, http_status=503)
+    name = "pidalio.filters.http.campaign"
+    alone = RoutePlan(MatchPlan(), ForwardPlan((WeightedCluster("c", 1, campaign=campaign),)))
+    written = protos.to_dict(route(alone))["typed_per_filter_config"]
+    nothing = {"denominator": "MILLION"}
+    assert written == {
+        name: {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault",
+            "delay": {"fixed_delay": "0.200s", "percentage": nothing},
+            "abort": {"http_status": 503, "percentage": nothing},
+            "headers": [
+                {"name": ":path", "string_match": {"safe_regex": {"regex": "/a\\.b(\\?.*)?"}}},
+                {"name": "x", "string_match": {"exact": "y"}},
+            ],
+            "delay_percent_runtime": "pidalio.fault.storm.delay",
+            "abort_percent_runtime": "pidalio.fault.storm.abort",
+            "disable_downstream_cluster_stats": True,
+        }
+    }
+    one_of = ForwardPlan((WeightedCluster("c", 1, campaign=campaign), WeightedCluster("d", 1)))
+    shares = protos.to_dict(route(RoutePlan(MatchPlan(), one_of)))["route"]["weighted_clusters"]["clusters"]
+    assert [share.get("typed_per_filter_config") for share in shares] == [written, None]

@@ -71,6 +71,9 @@ class Around:
     def reports(self):
         return self.standing
 
+    def word(self, identity):
+        return None
+
 
 class Embedded:
     """One control plane; `client` is the typed client, `http` the bare one."""

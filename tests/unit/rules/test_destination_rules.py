@@ -1,10 +1,25 @@
 """Which DestinationRule holds for a client, and what its policy comes to (reference §2.7)."""
 
 import pytest
-from tests.unit.rules.world import DOMAIN, clusters, document, endpoints, entry, mesh, mesh_config, service, sidecar
+from tests.unit.rules.world import (
+    DOMAIN,
+    action,
+    clusters,
+    document,
+    endpoints,
+    entry,
+    mesh,
+    mesh_config,
+    plans,
+    router,
+    service,
+    sidecar,
+)
 
 from pidalio.ir import LoadBalancing, OutlierPlan
 from pidalio.model import ObjectRef, Origin
+from pidalio.pipeline import groups_of, members
+from pidalio.rules.clusters import ClusterKey
 
 HOST = f"reviews.prod.{DOMAIN}"
 REVIEWS = service("reviews", "prod", "80 9090")
@@ -109,18 +124,136 @@ class TestLookup:
         found = mesh(REVIEWS, rule("two", "prod", within(2)), mesh_config("{defaultDestinationRuleExportTo: [client]}"))
         assert (holding(found, "other"), holding(found, "client")) == (10, 2)
 
-    def test_a_rule_for_selected_clients_is_left_out_and_told(self):
-        selected = rule("one", "prod", f"{within(2)}, workloadSelector: {{matchLabels: {{app: x}}}}")
-        found = mesh(REVIEWS, selected)
-        assert holding(found, "prod") == 10
-        assert [one.path for one in found.reports()] == ["spec.workloadSelector"]
-
     def test_namespaces_without_rules_of_their_own_share_clusters(self):
         found = mesh(REVIEWS, self.RULES["client"])
         keys = {
             client: {one.origin for one in clusters(found, sidecar(client)).values()} for client in ("x", "y", "client")
         }
         assert keys["x"] == keys["y"] != keys["client"]
+
+
+def selected(labels: str, seconds: int, more: str = "") -> str:
+    return f"{within(seconds)}, workloadSelector: {{matchLabels: {{{labels}}}}}{more}"
+
+
+def held(found, client: str, **labels: str) -> int:
+    return clusters(found, sidecar(client, **labels))[CLUSTER].connect_timeout // 1000
+
+
+class TestSelectedClients:
+    """A rule with workloadSelector: for clients of its own namespace that bear the labels, before all others."""
+
+    def test_it_holds_for_those_who_bear_its_labels(self):
+        found = mesh(REVIEWS, rule("x", "client", selected("app: x", 3)), rule("all", "client", within(5)))
+        assert [held(found, "client", app=one) for one in ("x", "y")] == [3, 5]
+        assert held(found, "client", app="x", version="v1") == 3
+        assert held(found, "client") == 5
+        assert found.reports() == ()
+
+    def test_every_label_is_asked_for(self):
+        found = mesh(REVIEWS, rule("x", "client", selected("app: x, version: v1", 3)), rule("all", "client", within(5)))
+        assert held(found, "client", app="x", version="v1") == 3
+        assert held(found, "client", app="x") == held(found, "client", version="v1") == 5
+
+    def test_clients_of_other_namespaces_do_not_see_it(self):
+        found = mesh(REVIEWS, rule("x", "prod", selected("app: x", 3)), rule("root", "istio-system", within(7)))
+        assert [held(found, one, app="x") for one in ("prod", "client")] == [3, 7]
+
+    def test_its_host_is_taken_although_it_selects_nobody(self):
+        of_service = rule("two", "prod", within(2))
+        found = mesh(REVIEWS, rule("x", "client", selected("app: x", 3)), of_service)
+        assert [held(found, "client", app=one) for one in ("x", "y")] == [3, 10]
+        wide = rule("wide", "client", within(4), "*.cluster.local")
+        found = mesh(REVIEWS, rule("x", "client", selected("app: x", 3)), wide, of_service)
+        assert [held(found, "client", app=one) for one in ("x", "y")] == [3, 10]
+
+    def test_the_oldest_that_selects_wins(self):
+        old = rule("z", "client", selected("app: x", 3), created="2020-01-01T00:00:00Z")
+        new = rule("a", "client", selected("version: v1", 4), created="2024-01-01T00:00:00Z")
+        found = mesh(REVIEWS, old, new)
+        assert held(found, "client", app="x", version="v1") == 3
+        assert held(found, "client", version="v1") == 4
+
+    def test_rules_of_equal_selectors_are_one_and_others_are_kept_apart(self):
+        def versions(name: str, version: str, choice: str) -> str:
+            return rule(name, "client", f"subsets: [{{name: {version}, labels: {{version: {version}}}}}]{choice}")
+
+        choice = ", workloadSelector: {matchLabels: {app: x}}"
+        other = ", workloadSelector: {matchLabels: {app: y}}"
+        found = mesh(
+            REVIEWS,
+            versions("a", "v1", choice),
+            versions("b", "v2", choice),
+            versions("c", "v3", other),
+            versions("d", "v4", ""),
+        )
+
+        def subsets(**labels: str) -> list[str]:
+            names = clusters(found, sidecar("client", **labels))
+            return sorted(version for name in names if (version := name.split("|")[2]) and "|80|" in name)
+
+        assert subsets(app="x") == ["v1", "v2"]
+        assert subsets(app="y") == ["v3"]
+        assert subsets(app="z") == ["v4"]
+
+    def test_a_selector_without_labels_selects_every_client_of_the_namespace(self):
+        stated = f"{within(3)}, workloadSelector: {{}}"
+        found = mesh(REVIEWS, rule("x", "client", stated), rule("all", "client", within(5)))
+        assert [held(found, "client", **labels) for labels in ({}, {"app": "x"})] == [3, 3]
+        assert held(found, "other") == 10
+
+    def test_in_the_root_it_is_for_clients_there(self):
+        found = mesh(REVIEWS, rule("x", "istio-system", selected("app: x", 3)), rule("two", "prod", within(2)))
+        assert [held(found, one, app="x") for one in ("istio-system", "client")] == [3, 2]
+
+    def test_gateways_are_selected_too(self):
+        found = mesh(REVIEWS, rule("x", "edge", selected("istio: ingress", 3)))
+        assert clusters(found, router("edge", istio="ingress"))[CLUSTER].connect_timeout == 3000
+        assert clusters(found, router("edge", istio="other"))[CLUSTER].connect_timeout == 10_000
+
+    def test_it_says_nothing_of_the_workloads_own_sidecar(self):
+        limited = "trafficPolicy: {connectionPool: {tcp: {maxConnections: 7}}}"
+        own = document("Service", "web", "{selector: {app: web}, ports: [{name: http, port: 80}]}", "prod")
+        stated = f"{limited}, workloadSelector: {{matchLabels: {{app: web}}}}"
+        found = mesh(own, rule("x", "prod", stated, f"web.prod.{DOMAIN}"))
+        proxy = sidecar("prod", app="web")
+        (inbound,) = (one for one in plans(found, proxy).clusters if one.name.startswith("inbound|"))
+        outbound = clusters(found, proxy)[f"outbound|80||web.prod.{DOMAIN}"]
+        assert (inbound.pool.max_connections, outbound.pool.max_connections) == (None, 7)
+
+    def test_what_is_hashed_is_told_apart(self):
+        hashed = "trafficPolicy: {loadBalancer: {consistentHash: {httpHeaderName: x-user}}}"
+        found = mesh(REVIEWS, rule("x", "client", f"{hashed}, workloadSelector: {{matchLabels: {{app: x}}}}"))
+
+        def hashes(**labels: str) -> list[str]:
+            return [one.name for one in action(found, f"{HOST}:80", sidecar("client", **labels)).hashes]
+
+        assert hashes(app="x") == ["x-user"]
+        assert hashes(app="y") == hashes() == []
+
+    def test_a_subset_for_selected_clients_is_known(self):
+        to = document(
+            "VirtualService",
+            "r",
+            f"{{hosts: [{HOST}], http: [{{route: [{{destination: {{host: {HOST}, subset: v1}}}}]}}]}}",
+            "client",
+        )
+        stated = "subsets: [{name: v1}], workloadSelector: {matchLabels: {app: x}}"
+        assert mesh(REVIEWS, to, rule("x", "client", stated)).reports() == ()
+
+    def test_clients_whom_no_rule_tells_apart_share_everything(self):
+        found = mesh(REVIEWS, service("other", "prod"), rule("x", "client", selected("app: x", 3)))
+        keys = {
+            name: {key for group in groups_of(found.world, proxy) for _, key in members(found.world, group)}
+            for name, proxy in {
+                "x": sidecar("client", app="x"),
+                "x2": sidecar("client", app="x", version="v2"),
+                "y": sidecar("client", app="y"),
+            }.items()
+        }
+        shared = {name: {one for one in found_ if isinstance(one, ClusterKey)} for name, found_ in keys.items()}
+        assert shared["x"] == shared["x2"]
+        assert {one.host for one in shared["x"] ^ shared["y"]} == {HOST}
 
 
 class TestSeveralRulesOfOneHost:

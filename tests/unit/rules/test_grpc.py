@@ -291,14 +291,14 @@ class TestLacks:
             WeightedCluster: "cluster weight request_headers response_headers host_rewrite origin",
             RetryPlan: "attempts retry_on status_codes per_try_timeout backoff origin",
             MatchPlan: "path headers query claims connect",
-            ClusterPlan: "name discovery load_balancing lb_origin table_size warmup pool retry_budget proxy_protocol outlier assignment"
+            ClusterPlan: "name discovery load_balancing lb_origin table_size warmup pool retry_budget proxy_protocol outlier health_check assignment"
             " host service origin",
         }
         # Without meaning for calls of gRPC, or for people only.
         other = {
             RoutePlan: "name cors stat_prefix root",
             ForwardPlan: "dynamic tells_host idle_timeout max_duration",
-            WeightedCluster: "",
+            WeightedCluster: "campaign",
             RetryPlan: "avoid_previous_hosts remote_localities host_selection_attempts",
             MatchPlan: "",
             ClusterPlan: "connect_timeout connect_timeout_origin protocol dns_refresh healthy_panic_threshold namespace"

@@ -6,6 +6,7 @@ from tests.unit.rules.world import clusters, document, entry, hosts, mesh, route
 
 from pidalio.ir import HashKind, HashPlan, LoadBalancing
 from pidalio.rules.hashing import hashes_source
+from pidalio.rules.visibility import ANYBODY
 
 SHOP = entry("shop", "shop.com", ports="80 81/tcp")
 HEADER = HashPlan(HashKind.HEADER, "x-user")
@@ -62,7 +63,7 @@ def test_source_address(host, subset):
 
 
 def test_connections_hash_nothing_else():
-    assert not hashes_source(mesh(SHOP, policy(BY_HEADER)).world, "", ("shop.com", "default"), 81)
+    assert not hashes_source(mesh(SHOP, policy(BY_HEADER)).world, ANYBODY, ("shop.com", "default"), 81)
 
 
 @pytest.mark.parametrize(

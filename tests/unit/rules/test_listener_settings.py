@@ -40,7 +40,7 @@ def https(written: str = "") -> dict[Direction, HttpSettings]:
 def test_without_settings_all_is_as_istio_has_it():
     found = https()
     assert {direction: one.path for direction, one in found.items()} == dict.fromkeys(Direction, PathSettings())
-    assert found[Direction.OUTBOUND] == HttpSettings()
+    assert found[Direction.OUTBOUND] == HttpSettings(trusted_hops=1)
     assert (found[Direction.INBOUND].client_cert, found[Direction.INBOUND].client_cert_details) == (
         ClientCert.APPEND_FORWARD,
         ("subject", "dns", "uri"),
@@ -132,7 +132,7 @@ def test_buffers(profile, limit):
 def test_gateways_behind_proxies():
     found = opened("{defaultConfig: {gatewayTopology: {numTrustedProxies: 2, proxyProtocol: {}}}}")
     assert {direction: one.settings.http.trusted_hops for direction, one in found.items()} == {
-        Direction.OUTBOUND: 0,
+        Direction.OUTBOUND: 1,
         Direction.INBOUND: 0,
         Direction.GATEWAY: 2,
     }

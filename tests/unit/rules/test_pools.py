@@ -6,6 +6,7 @@ from tests.unit.rules.world import clusters, document, entry, mesh, mesh_config,
 
 from pidalio.ir import ConnectionPoolPlan, KeepalivePlan, PingPlan, RetryBudgetPlan, UpstreamProtocol
 from pidalio.rules.pools import TcpTimeouts, tcp_timeouts
+from pidalio.rules.visibility import ANYBODY
 
 SHOP = entry("shop", "shop.com", ports="80 81/grpc 82/tcp")
 HTTP1, HTTP2, DOWNSTREAM = UpstreamProtocol.HTTP1, UpstreamProtocol.HTTP2, UpstreamProtocol.DOWNSTREAM
@@ -184,4 +185,4 @@ class TestInbound:
     ],
 )
 def test_timeouts_of_connections_come_from_the_hosts_policy_alone(policy, expected):
-    assert tcp_timeouts(mesh(SHOP, rule(policy)).world, "", ("shop.com", "default")) == expected
+    assert tcp_timeouts(mesh(SHOP, rule(policy)).world, ANYBODY, ("shop.com", "default")) == expected

@@ -60,8 +60,12 @@ def header_mistake(name: str) -> str:
 
 
 def _check_value(value: str, path: str, found: Findings) -> None:
+    if mistake := value_mistake(value):
+        found.error("bad-header", path, mistake)
+
+
+def value_mistake(value: str) -> str:
+    """Return what is wrong with a header's value, or nothing."""
     if any(sign in value for sign in "\r\n\0"):
-        found.error("bad-header", path, "a header's value has no line breaks")
-    elif not _VALUE.match(value):
-        message = "'%' begins a variable such as %REQ(x-id)%: write '%%' for the sign itself"
-        found.error("bad-header", path, message)
+        return "a header's value has no line breaks"
+    return "" if _VALUE.match(value) else "'%' begins a variable such as %REQ(x-id)%: write '%%' for the sign itself"

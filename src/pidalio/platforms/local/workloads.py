@@ -12,7 +12,7 @@ from pidalio.api.annotations import PROXY_CONFIG
 from pidalio.api.local_workload import LocalWorkload, WorkloadPort
 from pidalio.api.object import Object
 from pidalio.api.workload_entry import ReadinessProbe
-from pidalio.model import Health, Labels, Locality, ObjectRef, Report, Severity, Workload
+from pidalio.model import Health, Labels, Locality, ObjectRef, Report, Severity, Source, Workload
 from pidalio.platforms.local.addresses import INSTANCES, Placement, Subnet, placement
 
 
@@ -98,6 +98,7 @@ def workload_row(instance: LocalInstance, where: Placement, health: Health = Hea
         service_account=instance.service_account,
         network=instance.network,
         object=instance.object,
+        source=Source.AGENT,
     )
 
 

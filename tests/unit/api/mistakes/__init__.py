@@ -3,6 +3,7 @@
 from tests.unit.api.mistakes.destination_rule import DESTINATION_RULE
 from tests.unit.api.mistakes.entries import SERVICE_ENTRY, WORKLOAD_ENTRY, WORKLOAD_GROUP
 from tests.unit.api.mistakes.gateway import GATEWAY
+from tests.unit.api.mistakes.health_check import HEALTH_CHECK
 from tests.unit.api.mistakes.mesh import ENVOY_FILTER, LOCAL_WORKLOAD, MESH_CONFIG, PROXY_CONFIG
 from tests.unit.api.mistakes.sidecar import SIDECAR
 from tests.unit.api.mistakes.virtual_service import VIRTUAL_SERVICE
@@ -19,4 +20,5 @@ TABLES = {
     "EnvoyFilter": ENVOY_FILTER,
     "MeshConfig": MESH_CONFIG,
     "LocalWorkload": LOCAL_WORKLOAD,
+    "HealthCheck": HEALTH_CHECK,
 }

@@ -1,0 +1,27 @@
+"""Every row of the page, in its order; a row is added by adding its file here."""
+
+from tests.behaviour.rows import (
+    balancing,
+    checks,
+    dead_subset,
+    ejection,
+    faults,
+    hashing,
+    locality,
+    pools,
+    retries,
+    slow_start,
+)
+
+ROWS = (
+    balancing.ROW,
+    hashing.ROW,
+    *locality.ROWS,
+    slow_start.ROW,
+    *ejection.ROWS,
+    checks.ROW,
+    pools.ROW,
+    *retries.ROWS,
+    faults.ROW,
+    dead_subset.ROW,
+)

@@ -1,0 +1,238 @@
+"""Retries: success and attempts as computed, a budget that holds them back, and what a chain of services makes of them."""
+
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import pairwise
+
+from tests.behaviour.claims import Claim, Outcome, Plot, Row, at_most, exactly, figure, none_lost, share
+from tests.behaviour.instances import Arrival, Instance, Reply
+from tests.behaviour.load import Answer, Ask
+from tests.behaviour.rig import Rig, service
+
+_ATTEMPTS, _REFUSES, _HANGS = 3, 0.2, 0.1
+_FAILS = _REFUSES + _HANGS
+_CALLERS, _TIMEOUT, _GRACE = 10, 1.0, 0.1
+_RULE = f"""\
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: flaky}}
+spec:
+  hosts: [flaky.example]
+  http:
+  - route: [{{destination: {{host: flaky.example}}}}]
+    timeout: {_TIMEOUT:g}s
+    retries: {{attempts: {_ATTEMPTS}, perTryTimeout: 200ms, retryOn: 5xx}}
+"""
+
+
+def _flaky(refuses: float, hangs: float, delay: float) -> Callable[[Arrival], Reply]:
+    def answer(_: Arrival) -> Reply:
+        drawn = random.random()
+        return (
+            Reply(503, delay) if drawn < refuses else Reply(held=True) if drawn < refuses + hangs else Reply(200, delay)
+        )
+
+    return answer
+
+
+async def computed(scale: int) -> Outcome:
+    """Count successes and attempts of calls to instances that fail three times in ten."""
+    calls, ask = 1000 * scale, Ask("flaky.example")
+    async with Rig() as rig:
+        instances = await rig.add(3, behaviour=_flaky(_REFUSES, _HANGS, 0.002))
+        await rig.start(_RULE, service(ask.host, instances))
+        answers = await rig.load.at_once([ask] * calls, _CALLERS)
+    attempts = _attempts(answers, instances)
+    success = sum(answer.status == 200 for answer in answers)
+    expected = sum(_FAILS**number for number in range(_ATTEMPTS + 1))
+    claims = [
+        share("calls that succeed", success, calls, 1 - _FAILS ** (_ATTEMPTS + 1)),
+        *(
+            share(f"calls that need attempt {number + 1}", _at_least(attempts, number + 1), calls, _FAILS**number)
+            for number in range(1, _ATTEMPTS + 1)
+        ),
+        exactly(f"calls with more than {_ATTEMPTS + 1} attempts", _at_least(attempts, _ATTEMPTS + 2), 0),
+        figure(f"attempts for each call (computed {expected:.3f})", f"{sum(attempts) / calls:.3f}"),
+        at_most("longest call", max(one.seconds for one in answers), _TIMEOUT + _GRACE, " s", timed=True),
+        none_lost(answers, 503, 504),
+    ]
+    bars = {
+        "computed": {f"{number + 1}": 100 * _FAILS**number for number in range(_ATTEMPTS + 1)},
+        "measured": {f"{number}": 100 * _at_least(attempts, number) / calls for number in range(1, _ATTEMPTS + 2)},
+    }
+    return Outcome(tuple(claims), (Plot("retries", "Calls that need so many attempts", "attempt", "%", bars=bars),))
+
+
+def _attempts(answers: Sequence[Answer], instances: Sequence[Instance]) -> list[int]:
+    came = Counter(arrival.number for one in instances for arrival in one.arrivals)
+    return [came[answer.number] for answer in answers]
+
+
+def _at_least(attempts: Sequence[int], number: int) -> int:
+    return sum(each >= number for each in attempts)
+
+
+_PERCENT, _MINIMUM, _UNDER_WAY, _LASTS = 20, 3, 50, 0.02
+_BUDGET = f"""\
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {{name: frugal}}
+spec:
+  host: frugal.example
+  trafficPolicy:
+    retryBudget: {{percent: {_PERCENT}, minRetryConcurrency: {_MINIMUM}}}
+"""
+_REPEATED = "---\n".join(
+    f"""\
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: {name}}}
+spec:
+  hosts: [{name}.example]
+  http:
+  - route: [{{destination: {{host: {name}.example}}}}]
+    retries: {{attempts: {_ATTEMPTS}, retryOn: 5xx}}
+"""
+    for name in ("frugal", "lavish")
+)
+
+
+async def budget(scale: int) -> Outcome:
+    """Count how many retries are under way at once at instances that fail three times in ten, with a budget and without."""
+    calls = 1500 * scale
+    most, ratio, success = {}, {}, {}
+    everything: list[Answer] = []
+    async with Rig() as rig:
+        pools = {
+            name: await rig.add(3, behaviour=_flaky(_FAILS, 0, _LASTS), named=name) for name in ("frugal", "lavish")
+        }
+        await rig.start(_BUDGET, _REPEATED, *(service(f"{name}.example", pool) for name, pool in pools.items()))
+        for name, pool in pools.items():
+            watch = _Watch(pool)
+            answers = await rig.load.at_once([Ask(f"{name}.example")] * calls, _UNDER_WAY)
+            everything += answers
+            most[name], ratio[name] = watch.most, watch.retries / calls
+            success[name] = sum(answer.status == 200 for answer in answers) / calls
+    bound = max(_MINIMUM, _UNDER_WAY * _PERCENT // 100)
+    claims = [
+        at_most(f"with the budget: retries under way at once, of {_UNDER_WAY} calls", most["frugal"], bound),
+        Claim("without: retries under way at once", f"more than {bound}", f"{most['lavish']}", most["lavish"] > bound),
+        figure("retries for each call, with and without", f"{ratio['frugal']:.3f} and {ratio['lavish']:.3f}"),
+        figure("calls that succeed, with and without", f"{success['frugal']:.1%} and {success['lavish']:.1%}"),
+        figure("the price in success rate", f"{success['lavish'] - success['frugal']:.1%} of calls"),
+        none_lost(everything, 503),
+    ]
+    bars = {
+        "with the budget": {"retries": 100 * ratio["frugal"], "failed": 100 - 100 * success["frugal"]},
+        "without": {"retries": 100 * ratio["lavish"], "failed": 100 - 100 * success["lavish"]},
+    }
+    return Outcome(tuple(claims), (Plot("retry-budget", "Retries, and calls that fail", "", "% of calls", bars=bars),))
+
+
+class _Watch:
+    """Looks at each arrival how many retries are under way."""
+
+    def __init__(self, pool: Sequence[Instance]) -> None:
+        self._pool = pool
+        self.most = 0
+        for one in pool:
+            one.on_arrival = self._look
+
+    def _look(self) -> None:
+        self.most = max(self.most, sum(arrival.attempt > 1 for one in self._pool for arrival in one.active))
+
+    @property
+    def retries(self) -> int:
+        return sum(arrival.attempt > 1 for one in self._pool for arrival in one.arrivals)
+
+
+_HOPS = ("first", "second", "third")
+_EACH = 2
+_CHAIN = "---\n".join(
+    f"""\
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: {name}}}
+spec:
+  hosts: [{name}.example]
+  http:
+  - route: [{{destination: {{host: {name}.example}}}}]
+    retries: {{attempts: {_EACH}, retryOn: 5xx, backoff: 5ms}}
+"""
+    for name in _HOPS
+)
+
+
+async def chain(scale: int) -> Outcome:
+    """Let each service call the next; the last one fails always."""
+    calls = 5 * scale
+    async with Rig() as rig:
+        services = {name: (await rig.add(1, named=name))[0] for name in _HOPS}
+        for name, following in pairwise(_HOPS):
+            services[name].calls_on = _calling(rig, following)
+        services[_HOPS[-1]].answer = lambda _: Reply(503)
+        await rig.start(_CHAIN, *(service(f"{name}.example", [one]) for name, one in services.items()))
+        answers = await rig.load.one_by_one(Ask(f"{_HOPS[0]}.example"), calls)
+    claims = [
+        exactly(
+            f"attempts at the {name} service for each call",
+            len(services[name].arrivals) / calls,
+            float(1 + _EACH) ** number,
+        )
+        for number, name in enumerate(_HOPS, 1)
+    ]
+    bars = {"attempts": {name: len(services[name].arrivals) / calls for name in _HOPS}}
+    plot = Plot("chain", "Attempts for one call, by service", "service", "attempts", bars=bars)
+    return Outcome((*claims, none_lost(answers, 503)), (plot,))
+
+
+def _calling(rig: Rig, following: str) -> Callable[[Arrival], Awaitable[int]]:
+    async def call(_: Arrival) -> int:
+        return (await rig.load.ask(Ask(f"{following}.example"))).status
+
+    return call
+
+
+ROWS = (
+    Row(
+        "retries",
+        "Retries of an instance that fails three times in ten",
+        done=f"""
+Three instances answer 503 to two calls in ten and never to one in ten; {_CALLERS} callers ask without a pause.
+""",
+        rule=_RULE,
+        why="""
+A call fails when all four attempts fail: 0.3⁴ = 0.81 %, so that 99.19 % succeed; attempt k + 1 is needed by 0.3^k of the calls.
+Attempts that hang are cut off after 200 ms, and four of them do not fit into the timeout of 1 s with the pauses between them (up to 25, 75 and 175 ms): the fourth is cut off earlier, and would have failed anyway.
+""",
+        run=computed,
+    ),
+    Row(
+        "retry-budget",
+        "A retry budget",
+        done=f"""
+{_UNDER_WAY} callers ask without a pause for instances that answer 503 to three calls in ten, after 20 ms; one service has a budget, the other none.
+What is under way is counted at the instances, by the attempt number that Envoy sends along.
+""",
+        rule=f"{_BUDGET}---\n{_REPEATED}",
+        why=f"""
+Envoy begins a retry only while fewer are under way than `percent` of the calls under way, or than `minRetryConcurrency` where that is more: here max({_MINIMUM}, {_PERCENT} % of {_UNDER_WAY}) = {_UNDER_WAY * _PERCENT // 100}.
+A retry counts from its decision on, its pause included, so that fewer reach the instances at once.
+What the budget refuses is answered with the failure that it would have repeated: that is its price.
+""",
+        run=budget,
+    ),
+    Row(
+        "chain",
+        "Attempts in a chain of three services",
+        done=f"""
+The first service calls the second and the second the third, each through Envoy with {_EACH} retries; the third answers 503 always.
+""",
+        rule=_CHAIN,
+        why=f"""
+Each hop repeats everything below it: {1 + _EACH} × {1 + _EACH} × {1 + _EACH} = {(1 + _EACH) ** 3} attempts reach the last service for one call.
+""",
+        run=chain,
+    ),
+)
