@@ -80,7 +80,7 @@ class Load:
                 group.create_task(work())
         return [each for each in answers if each is not None]
 
-    async def while_(self, busy: Callable[[], bool], ask: Ask, callers: int) -> list[Answer]:
+    async def as_long_as(self, busy: Callable[[], bool], ask: Ask, callers: int) -> list[Answer]:
         """Call as long as `busy` says so, `callers` at a time; the answers are in the order of their coming."""
         answers: list[Answer] = []
 
@@ -110,12 +110,15 @@ class Load:
         while self._idle:
             if not (connection := self._idle.pop()).is_closing():
                 return connection
+        return await self._opened()
+
+    async def _opened(self) -> "_Connection":
         _, made = await asyncio.get_running_loop().create_connection(_Connection, *self._door)
         return made
 
     async def prepare(self, connections: int) -> None:
-        """Open so many connections, for calls that are to leave together."""
-        self._idle += [await self._connection() for _ in range(connections - len(self._idle))]
+        """Open so many connections more, for calls that are to leave together."""
+        self._idle += [await self._opened() for _ in range(connections)]
 
 
 class _Connection(asyncio.Protocol):

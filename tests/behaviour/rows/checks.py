@@ -8,8 +8,8 @@ from tests.behaviour.instances import Arrival, Instance, Reply
 from tests.behaviour.load import Answer, Ask
 from tests.behaviour.rig import PATIENCE, Rig, cluster, service
 
-_INTERVAL, _TIMEOUT, _JITTER = 0.4, 0.2, 0.1
-_OUT_AFTER, _BACK_AFTER, _CALLERS = 3, 4, 4
+_INTERVAL, _TIMEOUT, _JITTER = 0.3, 0.6, 0.1
+_OUT_AFTER, _BACK_AFTER, _CALLERS = 3, 2, 4
 _PATH, _ASK = "/healthz", Ask("checked.example")
 _RULE = f"""\
 apiVersion: pidalio.dev/v1
@@ -43,8 +43,8 @@ async def run(_: int) -> Outcome:
         await rig.start(_RULE, service(_ASK.host, instances))
         await rig.reached(_ASK, {one.name for one in instances})
         patient = _Patient(rig, instances[-1])
-        asking = asyncio.create_task(rig.load.while_(lambda: not patient.is_cured, _ASK, _CALLERS))
-        spared = await patient.falls_ill([_HANGS] * (_OUT_AFTER - 1), whole=False)
+        asking = asyncio.create_task(rig.load.as_long_as(lambda: not patient.is_cured, _ASK, _CALLERS))
+        spared = await patient.undisturbed([_HANGS] * (_OUT_AFTER - 1), whole=False)
         hung = await patient.until_out([_HANGS] * _OUT_AFTER, whole=True)
         shed = await patient.until_out([_SHEDS], whole=False)
         answers = await patient.cured(asking)
@@ -52,11 +52,11 @@ async def run(_: int) -> Outcome:
 
 
 class _Stay:
-    """One illness: the checks it failed, and when it was first and last seen out; `reached` counts calls meanwhile."""
+    """One illness: the checks it failed, when it was seen out and back, and how long we ourselves stood still."""
 
     def __init__(self) -> None:
         self.failed: list[Arrival] = []
-        self.begun = self.out = self.back = 0.0
+        self.begun = self.out = self.back = self.stood_still = 0.0
         self.good_before_back = 0
 
     @property
@@ -72,7 +72,6 @@ class _Patient:
         self._planned: list[Reply] = []
         self._checks: list[Arrival] = []
         self._hangs = self.is_cured = False
-        self.calls_shed = 0
         instance.answer = self._answer
 
     def _answer(self, arrival: Arrival) -> Reply:
@@ -88,6 +87,7 @@ class _Patient:
         self._planned, self._hangs = list(replies), whole
         async with asyncio.timeout(PATIENCE):
             while len(self._checks) - first < len(replies) + _BACK_AFTER or stay.out > stay.back:
+                looked = self._rig.now()
                 is_out = bool(await self._rig.checked_out(pool))
                 if is_out and not stay.was_out:
                     stay.out = self._rig.now()
@@ -97,7 +97,14 @@ class _Patient:
                     stay.good_before_back = len(self._checks) - first - len(replies)
                 self._hangs = self._hangs and bool(self._planned)
                 await asyncio.sleep(0.002)
+                stay.stood_still = max(stay.stood_still, self._rig.now() - looked)
         stay.failed = self._checks[first : first + len(replies)]
+        return stay
+
+    async def undisturbed(self, replies: Sequence[Reply], *, whole: bool) -> _Stay:
+        """Fall ill while this process never stands still for as long as a check may take: else good checks hang too."""
+        while (stay := await self.falls_ill(replies, whole=whole)).stood_still > _TIMEOUT / 2:
+            pass
         return stay
 
     async def until_out(self, replies: Sequence[Reply], *, whole: bool) -> _Stay:

@@ -10,6 +10,7 @@ from tests.behaviour.rig import Rig, cluster, service
 _ERRORS, _BASE, _INTERVAL, _GRACE = 5, 1.0, 2.0, 0.25
 _SHARE, _SIZES = 30, (9, 10)
 _WATCHED = 2.5
+_ASK, _POOL = Ask("errors.example"), cluster("errors.example")
 _RULE = f"""\
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
@@ -37,60 +38,42 @@ spec:
 
 async def run(_: int) -> Outcome:
     """Let one of five fail twice."""
-    ask, pool = Ask("errors.example"), cluster("errors.example")
     answers: list[Answer] = []
     claims: list[Claim] = []
-    lasted: list[float] = []
+    lasted: dict[str, float] = {}
     async with Rig() as rig:
         instances = await rig.add(5)
-        failing = instances[-1]
-        await rig.start(_RULE, service(ask.host, instances))
+        await rig.start(_RULE, service(_ASK.host, instances))
         back = 0.0
         for times, word in ((1, "first"), (2, "second")):
-            failing.answer = after(0.0, 500)
-            failing.arrivals.clear()
-            claims += await _fail(rig, ask, failing, answers, word)
-            out = failing.arrivals[-1].at
+            claims += await _fail(rig, instances[-1], answers, word)
+            out = instances[-1].arrivals[_ERRORS - 1].at
             # A sweep that finds an instance well forgets one of its ejections.
             doubled = times if times == 1 or out - back < _INTERVAL else 1
-            healthy = {one.name for one in instances[:-1]}
-            await rig.reached(ask, healthy)
-            rest = await rig.load.one_by_one(ask, 100)
-            answers += rest
-            claims.append(exactly(f"{word} time: calls that reach it while it is out", _reached(rest, failing), 0))
-            failing.answer = after(0.0)
-
-            async def is_back() -> bool:
-                return not await rig.ejected(pool)
-
-            await rig.until(is_back)
-            back = rig.now()
-            lasted.append(back - out)
-            claims.append(at_least(f"{word} time: out for", back - out, _BASE * doubled, " s"))
+            claims.append(await _stays_out(rig, instances, answers, word))
+            back = await _mended(rig, instances[-1])
+            lasted[word] = back - out
             latest = _BASE * times + _INTERVAL + _GRACE
-            claims.append(
-                at_most(f"{word} time: back at the first sweep after it", back - out, latest, " s", timed=True)
-            )
-            answers += await rig.reached(ask, {one.name for one in instances})
-    bars = {
-        "ejection time": {"first": _BASE, "second": 2 * _BASE},
-        "measured": dict(zip(("first", "second"), lasted, strict=True)),
-    }
+            claims.append(at_least(f"{word} time: out for", back - out, _BASE * doubled, " s"))
+            claims.append(at_most(f"{word} time: back at the first sweep after", back - out, latest, " s", timed=True))
+            answers += await rig.reached(_ASK, {one.name for one in instances})
+    bars = {"ejection time": {"first": _BASE, "second": 2 * _BASE}, "measured": lasted}
     plot = Plot("ejection", "How long the failing instance is out", "ejection", "seconds", bars=bars)
     return Outcome((*claims, none_lost(answers, 500)), (plot,))
 
 
-async def _fail(rig: Rig, ask: Ask, failing: Instance, answers: list[Answer], word: str) -> list[Claim]:
+async def _fail(rig: Rig, failing: Instance, answers: list[Answer], word: str) -> list[Claim]:
     """Call until the instance is out: one error less than the rule says must not do it."""
-    pool = cluster(ask.host)
+    failing.answer = after(0.0, 500)
+    failing.arrivals.clear()
     while len(failing.arrivals) < _ERRORS - 1:
-        answers.append(await rig.load.ask(ask))
-    early = await rig.ejected(pool)
+        answers.append(await rig.load.ask(_ASK))
+    early = await rig.ejected(_POOL)
     while len(failing.arrivals) < _ERRORS:
-        answers.append(await rig.load.ask(ask))
+        answers.append(await rig.load.ask(_ASK))
 
     async def is_out() -> bool:
-        return await rig.ejected(pool) == {failing.name}
+        return await rig.ejected(_POOL) == {failing.name}
 
     await rig.until(is_out)
     return [
@@ -99,8 +82,27 @@ async def _fail(rig: Rig, ask: Ask, failing: Instance, answers: list[Answer], wo
     ]
 
 
-def _reached(answers: Sequence[Answer], instance: Instance) -> int:
-    return sum(answer.instance == instance.name for answer in answers)
+async def _stays_out(rig: Rig, instances: Sequence[Instance], answers: list[Answer], word: str) -> Claim:
+    """Call a hundred times; again when the instance was back before the last call, on a machine that stood still."""
+    await rig.reached(_ASK, {one.name for one in instances[:-1]})
+    while True:
+        rest = await rig.load.one_by_one(_ASK, 100)
+        if await rig.ejected(_POOL):
+            break
+    answers += rest
+    reached = sum(answer.instance == instances[-1].name for answer in rest)
+    return exactly(f"{word} time: calls that reach it while it is out", reached, 0)
+
+
+async def _mended(rig: Rig, failing: Instance) -> float:
+    """Return when the instance, well again, is back."""
+    failing.answer = after(0.0)
+
+    async def is_back() -> bool:
+        return not await rig.ejected(_POOL)
+
+    await rig.until(is_back)
+    return rig.now()
 
 
 async def limit(scale: int) -> Outcome:

@@ -86,7 +86,7 @@ async def failover(scale: int) -> Outcome:
 async def _meanwhile(rig: Rig, ask: Ask, claim: Callable[[], Awaitable[Any]]) -> list[Answer]:
     """Ask until the claim holds."""
     waiting = asyncio.create_task(rig.until(claim))
-    answers = await rig.load.while_(lambda: not waiting.done(), ask, _CALLERS)
+    answers = await rig.load.as_long_as(lambda: not waiting.done(), ask, _CALLERS)
     await waiting
     return answers
 

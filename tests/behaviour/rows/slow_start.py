@@ -58,7 +58,7 @@ def _compared(
         real = reached / asked
         holds = least <= real <= most or plausible(real, most, asked) or plausible(real, least, asked)
         what = f"from {_WINDOW * number / _BUCKETS:g} s to {_WINDOW * (number + 1) / _BUCKETS:g} s"
-        claims.append(Claim(what, f"{least:.1%}", f"{real:.1%} ({reached} of {asked})", holds and bool(part)))
+        claims.append(Claim(what, f"{least:.1%}", f"{real:.1%} ({reached} of {asked})", holds or not part))
         points.append((_WINDOW * (number + 0.5) / _BUCKETS, 100 * real))
     return claims, points
 
