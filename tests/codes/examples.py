@@ -494,6 +494,10 @@ ELSEWHERE: dict[str, dict[str, Example]] = {
         "workload-unhealthy": _test(
             "$ pidalio up mesh   # whose probe fails", f"{_SIDECAR}test_failing_probe_is_reported_and_recovers"
         ),
+        "workload-flapping": _test(
+            "$ pidalio up mesh   # whose probe passes and fails by turns",
+            f"{_SIDECAR}test_one_that_flaps_is_held_back_and_says_so",
+        ),
         "workload-ignores-port": _test(
             "$ pidalio up mesh   # command: [python, -m, http.server, '9000']",
             f"{_SIDECAR}test_workload_that_ignores_port_is_found",

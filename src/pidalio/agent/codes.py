@@ -11,6 +11,10 @@ CODES: dict[str, Code] = {
         "A workload fails its probe: it takes no traffic until it passes.",
         "Look at why the probe fails; the reason is in the message.",
     ),
+    "workload-flapping": Code(
+        "A workload went up and down several times, and must pass its probe for longer before it takes traffic again.",
+        "Find out why it fails; a probe that is too strict for a busy moment has larger thresholds or timeouts.",
+    ),
     "workload-ignores-port": Code(
         "A workload listens elsewhere than it was told by PORT; it takes no traffic.",
         "Let it listen on `$PORT` of `$HOST`, or pass `$(PORT)` in its command.",

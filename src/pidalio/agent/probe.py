@@ -2,10 +2,12 @@
 
 Source of the rules: Kubernetes' readiness probes, in the form of Istio's WorkloadGroup probe (reference, section 1.5):
 0 means the defaults 0/1/10/1/3; a workload is not ready until it was found well often enough.
-One difference, so that starting is quick: until the first success the period is at most a second.
+Two differences: until the first success the period is at most a second, so that starting is quick; and one that goes
+up and down must stay well for longer each time (`damping`).
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import grpc
 import httpx
 import msgspec
 
+from pidalio.agent.damping import Damping
 from pidalio.agent.processes import Processes
 from pidalio.api.workload_entry import (
     ExecHealthCheckConfig,
@@ -43,8 +46,19 @@ class ProbeTarget(msgspec.Struct, frozen=True):
         return dict(self.ports).get(declared, declared) if declared or not self.ports else self.ports[0][1]
 
 
+class Held(msgspec.Struct, frozen=True):
+    """Why an instance that answers is not believed yet: so many falls lately, so many seconds well without a break."""
+
+    falls: int
+    seconds: float
+
+
 class Prober:
-    """The probe of one instance; `changed(healthy, reason)` is called at the first verdict and at each change."""
+    """The probe of one instance; `changed(healthy, reason)` is called at the first verdict and at each change.
+
+    `held` is called when an instance is well and must stay so for a while because it went up and down; `damping` knows
+    of its falls, also those of an earlier prober. `now` is a steady clock, in seconds.
+    """
 
     def __init__(
         self,
@@ -53,10 +67,16 @@ class Prober:
         processes: Processes,
         changed: Callable[[bool, str], Awaitable[None]],
         *,
+        held: Callable[[Held], Awaitable[None]] | None = None,
+        damping: Damping | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.probe, self.target = probe, target
-        self._processes, self._changed, self._sleep = processes, changed, sleep
+        self._processes, self._changed, self._sleep, self._now = processes, changed, sleep, now
+        self._held, self._damping = held, damping or Damping()
+        self._told_hold = False
+        self._streak_began = 0.0
         self._healthy: bool | None = None
         self._was_well = False
         self._last: bool | None = None
@@ -82,14 +102,31 @@ class Prober:
             return (str(error) or type(error).__name__)[:_LONGEST_REASON]
 
     async def _count(self, reason: str) -> None:
-        well = not reason
-        self._streak = self._streak + 1 if well == self._last else 1
-        self._last = well
+        well, now = not reason, self._now()
+        if well != self._last:
+            self._last, self._streak, self._streak_began = well, 0, now
+            self._told_hold = False
+        self._streak += 1
         needed = (self.probe.success_threshold or 1) if well else (self.probe.failure_threshold or 3)
-        if well != self._healthy and self._streak >= needed:
-            self._healthy = well
-            self._was_well = self._was_well or well
-            await self._changed(well, reason)
+        if well == self._healthy or self._streak < needed:
+            return
+        if well and await self._is_held(now):
+            return
+        if self._healthy:
+            self._damping.fell(now)
+        self._healthy = well
+        self._was_well = self._was_well or well
+        await self._changed(well, reason)
+
+    async def _is_held(self, now: float) -> bool:
+        """Tell whether it must be well for longer, and say so once."""
+        hold = self._damping.hold(now)
+        if now - self._streak_began >= hold:
+            return False
+        if self._held is not None and not self._told_hold:
+            self._told_hold = True
+            await self._held(Held(self._damping.falls(now), hold))
+        return True
 
     async def _ask(self) -> str:
         probe = self.probe

@@ -22,11 +22,12 @@ from pathlib import Path
 import msgspec
 
 from pidalio.agent.backoff import Backoff
+from pidalio.agent.damping import Damping
 from pidalio.agent.ejections import Lookout
 from pidalio.agent.envoy_process import Bootstrap, EnvoyFiles, EnvoyOptions
 from pidalio.agent.envoy_supervisor import EnvoySupervisor
 from pidalio.agent.logs import last_lines, size_of
-from pidalio.agent.probe import Prober, ProbeTarget
+from pidalio.agent.probe import Held, Prober, ProbeTarget
 from pidalio.agent.processes import Processes
 from pidalio.agent.workload import APP_ADDRESS, AppContract, WorkloadProcess
 from pidalio.api.workload_entry import ReadinessProbe, TCPHealthCheckConfig
@@ -104,6 +105,7 @@ class Sidecar:
         self._app: WorkloadProcess | None = None
         self._app_health: Health | None = None
         self._reason = ""
+        self._damping = Damping()
         self.word = Word(Health.UNKNOWN)
         """What is said of the instance's health, and why."""
         self._row: Workload | None = None
@@ -230,7 +232,14 @@ class Sidecar:
             self.files.workload_log,
             self.files.root / self.instance.working_directory,
         )
-        return Prober(probe, target, self._processes, lambda well, why: self._judge(app, well=well, reason=why))
+        return Prober(
+            probe,
+            target,
+            self._processes,
+            lambda well, why: self._judge(app, well=well, reason=why),
+            held=lambda held: self._hold(app, held),
+            damping=self._damping,
+        )
 
     async def _judge(self, app: WorkloadProcess | None, *, well: bool, reason: str = "") -> None:
         """Take a verdict over, unless its application ended meanwhile."""
@@ -239,6 +248,14 @@ class Sidecar:
         if not well:
             self._tell("workload-unhealthy", f"{self.instance.name} fails its probe: {reason}")
         await self._set_health(Health.HEALTHY if well else Health.UNHEALTHY, reason)
+
+    async def _hold(self, app: WorkloadProcess | None, held: Held) -> None:
+        """Tell that it answers and is not believed yet, because it went up and down; unless it ended meanwhile."""
+        if app is not None and not app.is_running:
+            return
+        why = f"{held.falls} times within 10 minutes: it takes no traffic until it was well for {held.seconds:g} s"
+        self._tell("workload-flapping", f"{self.instance.name} answers its probe again, and failed it {why}")
+        await self._set_health(Health.UNHEALTHY, f"it answers again, and failed {why}")
 
     async def _find_misplaced(self, app: WorkloadProcess) -> None:
         if self.contract.ports and (report := await app.misplaced(after_seconds=self.patience.misplaced)) is not None:

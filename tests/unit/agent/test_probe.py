@@ -8,7 +8,8 @@ import grpc
 import pytest
 
 from pidalio.agent.certificates import create_authority
-from pidalio.agent.probe import Prober, ProbeTarget
+from pidalio.agent.damping import Damping
+from pidalio.agent.probe import Held, Prober, ProbeTarget
 from pidalio.api.workload_entry import (
     ExecHealthCheckConfig,
     GrpcHealthCheckConfig,
@@ -24,19 +25,36 @@ from .conftest import free_port
 class Script(Prober):
     """A prober whose answers are given, under a clock that costs nothing; it stops where they end."""
 
-    def __init__(self, answers: str, **fields) -> None:
+    def __init__(self, answers: str, damping: Damping | None = None, **fields) -> None:
         self.verdicts: list[bool] = []
         self.slept: list[float] = []
         self.answers = list(answers)
 
         async def changed(well, reason) -> None:
             self.verdicts.append(well)
+            self.told.append((self.time, "well" if well else "ill"))
+
+        self.time = 0.0
+        self.told: list[tuple[float, str]] = []
 
         async def sleep(seconds) -> None:
             self.slept.append(seconds)
+            self.time += seconds
+
+        async def held(one: Held) -> None:
+            self.told.append((self.time, f"held {one.falls} {one.seconds:g}"))
 
         probe = ReadinessProbe(tcp_socket=TCPHealthCheckConfig(port=1), **fields)
-        super().__init__(probe, ProbeTarget("127.0.0.1", ()), None, changed, sleep=sleep)
+        super().__init__(
+            probe,
+            ProbeTarget("127.0.0.1", ()),
+            None,
+            changed,
+            sleep=sleep,
+            held=held,
+            damping=damping,
+            now=lambda: self.time,
+        )
 
     async def check(self) -> str:
         if not self.answers:
@@ -74,6 +92,69 @@ async def test_rhythm_is_quick_until_the_first_success():
     script = Script("--++", initial_delay_seconds=7, period_seconds=20)
     await script.all()
     assert script.slept == [7, 1, 1, 20, 20]
+
+
+def flapping(answers: str, **more) -> Script:
+    """A probe every second whose word counts at once."""
+    return Script(answers, period_seconds=1, failure_threshold=1, **more)
+
+
+async def test_the_first_two_falls_cost_nothing():
+    script = flapping("+-+-+")
+    await script.all()
+    assert script.told == [(0, "well"), (1, "ill"), (2, "well"), (3, "ill"), (4, "well")]
+
+
+async def test_from_the_third_fall_on_it_must_stay_well_for_longer_each_time():
+    script = flapping("+-+-+-" + "+" * 11 + "-" + "+" * 21)
+    await script.all()
+    assert script.told[5:] == [
+        (5, "ill"),
+        (6, "held 3 10"),
+        (16, "well"),
+        (17, "ill"),
+        (18, "held 4 20"),
+        (38, "well"),
+    ]
+
+
+async def test_a_failure_during_the_hold_begins_it_anew_and_is_no_further_fall():
+    script = flapping("+-+-+-" + "+" * 5 + "-" + "+" * 11)
+    await script.all()
+    assert script.told[6:] == [(6, "held 3 10"), (12, "held 3 10"), (22, "well")]
+
+
+async def test_it_is_held_no_longer_than_five_minutes():
+    damping = Damping()
+    for second in range(30):
+        damping.fell(second)
+    assert damping.hold(30) == 300
+
+
+async def test_what_was_ten_minutes_ago_does_not_count():
+    damping = Damping()
+    for second in (0, 1, 2):
+        damping.fell(second)
+    assert (damping.hold(599), damping.hold(600), damping.falls(602)) == (10, 0, 0)
+    script = flapping("+-+-+-" + "+" * 11 + "+" * 600 + "-+")
+    await script.all()
+    assert script.told[-2:] == [(617, "ill"), (618, "well")]
+
+
+async def test_another_process_of_the_instance_starts_with_the_falls_of_the_last():
+    damping = Damping()
+    await flapping("+-+-+-", damping=damping).all()
+    script = Script("+" * 10, damping, period_seconds=1)
+    script.time = 6.0
+    await script.all()
+    assert script.told == [(6, "held 3 10")]
+
+
+async def test_thresholds_count_besides():
+    """Well for 10 s and in three answers, whichever is later."""
+    script = Script("+-+-+-+++", None, period_seconds=20, failure_threshold=1, success_threshold=1)
+    await script.all()
+    assert script.told[5:] == [(100, "ill"), (120, "held 3 10"), (140, "well")]
 
 
 @pytest.fixture

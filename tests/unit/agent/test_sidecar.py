@@ -180,6 +180,27 @@ async def test_failing_probe_is_reported_and_recovers(make, tmp_path):
     await until(lambda: control.last == ("reviews-0", Health.HEALTHY))
 
 
+async def test_one_that_flaps_is_held_back_and_says_so(make, tmp_path, monkeypatch):
+    monkeypatch.setattr("pidalio.agent.damping.FREE", 0)
+    monkeypatch.setattr("pidalio.agent.damping.FIRST", 1.5)
+    probe = ReadinessProbe(period_seconds=1, failure_threshold=1, http_get=HTTPHealthCheckConfig(path="/health"))
+    sidecar, control = await make(probe=probe)
+    await registered(sidecar)
+    (tmp_path / "sick").touch()
+    await until(lambda: control.last == ("reviews-0", Health.UNHEALTHY))
+    (tmp_path / "sick").unlink()
+    await until(lambda: control.reports[-1].code == "workload-flapping")
+    assert control.last == ("reviews-0", Health.UNHEALTHY)
+    assert "failed it 1 times within 10 minutes: it takes no traffic until it was well for 1.5 s" in (
+        control.reports[-1].message
+    )
+    assert sidecar.word.health is Health.UNHEALTHY
+    assert "answers again" in sidecar.word.reason
+    assert sidecar.problem is control.reports[-1]
+    await registered(sidecar)
+    assert (sidecar.word.health, sidecar.word.reason, sidecar.problem) == (Health.HEALTHY, "", None)
+
+
 async def test_stop_leaves_the_mesh_first_and_frees_every_port(make):
     sidecar, control = await make()
     await registered(sidecar)
