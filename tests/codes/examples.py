@@ -459,6 +459,10 @@ ELSEWHERE: dict[str, dict[str, Example]] = {
             "$ pidalio apply -f rules.yaml   # on a full disk", f"{_HTTP}[HistoryUnavailable]"
         ),
         "unavailable": _test("$ pidalio apply -f rules.yaml   # while the control plane ends", f"{_HTTP}[Unavailable]"),
+        "fault-campaign": _test(
+            "$ pidalio status   # while `pidalio fault start` has a campaign run",
+            "unit/http/test_campaigns.py::test_explain_names_it_and_status_tells_of_it",
+        ),
         "internal": _test(
             "$ pidalio status   # and a mistake of ours",
             "unit/http/test_failures.py::test_what_was_not_foreseen_is_logged_and_not_told",

@@ -33,6 +33,7 @@ _SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "Change": {
         "apply": ("apply:apply", "Add or replace objects, and wait until they are live."),
         "delete": ("delete:delete", "Remove objects, and wait until they are gone."),
+        "fault": ("fault:fault", "Add faults for a while, and see what they do."),
         "history": ("history:history", "List, compare and restore revisions."),
     },
     "Ask": {

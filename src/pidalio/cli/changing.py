@@ -1,7 +1,7 @@
-"""What `apply`, `delete` and `history restore` have in common: telling what changed, and waiting until it is live."""
+"""What commands that change the mesh have in common: telling what changed, and waiting until it is live."""
 
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -41,7 +41,7 @@ def change(
     if form != "text":
         structured({"applied": applied, "live": live}, form)
     elif live is not None:
-        for line in live_lines(applied, live, seconds):
+        for line in live_lines(f"revision {applied.revision}", live, seconds):
             click.echo(line)
     return 0 if live is None or all(each.state in ("live", "gone") for each in live.proxies) else 1
 
@@ -56,30 +56,27 @@ def _tell(applied: "AppliedAnswer") -> None:
     for report in applied.reports:
         click.echo(f"{report.severity}: {report.line}", err=report.severity != Severity.INFO.name.lower())
     if applied.dry_run:
-        for line in dry_lines(applied):
+        for line in dry_lines(applied.concerned):
             click.echo(line)
 
 
-def dry_lines(applied: "AppliedAnswer") -> Iterator[str]:
+def dry_lines(concerned: Mapping[str, Mapping[str, Sequence[str]]]) -> Iterator[str]:
     """Yield what a dry run found: by proxy, the resources that it would be sent."""
-    for proxy, held in list(applied.concerned.items())[:_SHOWN]:
+    for proxy, held in list(concerned.items())[:_SHOWN]:
         names = [f"{kind} {name}" for kind, several in held.items() for name in several]
         shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
         yield f"  {short_proxy(proxy)}: {shown}"
-    if len(applied.concerned) > _SHOWN:
-        yield f"  and {counted(len(applied.concerned) - _SHOWN, 'more proxy', 'more proxies')}"
-    resources = len(
-        {(kind, name) for held in applied.concerned.values() for kind, names in held.items() for name in names}
-    )
-    concerned = counted(len(applied.concerned), "proxy", "proxies")
-    yield f"dry run: {counted(resources, 'resource')} of {concerned} would change; nothing was done"
+    if len(concerned) > _SHOWN:
+        yield f"  and {counted(len(concerned) - _SHOWN, 'more proxy', 'more proxies')}"
+    resources = len({(kind, name) for held in concerned.values() for kind, names in held.items() for name in names})
+    proxies = counted(len(concerned), "proxy", "proxies")
+    yield f"dry run: {counted(resources, 'resource')} of {proxies} would change; nothing was done"
 
 
-def live_lines(applied: "AppliedAnswer", live: "LiveAnswer", seconds: float) -> Iterator[str]:
-    """Yield how many proxies run the change, and each one that does not with its reason."""
+def live_lines(head: str, live: "LiveAnswer", seconds: float) -> Iterator[str]:
+    """Yield, after `head`, how many proxies run the change, and each one that does not with its reason."""
     here = [each for each in live.proxies if each.state != "gone"]
     good = sum(each.state == "live" for each in here)
-    head = f"revision {applied.revision}"
     if not here:
         yield f"{head}: live; it concerns no connected proxy"
         return

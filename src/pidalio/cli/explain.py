@@ -8,6 +8,7 @@ import click
 import msgspec
 
 from pidalio.cli.connection import Connection, server_options
+from pidalio.cli.naming import header_pair
 from pidalio.cli.output import output_option, structured
 from pidalio.errors import NotFound, UsageError
 from pidalio.ir import FaultPlan, GrpcQuestion, HashPlan, HealthCheckPlan, HttpQuestion, RetryPlan, TcpQuestion
@@ -63,9 +64,9 @@ def explain(
     METHOD and URL are the request; every line of the answer names the rule it stems from, or "default".
     """
     if log_line is not None:
-        caller, request = from_log(log_line, caller, [_header(one) for one in headers])
+        caller, request = from_log(log_line, caller, [header_pair(one) for one in headers])
     elif method and url:
-        request = Request.from_url(method, url, [_header(one) for one in headers])
+        request = Request.from_url(method, url, [header_pair(one) for one in headers])
     else:
         raise UsageError("say METHOD and URL, or --log LINE")
     if caller is None:
@@ -80,13 +81,6 @@ def explain(
         structured(placed(decision, where), form)
     else:
         click.echo("\n".join(lines(decision, where)))
-
-
-def _header(written: str) -> tuple[str, str]:
-    name, colon, value = written.partition(":")
-    if not colon or not name.strip():
-        raise UsageError(f"-H {written!r}: write it as 'NAME: VALUE'")
-    return name.strip(), value.strip()
 
 
 def from_log(line: str, caller: str | None, headers: Sequence[tuple[str, str]] = ()) -> tuple[str | None, Request]:
@@ -204,6 +198,8 @@ def _forwarded(action: Forwarded, request: Request, route: str, where: Where) ->
         yield from (f"  buckets     {one.first}–{one.last}: {one.cluster}  [{decided}]" for one in action.bucket.shares)
     for one in action.destinations:
         yield f"cluster       {_cluster(one)}  [{where(one.origin)}]"
+        if one.fault:
+            yield from (f"  {line}" for line in _fault(one.fault, where(one.fault.origin)))
         if one.known:
             is_rewritten = (one.authority, one.path) != (request.authority, request.path)
             yield f"  sent as     {one.authority}{one.path}  [{route if is_rewritten else 'default'}]"

@@ -1,4 +1,4 @@
-"""Kinds and proxies as people type them."""
+"""Kinds, headers and proxies as people type and read them."""
 
 from pidalio.errors import UsageError
 
@@ -34,6 +34,14 @@ def kind_named(written: str) -> str:
     near = [names[one] for one in difflib.get_close_matches(lowered, names, 1)]
     known = f"did you mean {near[0]}?" if near else f"it is one of {', '.join(sorted(BY_NAME))}"
     raise UsageError(f"no kind {written!r}: {known}")
+
+
+def header_pair(written: str) -> tuple[str, str]:
+    """Return name and value of a header written as `NAME: VALUE`."""
+    name, colon, value = written.partition(":")
+    if not colon or not name.strip():
+        raise UsageError(f"-H {written!r}: write it as 'NAME: VALUE'")
+    return name.strip(), value.strip()
 
 
 def short_proxy(proxy_id: str) -> str:

@@ -20,6 +20,7 @@ import msgspec
 from pidalio.errors import ServerUnreachable, Unavailable, UsageError
 from pidalio.http import discovery, wire
 from pidalio.http.failures import raised
+from pidalio.http.fault_bodies import FaultAnswer, FaultOrder, FaultsAnswer, FaultView
 from pidalio.ir import ProcessPlan
 from pidalio.model import Labels, ObjectRef, Sight
 
@@ -187,6 +188,18 @@ class Client:
         """Tell what a proxy's Envoy took out of its own pools; it counts for `lease` seconds."""
         body = msgspec.json.encode(wire.SightsView(sights, lease))
         await self._ask("PUT", f"/v1/proxies/{quote(proxy, safe='')}/sights", wire.SightsAnswer, body=body)
+
+    async def start_fault(self, order: FaultOrder) -> FaultAnswer:
+        """Start a fault campaign, or tell whom it would concern; raise `Conflict` when another one is in its way."""
+        return await self._ask("POST", "/v1/faults", FaultAnswer, body=msgspec.json.encode(order))
+
+    async def stop_fault(self, name: str, *, author: str = "") -> FaultAnswer:
+        """End a fault campaign; raise `NotFound` when none of the name runs."""
+        return await self._ask("DELETE", f"/v1/faults/{quote(name, safe='')}", FaultAnswer, {"author": author})
+
+    async def faults(self) -> tuple[FaultView, ...]:
+        """Return every fault campaign: those that run, then those that are over."""
+        return (await self._ask("GET", "/v1/faults", FaultsAnswer)).faults
 
     async def deregister(self, name: str, namespace: str) -> wire.RegistrationAnswer:
         """Take an instance out of the mesh at once; raise `NotFound` when it is not in it."""

@@ -1,4 +1,4 @@
-"""Every code that the API's answers of failure carry beside reports; codes are stable, messages may change."""
+"""Every code of the API's own, in answers of failure and in reports; codes are stable, messages may change."""
 
 from pidalio.model import Code
 
@@ -46,6 +46,10 @@ CODES: dict[str, Code] = {
     "unavailable": Code(
         "Nothing was changed; asking again later may succeed (503).",
         "Ask again.",
+    ),
+    "fault-campaign": Code(
+        "A fault campaign runs: some failures are injected.",
+        "Nothing, if it is meant; else end it with `pidalio fault stop`.",
     ),
     "internal": Code(
         "A mistake of ours; the control plane's log has it (500).",

@@ -90,6 +90,11 @@ class Mesh(Protocol):
     def feed(self, source: str, rows: Mapping[Any, Mapping[Any, Any]], *, complete: bool = False) -> int:
         """Take over rows of a platform; return the generation that holds them."""
 
+    def foresee(
+        self, source: str, rows: Mapping[Any, Mapping[Any, Any]]
+    ) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
+        """Return, by proxy and type URL, the resources that `feed` of these rows would change; change nothing."""
+
     async def live(self, generation: int, seconds: float) -> tuple[Verdict, ...]:
         """Wait until every connected proxy runs `generation`, at most `seconds`."""
 

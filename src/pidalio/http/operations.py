@@ -8,7 +8,17 @@ from typing import Any
 
 import msgspec
 
-from pidalio.http import endpoints, explaining, reading, registering, revisions, wire, writing
+from pidalio.http import (
+    endpoints,
+    explaining,
+    fault_bodies,
+    faulting,
+    reading,
+    registering,
+    revisions,
+    wire,
+    writing,
+)
 from pidalio.http.call import Call, Query
 from pidalio.http.served import Served
 
@@ -48,6 +58,9 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("GET", "/v1/history/diff", revisions.diff, wire.DiffAnswer, revisions.DiffQuery),
     Operation("GET", "/v1/history/{number}", revisions.revision, wire.RevisionAnswer),
     Operation("POST", "/v1/history/{number}/restore", writing.restore, wire.AppliedAnswer, writing.RestoreQuery),
+    Operation("GET", "/v1/faults", faulting.faults, fault_bodies.FaultsAnswer),
+    Operation("POST", "/v1/faults", faulting.start_fault, fault_bodies.FaultAnswer, None, fault_bodies.FaultOrder),
+    Operation("DELETE", "/v1/faults/{name}", faulting.stop_fault, fault_bodies.FaultAnswer, faulting.StopQuery),
     Operation(
         "PUT", "/v1/workloads/{id}", registering.register, wire.RegistrationAnswer, None, wire.Registration, agents=True
     ),

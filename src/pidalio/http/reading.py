@@ -86,7 +86,8 @@ async def status(served: Served, _: Call) -> StatusAnswer:
     """Return every proxy, every standing report and every platform."""
     mesh = served.mesh
     found_out = served.surveyor.reports(await served.surveyor.survey())
-    reports = (*mesh.reports(), *found_out, *served.leases.reports(), *served.surroundings.reports())
+    told = (*served.leases.reports(), *served.campaigns.reports(), *served.surroundings.reports())
+    reports = (*mesh.reports(), *found_out, *told)
     return StatusAnswer(
         mesh.revision,
         mesh.ads.generation,

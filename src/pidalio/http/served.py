@@ -6,6 +6,7 @@ Invariant: one `Served` per control plane; each of its doors (UNIX socket, TCP) 
 from collections.abc import Iterable
 from pathlib import Path
 
+from pidalio.http.campaigns import Campaigns
 from pidalio.http.leases import Leases
 from pidalio.http.mesh import Decide, Mesh, Surroundings
 from pidalio.http.metrics import Metrics
@@ -38,7 +39,10 @@ class Alone:
 
 
 class Served:
-    """A mesh as the API serves it; `leases_file` is where self-registered instances are kept."""
+    """A mesh as the API serves it.
+
+    `leases_file` is where self-registered instances are kept, `faults_file` where fault campaigns are told of.
+    """
 
     def __init__(
         self,
@@ -48,6 +52,7 @@ class Served:
         surroundings: Surroundings | None = None,
         metrics: Metrics | None = None,
         leases_file: Path | None = None,
+        faults_file: Path | None = None,
     ) -> None:
         self.mesh = mesh
         self.decide = decide
@@ -56,6 +61,7 @@ class Served:
         self.metrics.observe(mesh)
         self.leases = Leases(mesh, leases_file)
         self.observations = Observations()
+        self.campaigns = Campaigns(mesh, faults_file)
         self.recent = Recent()
         self.views = Views(mesh)
         self.surveyor = Surveyor(mesh)

@@ -49,8 +49,13 @@ def _abort(stated: FaultAbort) -> AbortPlan | None:
     if stated.http_status is not None:
         return AbortPlan(percent, http_status=stated.http_status)
     if stated.grpc_status:
-        return AbortPlan(percent, grpc_status=_GRPC_STATUS.index(stated.grpc_status.upper()))
+        return AbortPlan(percent, grpc_status=grpc_status_number(stated.grpc_status))
     return None
+
+
+def grpc_status_number(name: str) -> int | None:
+    """Return the number of a status of gRPC by its name, in any case; None for none."""
+    return _GRPC_STATUS.index(name.upper()) if name.upper() in _GRPC_STATUS else None
 
 
 def cors_plan(stated: CorsPolicy | None) -> CorsPlan | None:

@@ -127,6 +127,15 @@ class ControlPlane:
         self._commit(self.catalog.feed(source, rows, complete=complete))
         return self.world.generation
 
+    def foresee(self, source: str, rows: Edits) -> dict[str, dict[str, tuple[str, ...]]]:
+        """Return, by proxy and type URL, the resources that `feed` of these rows would change; change nothing."""
+        with self.catalog.trial():
+            planned = self.catalog.feed(source, rows)
+            with self.distribution.trial(planned.edits) as concerned:
+                found = {view.proxy.id: _sorted(dirty) for view, dirty in concerned.items()}
+        self.ads.current(self.world.generation)  # as before, but a trial counts as two generations
+        return found
+
     async def _write(
         self,
         change: Callable[[], Change],

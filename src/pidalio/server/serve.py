@@ -105,10 +105,17 @@ class Server:
         self.control = _Measured(history, self.metrics, self._observers)
         self.restored = await self.control.restore()
         self.served = Served(
-            self.control, decide_for, surroundings=self, metrics=self.metrics, leases_file=self.data / "agents.json"
+            self.control,
+            decide_for,
+            surroundings=self,
+            metrics=self.metrics,
+            leases_file=self.data / "agents.json",
+            faults_file=self.data / "faults.json",
         )
         self.served.leases.restore()
         stack.callback(self.served.leases.close)
+        self.served.campaigns.restore()
+        stack.callback(self.served.campaigns.close)
         await asyncio.to_thread(protos.prepare)
         await self._follow_files(stack)
         self.control.catalog.forget()

@@ -3,15 +3,14 @@
 import pytest
 
 from pidalio.cli.changing import dry_lines, live_lines
-from pidalio.http.wire import AppliedAnswer, LiveAnswer, LiveView, RejectionView
+from pidalio.http.wire import LiveAnswer, LiveView, RejectionView
 from pidalio.model import ObjectRef, Place
 
-APPLIED = AppliedAnswer(3, 9)
 ID = "sidecar~10.0.0.{0}~web-{0}.default~default.svc.cluster.local"
 
 
 def lines(*proxies: LiveView) -> list[str]:
-    return list(live_lines(APPLIED, LiveAnswer(9, settled=True, proxies=proxies), 0.25))
+    return list(live_lines("revision 3", LiveAnswer(9, settled=True, proxies=proxies), 0.25))
 
 
 def test_live() -> None:
@@ -65,6 +64,6 @@ def test_many_are_counted() -> None:
     ],
 )
 def test_dry_runs_count_shared_resources_once(concerned: dict, last: str) -> None:
-    found = list(dry_lines(AppliedAnswer(3, 9, concerned=concerned)))
+    found = list(dry_lines(concerned))
     assert found[-1] == last
     assert len(found) == len(concerned) + 1

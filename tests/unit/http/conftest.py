@@ -15,6 +15,7 @@ async def empty(tmp_path: Path) -> AsyncIterator[Embedded]:
     yield made
     await made.http.aclose()
     made.served.leases.close()
+    made.served.campaigns.close()
     await history.close()
 
 

@@ -88,6 +88,7 @@ class Embedded:
             surroundings=self.around,
             metrics=self.metrics,
             leases_file=folder / "agents.json",
+            faults_file=folder / "faults.json",
         )
         self.app = app(self.served, **door)
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://mesh")

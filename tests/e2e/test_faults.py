@@ -1,0 +1,133 @@
+"""A fault campaign ends when the control plane does, however that ends, and costs no request that it was not about.
+
+Everything is a process as users start it: `pidalio serve` with an agent for each proxy, and `pidalio up`.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+
+import pytest
+from tests.e2e.commands import pidalio, processes_in
+from tests.e2e.embedded import free_port, gateway, load, service, subsets, until
+from tests.e2e.embedded import workload as local_workload
+from tests.e2e.test_control_plane_restart import workload
+
+pytestmark = [
+    pytest.mark.envoy,
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="needs an address for each agent"),
+]
+# Half of the requests fail while it lasts: that so many in a row succeed by chance is less likely than 1e-30.
+CALM = 100
+STORM = ("fault", "start", "storm", "--host", "reviews", "--abort", "503", "--abort-percent", "50", "--lease", "2s")
+
+
+@pytest.fixture
+def port(folder):
+    (folder.path / "mesh").mkdir()
+    number = free_port()
+    folder.write("mesh/gateway.yaml", *gateway(number, "front"))
+    folder.write("mesh/services.yaml", service("front"), service("reviews"), subsets("reviews", "v1", "v2"))
+    yield number
+    folder.forget_sockets("ingressgateway.default", "front-v1-0.default", "reviews-v1-0.default")
+
+
+@contextlib.asynccontextmanager
+async def agents(folder):
+    subnet = f"127.{os.getpid() % 200 + 20}.{free_port() % 250}"
+    async with (
+        pidalio("agent", "--gateway", "istio=ingressgateway", folder=folder.path) as edge,
+        workload(folder, "front", "v1", f"{subnet}.1", CALLS="reviews=http://reviews:9080") as front,
+        workload(folder, "reviews", "v1", f"{subnet}.2") as reviews,
+    ):
+        for agent in (edge, front, reviews):
+            await agent.prints("ready: ")
+        yield
+
+
+async def done(folder, *arguments: str) -> str:
+    """Run a command to its end, which is a good one, and return what it printed."""
+    async with pidalio(*arguments, folder=folder.path) as command:
+        assert await command.ends() == 0, command.output
+        return command.output
+
+
+async def storms(made) -> None:
+    """Wait until requests fail, and only by the fault."""
+    made.outcomes.clear()
+    await until(lambda: made.failed)
+    await made.more()
+    assert {key.partition(" ")[0] for key in made.failed} == {"503"}, made.outcomes
+
+
+async def calms(made) -> None:
+    """Wait until requests fail no more."""
+    async with asyncio.timeout(60):
+        while True:
+            made.outcomes.clear()
+            await made.more(CALM)
+            if not made.failed:
+                return
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM], ids=["killed", "hangs", "stopped"])
+async def test_it_ends_when_the_control_plane_does(folder, port, end):
+    async with pidalio("serve", "mesh", folder=folder.path) as control:
+        await control.prints("ready: ")
+        async with agents(folder), load(port) as made:
+            await made.from_now_on()
+            told = await done(folder, *STORM)
+            assert "1 proxy will do so" not in told  # the gateway is a caller too
+            assert "stop within 2 s when the control plane is gone" in told
+            await storms(made)
+            control.signal(end)
+            await calms(made)
+            if end == signal.SIGSTOP:  # it comes back as it was, and goes on
+                control.signal(signal.SIGCONT)
+                await storms(made)
+                await done(folder, "fault", "stop", "storm")
+                await calms(made)
+                return
+            await control.ends()
+            async with pidalio("serve", "mesh", folder=folder.path) as back:
+                await back.prints("ready: ")
+                listed = await done(folder, "fault", "list")
+                assert "over " in listed
+                assert "the control plane " in listed
+                assert " left" not in listed
+                made.outcomes.clear()
+                await made.more(CALM)
+                assert made.failed == {}
+
+
+async def test_with_up_it_starts_stops_and_runs_out_and_nothing_else_is_lost(folder, port):
+    calls = {"CALLS": "reviews=http://reviews:9080 ratings=http://ratings:9080"}
+    folder.write("more.yaml", service("ratings"), local_workload("front", environment=calls))
+    folder.write("instances.yaml", local_workload("reviews"), local_workload("ratings"))
+    async with pidalio("up", ".", folder=folder.path) as up:
+        await up.prints("ready: 3 workloads, 4 proxies")
+        async with load(port, "/ratings") as others, load(port, "/reviews") as made:
+            await made.from_now_on()
+            await others.from_now_on()
+            assert "storm would abort 50 % with 503" in await done(folder, *STORM, "--dry-run")
+            await made.more()
+            assert made.failed == {}
+            await done(folder, *STORM)
+            await storms(made)
+            assert "storm" in await done(folder, "fault", "list")
+            explained = await done(folder, "explain", "--from", "front-v1-0", "GET", "http://reviews:9080/")
+            assert "fault injected by FaultCampaign storm" in explained
+            await done(folder, "fault", "stop", "storm")
+            await calms(made)
+            await done(folder, *STORM, "--for", "3s")
+            await storms(made)
+            await calms(made)
+            assert "its time was over" in await done(folder, "fault", "list")
+            assert others.failed == {}
+        up.signal(signal.SIGKILL)
+        await up.ends()
+        # Under `up` the Envoys end with the process that runs them: no proxy is left that could go on with a fault.
+        await until(lambda: not [line for line in processes_in(folder.path).values() if "envoy" in line])
