@@ -197,6 +197,12 @@ EFFECTIVENESS: dict[str, Example] = {
         *(_VIRTUAL.format(f"name: {name}", f"hosts: [reviews.example.com], http: [{_TO}]") for name in "ab"),
     ),
     "conflict-traffic-policy": _policies(_RANDOM, _RANDOM),
+    "no-tunnel-by-post": _mesh(
+        _policy(
+            "reviews.example.com",
+            ", trafficPolicy: {tunnel: {protocol: POST, targetHost: db.example.com, targetPort: 5432}}",
+        ).replace("name: http, protocol: HTTP", "name: tcp, protocol: TCP"),
+    ),
     "conflict-subset": _policies(_V1, _V1),
     "conflict-destination-rule": _mesh(
         _SERVICE,

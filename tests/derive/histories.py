@@ -165,6 +165,7 @@ def destination_rules(draw: Any) -> str:
                 "{loadBalancer: {simple: RANDOM}}",
                 "{loadBalancer: {consistentHash: {httpHeaderName: x-user}}}",
                 "{connectionPool: {tcp: {connectTimeout: 1s, idleTimeout: 9s}}}",
+                "{tunnel: {targetHost: far.com, targetPort: 443}}",
             ]
         )
     )

@@ -85,8 +85,12 @@ ALLOWED = {
     "MeshConfig defaultConfig.privateKeyProvider": IDENTITY,
     "MeshConfig outboundTrafficPolicy.tls": TLS,
     "EnvoyFilter ": "is Envoy's language, not the rules'",
-    "DestinationRule trafficPolicy.": "policies are made complete apart from the routing language",
-    "DestinationRule subsets[].trafficPolicy.": "policies are made complete apart from the routing language",
+    **{
+        f"DestinationRule {outer}trafficPolicy.{port}{field}": why
+        for outer in ("", "subsets[].")
+        for port in ("", "portLevelSettings[].")
+        for field, why in (("tls", TLS), ("loadBalancer.zoneAwareLbSetting", "zones"))
+    },
     "MeshConfig zoneAwareLbSetting": "zones",
     "WorkloadGroup template.serviceAccount": IDENTITY,
 }

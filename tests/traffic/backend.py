@@ -3,6 +3,7 @@
 Headers of a request tell it what to do: `x-echo-status` answers with that status, `x-echo-fails: n` does so for the
 first n tries of this call only, `x-echo-delay` waits that many milliseconds first.
 Whoever sends something else than a request is told the address in a line; instances of v31 tell it before that.
+All are proxies, too, that lead a CONNECT, and a POST whose body is chunked, to themselves, and tell where it was to go.
 """
 
 import asyncio
@@ -79,17 +80,26 @@ class Backend:
         with suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             if speaks_first(address):
                 writer.write(f"from {address}\r\n".encode())
+            through = ""
             while (begun := await reader.readexactly(1)).isalpha():
-                writer.write(await self._answer(address, begun + await reader.readuntil(b"\r\n\r\n")))
-            writer.write(f"from {address}\r\n".encode())
+                asked = _Asked(begun + await reader.readuntil(b"\r\n\r\n"))
+                if asked.method == "CONNECT":
+                    through = f" through CONNECT {asked.path}"
+                    writer.write(b"HTTP/1.1 200 Connected\r\n\r\n")
+                elif asked.is_chunked:
+                    answer = f"from {address} through POST {asked.told.get('host')}\r\n"
+                    writer.write(b"HTTP/1.1 200 Posted\r\ntransfer-encoding: chunked\r\n\r\n")
+                    await reader.readuntil(b"\r\n")
+                    writer.write(f"{len(answer):x}\r\n{answer}\r\n".encode())
+                    await reader.read()
+                else:
+                    writer.write(await self._answer(address, asked, through))
+            writer.write(f"from {address}{through}\r\n".encode())
             await reader.read()
         writer.close()
 
-    async def _answer(self, address: str, head: bytes) -> bytes:
-        first, *lines = head.decode("latin-1")[:-4].split("\r\n")
-        method, path, _ = first.split(" ", 2)
-        headers = [(name.lower(), value) for name, _, value in (line.partition(": ") for line in lines)]
-        told = dict(headers)
+    async def _answer(self, address: str, asked: "_Asked", through: str) -> bytes:
+        method, path, headers, told = asked.method, asked.path, asked.headers, asked.told
         seen = Seen(address, method, path, told.get("host", ""), headers)
         call = told.get(CALL_ID, "")
         with self._news:
@@ -104,4 +114,20 @@ class Backend:
         body = json.dumps({"address": address, "method": method, "path": path, "host": seen.host, "headers": headers})
         content = b"" if method == "HEAD" else body.encode()
         start = f"HTTP/1.1 {status} Told\r\nserver: echo\r\nx-from: {address}\r\nx-drop-me: 1\r\n"
+        if through:
+            start += f"x-through: {through.removeprefix(' through ')}\r\n"
         return f"{start}content-length: {len(content)}\r\n\r\n".encode() + content
+
+
+class _Asked:
+    """The head of a request."""
+
+    def __init__(self, head: bytes) -> None:
+        first, *lines = head.decode("latin-1")[:-4].split("\r\n")
+        self.method, self.path, _ = first.split(" ", 2)
+        self.headers = [(name.lower(), value) for name, _, value in (line.partition(": ") for line in lines)]
+        self.told = dict(self.headers)
+
+    @property
+    def is_chunked(self) -> bool:
+        return self.method == "POST" and self.told.get("transfer-encoding") == "chunked"

@@ -17,6 +17,7 @@ class Call:
     client got; `tries` counts attempts, `timeout` is the one in effect and `slow` the delay of faults, in ms.
     In transparent mode `dst` is the `address:port` that was called, and `protocol` may be `h2c`; `bound` names the
     listener (`address_port`) that is called instead.
+    `through` is what a proxy was asked that carries the connection on: `CONNECT host:port` or `POST host:port`.
     """
 
     method: str = "GET"
@@ -43,6 +44,7 @@ class Call:
     dst: str = ""
     protocol: str = "http/1.1"
     bound: str = ""
+    through: str | None = None
 
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:
@@ -64,7 +66,7 @@ class Connect:
     """One connection that bears no request for the proxy, and its fate; what is None is not compared.
 
     `sends` is `bytes`, `tls` (a client hello with `sni` and `alpn`), or `nothing`: then the server speaks first.
-    `to` is as in `Call`; `bound` names the bound listener (`address_port`) that is called instead of `dst`.
+    `to` and `through` are as in `Call`; `bound` names the bound listener (`address_port`) that is called instead of `dst`.
     """
 
     dst: str = ""
@@ -76,6 +78,7 @@ class Connect:
     flag: str | None = None
     times: int = 1
     bound: str = ""
+    through: str | None = None
 
     def __str__(self) -> str:
         return f"{self.sends} {self.sni} to {self.dst or self.bound}"

@@ -45,6 +45,7 @@ def mismatches(decision: Decision, got: Got, log: dict[str, Any], seen: list[See
         assert isinstance(decision.action, Forwarded)
         reachable = [to for to in decision.action.destinations if to.cluster == log["cluster"] and to.share]
         same("cluster", log["cluster"], reachable[0].cluster if reachable else decision.verdict.cluster)
+        same("through", got.header("x-through") or "", str((reachable[0].tunnel if reachable else None) or ""))
         return found + [each for to in reachable for one in seen for each in _wrong_endpoint(to, one)]
     verdict = _verdict_of(decision, got, log, told)
     if verdict is None:

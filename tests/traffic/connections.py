@@ -53,9 +53,10 @@ def drive_connection(envoy: RunningEnvoy, one: Connect, port: int) -> list[str]:
     for _ in range(one.times):
         caller = opened_by(envoy.next_id())
         answer = _answer(door, one, caller if door.hands_off else "", opened)
-        where = answer.removeprefix("from ").strip()
+        where, _, through = answer.removeprefix("from ").strip().partition(" through ")
         if where:
             reached[instance_at(where)] += 1
+            problems += _carried_on(found, through)
         if not door.hands_off:
             continue
         if found.verdicts[0].details == NO_CHAIN:  # what no chain takes is in no log
@@ -66,13 +67,14 @@ def drive_connection(envoy: RunningEnvoy, one: Connect, port: int) -> list[str]:
         outcome = Outcome(0, flag=log["flags"], cluster=log["cluster"] or "")
         problems += carried_otherwise(found, log["flags"], log["cluster"] or "", where)
     outcome.reached = {name: count / one.times for name, count in reached.items()}
+    outcome.through = through
     expected = _expected(one, times=one.times, logged=door.hands_off)
     return [*broken_expectations(expected, outcome), *sorted(set(problems))]
 
 
 def _expected(one: Connect, *, times: int, logged: bool = True) -> Call:
     cluster, flag = (one.cluster, one.flag) if logged else (None, None)
-    return Call(url="tcp", status=None, to=one.to, cluster=cluster, flag=flag, times=times)
+    return Call(url="tcp", status=None, to=one.to, cluster=cluster, flag=flag, times=times, through=one.through)
 
 
 def _foreseen(found: Carried) -> Outcome:
@@ -80,6 +82,7 @@ def _foreseen(found: Carried) -> Outcome:
     if not found.verdicts:
         return outcome
     outcome.flag, outcome.cluster = found.verdicts[0].flag, found.verdicts[0].cluster
+    outcome.through = str((found.action.destinations[0].tunnel if found.action else None) or "")
     for verdict in found.verdicts:
         for to in found.action.destinations if found.action else ():
             for reach in to.pool.endpoints:
@@ -110,6 +113,11 @@ def carried_otherwise(found: Carried, flag: str, cluster: str, where: str) -> li
     if where and reach and where not in reach:
         return [f"differs from the simulator: Envoy reached {where}, simulator {sorted(reach)}"]
     return []
+
+
+def _carried_on(found: Carried, through: str) -> list[str]:
+    told = {str(to.tunnel or "") for to in (found.action.destinations if found.action else ())}
+    return [] if through in told else [f"differs from the simulator: through {through!r}, simulator {sorted(told)}"]
 
 
 def _answer(door: ListenerPlan, one: Connect, caller: str, opened: Connection) -> str:

@@ -13,7 +13,7 @@ FALSE_ALARM = 1e-6
 _TIMER_PRECISION = 0.98
 _SIMULATOR_ONLY = ("timeout", "virtual_host")
 _COMPARED = (
-    *("status", "path", "host", "location", "body", "flag", "details", "route", "cluster", "tries"),
+    *("status", "path", "host", "location", "body", "flag", "details", "route", "cluster", "tries", "through"),
     *_SIMULATOR_ONLY,
 )
 _REPEATS_TIMEOUT = frozenset({"5xx", "gateway-error"})
@@ -40,6 +40,7 @@ class Outcome:
     timeout: int | None = None
     slow: float = 0
     mirrors: frozenset[str] = frozenset()
+    through: str = ""
 
 
 def foreseen(decision: Decision, call: Call) -> Outcome:
@@ -85,6 +86,7 @@ def _foresee_upstream(outcome: Outcome, decision: Decision, action: Forwarded, c
         return
     to = next(each for each in action.destinations if each.cluster == decision.verdict.cluster)
     outcome.path, outcome.host = to.path, to.authority
+    outcome.through = str(to.tunnel or "")
     outcome.request_headers = dict(edited(decision.request.headers, to.request_edits))
     edits = (*to.response_edits, decision.cors)
     outcome.response_headers = dict(edited((("x-drop-me", "1"), ("server", "echo")), edits))

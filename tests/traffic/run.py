@@ -148,6 +148,7 @@ def _outcome(
     own = arrived[-1] if arrived else None
     return Outcome(
         status=got.status,
+        through=got.header("x-through") or "",
         reached={name: count / len(answers) for name, count in reached.items()},
         path=own.path if own else None,
         host=own.host if own else None,

@@ -220,6 +220,10 @@ class ClientTLSSettings(Message, frozen=True):
     ca_crl: str = ""
 
 
+POST = "POST"
+"""The protocol of a tunnel that is asked for by POST; everything else is CONNECT."""
+
+
 class TunnelSettings(Message, frozen=True):
     """Tunnel TCP through HTTP CONNECT or POST."""
 

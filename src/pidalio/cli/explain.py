@@ -231,6 +231,8 @@ def _destination(one: Destination, where: Where) -> Iterator[str]:
     balancing = one.load_balancing.value if one.load_balancing else "none"
     yield f"  balancing   {balancing}  [{where(one.lb_origin)}]"
     yield f"  connect     within {one.connect_timeout} ms  [{where(one.connect_timeout_origin)}]"
+    if one.tunnel:
+        yield f"  tunnel      {one.tunnel}  [{where(one.tunnel.origin)}]"
     if one.health_check:
         yield f"  checked     {_check(one.health_check)}  [{where(one.health_check.origin)}]"
     declared = where(one.pool_origin)

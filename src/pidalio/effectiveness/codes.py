@@ -27,6 +27,11 @@ CODES: dict[str, Code] = {
         "No route leads to this subset.",
         "Nothing, if a later rule will use it; else remove it.",
     ),
+    "no-tunnel-by-post": Code(
+        "A `tunnel` by POST begins at gateways, at bound ports and where connections are redirected: where callers "
+        "name their proxy, CONNECT answers 503.",
+        "Let it be by CONNECT, or give those callers a port that a Sidecar's egress listener binds.",
+    ),
     "conflict-host": Code(
         "Several VirtualServices are for one host; for sidecars the oldest has it alone.",
         "Merge the rules, or let one delegate to the others.",

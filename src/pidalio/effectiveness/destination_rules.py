@@ -48,6 +48,14 @@ def destination_rule_findings(
         return
     yield from _policy(world, row, key, holding.values())
     yield from _subsets(world, facts, lookups, row, key)
+    yield from _tunnels(facts, row)
+
+
+def _tunnels(facts: Facts, row: Object[DestinationRule]) -> Iterator[Finding]:
+    """Yield the tunnels that callers cannot have who name their proxy."""
+    for origin in facts.refused.get(row.ref, ()):
+        words = ("callers that name their proxy get 503: write protocol CONNECT, or let them call a bound port",)
+        yield Finding("no-tunnel-by-post", row.ref, f"{origin.path}.protocol", words)
 
 
 def _not_holding(world: Database, facts: Facts, lookups: Lookups, row: Object[DestinationRule]) -> Iterator[Finding]:

@@ -17,7 +17,7 @@ from pidalio.effectiveness.held import Held, keys_of
 from pidalio.effectiveness.reach import reach
 from pidalio.effectiveness.verdict import Standing, Verdict
 from pidalio.groups import Doors, OutboundListener, OwnTable
-from pidalio.ir import Direction, ForwardPlan, RoutePlan, VirtualHostPlan
+from pidalio.ir import Direction, DirectResponsePlan, ForwardPlan, RoutePlan, VirtualHostPlan
 from pidalio.model import ObjectRef, Origin
 from pidalio.pipeline import Plan, groups_of, plan_of
 from pidalio.rules.clusters import ClusterKey
@@ -81,6 +81,7 @@ class Facts:
     by the rules that were compiled for them;
     `lost` are the ports that services have at no listener, because older ones have them, and `crowded_out` those at
     which they cannot be beside older ones;
+    `refused` are the parts of objects that Pidalio answers for, by itself, in some virtual host;
     `reached` are the proxies (positions in `alike`) for which an object takes part in what they hold;
     `looked` are the virtual hosts behind doors, by their keys and the doors' numbers.
     """
@@ -96,6 +97,7 @@ class Facts:
         self.routed: set[Origin] = set()
         self.openings: dict[Key, list[Opening]] = defaultdict(list)
         self.lost: dict[ServiceId, dict[Lost, None]] = defaultdict(dict)
+        self.refused: dict[ObjectRef, dict[Origin, None]] = defaultdict(dict)
         self.crowded_out: dict[ServiceId, dict[CrowdedOut, None]] = defaultdict(dict)
         self._noted: set[tuple[object, ...]] = set()
         self.reached: dict[ObjectRef, set[int]] = defaultdict(set)
@@ -208,6 +210,8 @@ def _note(facts: Facts, host: VirtualHostPlan, position: int, verdict: Verdict) 
     if is_live and isinstance(route.action, ForwardPlan):
         facts.destinations |= {one.cluster for one in route.action.clusters}
         facts.destinations |= {one.cluster for one in route.action.mirrors}
+    if isinstance(route.action, DirectResponsePlan) and route.action.origin:
+        facts.refused[route.action.origin.object][route.action.origin] = None
     by, twins, doubles = (
         tuple(host.routes[each].origin for each in positions)
         for positions in (verdict.by, verdict.twins, verdict.doubles)

@@ -136,6 +136,9 @@ def tcp_proxy(plan: TcpPlan, settings: ListenerSettings = _DEFAULTS) -> pb.TcpPr
         message.max_downstream_connection_duration.CopyFrom(duration(plan.max_duration))
     if plan.hash_source:
         message.hash_policy.add().source_ip.SetInParent()
+    if plan.tunnel is not None:
+        message.tunneling_config.hostname = plan.tunnel.target
+        message.tunneling_config.use_post = plan.tunnel.post
     if plan.access_log:
         message.access_log.append(json_access_log(plan.access_log))
     if settings.access_log is not None:

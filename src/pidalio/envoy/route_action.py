@@ -36,7 +36,8 @@ _REDIRECT_CODES = {
 def forward_action(plan: ForwardPlan, *, connect: bool, retry: bool = True) -> pb.RouteAction:
     """Return the action; the only destination's header edits belong on the route (`virtual_host.route`).
 
-    `connect` ends a CONNECT request here and passes its bytes on; without `retry` the virtual host's policy holds.
+    `connect` ends a CONNECT request here and passes its bytes on, unless another proxy is to carry it; without `retry`
+    the virtual host's policy holds.
     """
     action = pb.RouteAction(timeout=duration(plan.timeout))
     # A caller's grpc-timeout ends the stream too. Beside max_stream_duration Envoy ignores `timeout` (observed), so a
@@ -63,12 +64,13 @@ def forward_action(plan: ForwardPlan, *, connect: bool, retry: bool = True) -> p
         action.request_mirror_policies.extend(map(_mirror, plan.mirrors))
     if connect:
         upgrade = action.upgrade_configs.add(upgrade_type="CONNECT")
-        upgrade.connect_config.SetInParent()
+        if plan.tunnel is None:
+            upgrade.connect_config.SetInParent()
     return action
 
 
 def _set_clusters(action: pb.RouteAction, plan: ForwardPlan) -> None:
-    host_rewrite = plan.host_rewrite
+    host_rewrite = plan.tunnel.target if plan.tunnel else plan.host_rewrite
     if len(plan.clusters) == 1:
         only = plan.clusters[0]
         action.cluster = only.cluster

@@ -62,6 +62,7 @@ from pidalio.ir.policy import (
     PingPlan,
     ProxyProtocolVersion,
     RetryBudgetPlan,
+    TunnelPlan,
     UpstreamProtocol,
     WarmupPlan,
 )
@@ -168,6 +169,7 @@ __all__ = [
     "StringPattern",
     "TcpPlan",
     "TcpQuestion",
+    "TunnelPlan",
     "Underscores",
     "UpstreamProtocol",
     "VirtualHostPlan",

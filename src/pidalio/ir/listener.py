@@ -5,6 +5,7 @@ import enum
 import msgspec
 
 from pidalio.ir.http import ListenerSettings
+from pidalio.ir.policy import TunnelPlan
 from pidalio.ir.route import RouteTablePlan, WeightedCluster
 from pidalio.model import Origin
 
@@ -43,6 +44,7 @@ class TcpPlan(msgspec.Struct, frozen=True, gc=False):
     """Treat connections as bytes; times in milliseconds, None for Envoy's own (idle: an hour; duration: no end).
 
     With `hash_source` the caller's address is the key by which hashing clusters choose an instance.
+    With `tunnel` the instance is a proxy that is asked to carry the bytes on.
     """
 
     stat_prefix: str
@@ -51,6 +53,7 @@ class TcpPlan(msgspec.Struct, frozen=True, gc=False):
     idle_timeout: int | None = None
     max_duration: int | None = None
     hash_source: bool = False
+    tunnel: TunnelPlan | None = None
 
 
 class ChainMatch(msgspec.Struct, frozen=True, gc=False):

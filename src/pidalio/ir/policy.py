@@ -36,6 +36,17 @@ class ProxyProtocolVersion(enum.Enum):
     V2 = "V2"
 
 
+class TunnelPlan(msgspec.Struct, frozen=True, gc=False):
+    """Have another proxy carry a connection on to `target` (`host:port`), asked by CONNECT, or with `post` by POST."""
+
+    target: str
+    post: bool = False
+    origin: Origin | None = None
+
+    def __str__(self) -> str:
+        return f"{'POST' if self.post else 'CONNECT'} {self.target}"
+
+
 class HashKind(enum.Enum):
     """What of a request is hashed."""
 

@@ -4,7 +4,7 @@ import msgspec
 
 from pidalio.ir.campaign import CampaignPlan
 from pidalio.ir.match import MatchPlan, StringPattern
-from pidalio.ir.policy import HashPlan
+from pidalio.ir.policy import HashPlan, TunnelPlan
 from pidalio.ir.sticky import StickyPlan
 from pidalio.model import Origin
 
@@ -77,6 +77,7 @@ class ForwardPlan(msgspec.Struct, frozen=True, gc=False):
     `hashes` make the key by which hashing clusters choose an instance, all of them together.
     `tells_host` adds the host as it was to `x-forwarded-host` where the route rewrites it.
     A tunnel ends when nothing passes for `idle_timeout` or after `max_duration` (ms, None: never).
+    With `tunnel` it does not end here: the instance is a proxy that is asked to carry it on to where `tunnel` leads.
     """
 
     clusters: tuple[WeightedCluster, ...]
@@ -93,6 +94,7 @@ class ForwardPlan(msgspec.Struct, frozen=True, gc=False):
     tells_host: bool = False
     idle_timeout: int | None = None
     max_duration: int | None = None
+    tunnel: TunnelPlan | None = None
 
 
 class RedirectPlan(msgspec.Struct, frozen=True, gc=False):
@@ -107,11 +109,15 @@ class RedirectPlan(msgspec.Struct, frozen=True, gc=False):
 
 
 class DirectResponsePlan(msgspec.Struct, frozen=True, gc=False):
-    """Answer at once with `status` and `body`; `reason` explains an answer that Pidalio itself decided on."""
+    """Answer at once with `status` and `body`; `reason` explains an answer that Pidalio itself decided on.
+
+    `origin` is the part of a rule that leads to it, where it is another than the route's own.
+    """
 
     status: int
     body: bytes = b""
     reason: str = ""
+    origin: Origin | None = None
 
 
 class DelayPlan(msgspec.Struct, frozen=True, gc=False):

@@ -80,6 +80,7 @@ _EFFECTIVE: dict[str, _Honoured] = {
         "host exportTo workloadSelector.* subsets subsets[].name subsets[].labels "
         "trafficPolicy.portLevelSettings subsets[].trafficPolicy.portLevelSettings "
         "trafficPolicy.retryBudget.* subsets[].trafficPolicy.retryBudget.* "
+        "trafficPolicy.tunnel.* subsets[].trafficPolicy.tunnel.* "
         "trafficPolicy.proxyProtocol.* subsets[].trafficPolicy.proxyProtocol.* "
         + " ".join(_POLICY.format(one) for one in _POLICIES)
         + " ".join(f" {one}.port.*" for one in _POLICIES if one.endswith("[]")),

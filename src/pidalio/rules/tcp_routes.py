@@ -25,7 +25,8 @@ from pidalio.store.tables import Key, gateway_reference
 class TcpRoute(msgspec.Struct, frozen=True, gc=False):
     """Where connections go that ask for one of `server_names` and are for one of `subnets`; empty compares nothing.
 
-    `clusters` has one destination, or several of which those with weight 0 are left out; `settings` are of the first.
+    `clusters` has one destination, or several of which those with weight 0 are left out; `settings` are of the first,
+    without its subset where there are several.
     """
 
     clusters: tuple[WeightedCluster, ...]
@@ -44,6 +45,7 @@ class TcpRoute(msgspec.Struct, frozen=True, gc=False):
             idle_timeout=self.settings.timeouts.idle,
             max_duration=self.settings.timeouts.duration,
             hash_source=self.settings.hash_source,
+            tunnel=self.settings.tunnel,
         )
 
 
@@ -145,5 +147,5 @@ def _route(
     prefix = clusters[0].cluster if single else f"{row.meta.name}.{row.meta.namespace}"
     first = destinations[0].destination or Destination()
     identity, port = destination_service(world, row.meta.namespace, first, context)
-    settings = connection_settings(world, context.hash_view, identity, port, first.subset)
+    settings = connection_settings(world, context.hash_view, identity, port, first.subset if single else "")
     return TcpRoute(clusters, prefix, settings=settings, origin=Origin(row.ref, origin))

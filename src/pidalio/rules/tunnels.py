@@ -10,10 +10,24 @@ import ipaddress
 import re
 from collections.abc import Iterable, Sequence
 
-from pidalio.ir import ForwardPlan, HashKind, HashPlan, HeaderMatch, MatchKind, MatchPlan, RoutePlan, StringPattern
+from pidalio.ir import (
+    DirectResponsePlan,
+    ForwardPlan,
+    HashKind,
+    HashPlan,
+    HeaderMatch,
+    MatchKind,
+    MatchPlan,
+    RoutePlan,
+    StringPattern,
+)
 from pidalio.model import host_matches, host_sort_key, host_subset_of
 from pidalio.rules.tcp_routes import TcpRoute
 from pidalio.store.hosts import is_address
+
+_POST = (
+    "a tunnel by POST begins at gateways, at bound ports and where connections are redirected: a CONNECT goes on as one"
+)
 
 
 def tunnel_routes(found: Iterable[TcpRoute], names: Sequence[str], port: int, default: TcpRoute) -> list[RoutePlan]:
@@ -62,10 +76,14 @@ def _tunnel(route: TcpRoute, *conditions: HeaderMatch) -> RoutePlan:
     match = MatchPlan(headers=conditions, connect=True)
     name = "default" if route.origin is None else ""
     settings = route.settings
+    if settings.tunnel and settings.tunnel.post:
+        refusal = DirectResponsePlan(503, reason=_POST, origin=settings.tunnel.origin)
+        return RoutePlan(match, refusal, name, origin=route.origin)
     action = ForwardPlan(
         route.clusters,
         hashes=(HashPlan(HashKind.SOURCE_IP),) if settings.hash_source else (),
         idle_timeout=settings.timeouts.idle,
         max_duration=settings.timeouts.duration,
+        tunnel=settings.tunnel,
     )
     return RoutePlan(match, action, name, origin=route.origin)

@@ -5,7 +5,7 @@ Shares are probabilities from 0 to 1, times milliseconds. Origins name rules; th
 
 import msgspec
 
-from pidalio.ir import FaultPlan, HashPlan, HeaderEdits, HealthCheckPlan, MirrorPlan, RetryPlan
+from pidalio.ir import FaultPlan, HashPlan, HeaderEdits, HealthCheckPlan, MirrorPlan, RetryPlan, TunnelPlan
 from pidalio.ir.cluster import Discovery, LoadBalancing
 from pidalio.model import Origin
 from pidalio.simulate.domain import DomainRule
@@ -43,6 +43,7 @@ class Destination(msgspec.Struct, frozen=True):
 
     `known` is False for a cluster that does not exist (503, flag NC); `fault` is what a campaign adds. What an active
     `health_check` found is not known here: `pool` goes by what the control plane knows.
+    With `tunnel` the instances are proxies, which carry the connection on.
     """
 
     cluster: str
@@ -67,6 +68,7 @@ class Destination(msgspec.Struct, frozen=True):
     pool_origin: Origin | None = None
     origin: Origin | None = None
     fault: FaultPlan | None = None
+    tunnel: TunnelPlan | None = None
 
 
 class Mirrored(msgspec.Struct, frozen=True):

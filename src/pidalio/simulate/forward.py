@@ -87,7 +87,10 @@ def _destination(
     return msgspec.structs.replace(
         to,
         path=rewritten_path(route.match, action, request.path),
-        authority=first.host_rewrite or second.host_rewrite or request.authority,
+        authority=action.tunnel.target
+        if action.tunnel
+        else first.host_rewrite or second.host_rewrite or request.authority,
+        tunnel=action.tunnel,
         request_edits=((TO_GRPC,) if arrival.grpc_web else ())
         + request_edits(on_request, weighted, single=single)
         + ((deadline,) if deadline else ())
@@ -106,7 +109,8 @@ def _told_host(request: Request) -> HeaderEdits | None:
 
 def tunnelled(plans: ProxyPlans, tcp: TcpPlan, opened: Connection) -> Forwarded:
     """Return where a connection goes that is carried as bytes."""
-    return Forwarded(tuple(_known(plans, each, share, opened) for each, share in cluster_shares(tcp.clusters)))
+    known = (_known(plans, each, share, opened) for each, share in cluster_shares(tcp.clusters))
+    return Forwarded(tuple(msgspec.structs.replace(each, tunnel=tcp.tunnel) for each in known))
 
 
 def _known(plans: ProxyPlans, weighted: WeightedCluster, share: float, opened: Connection) -> Destination:

@@ -20,8 +20,8 @@ from pidalio.api.traffic_policy import (
 class Trait(enum.Enum):
     """What proxies do beyond balancing.
 
-    Requests are hashed; connections are hashed or timed; callers' own addresses are kept; instances are preferred by
-    where they run.
+    Requests are hashed; connections are hashed, timed or tunnelled; callers' own addresses are kept; instances are
+    preferred by where they run.
     """
 
     HASHED = "hashed"
@@ -53,7 +53,9 @@ def _traits(policy: TrafficPolicy | PortTrafficPolicy) -> Iterable[Trait]:
     balancer = policy.load_balancer or LoadBalancerSettings()
     if balancer.consistent_hash:
         yield Trait.HASHED
-    if (balancer.consistent_hash and balancer.consistent_hash.use_source_ip) or _is_timed(policy.connection_pool):
+    tunnel = policy.tunnel if isinstance(policy, TrafficPolicy) else None
+    by_source = balancer.consistent_hash and balancer.consistent_hash.use_source_ip
+    if by_source or tunnel or _is_timed(policy.connection_pool):
         yield Trait.CONNECTIONS
     if balancer.simple is SimpleLB.PASSTHROUGH:
         yield Trait.PASSTHROUGH

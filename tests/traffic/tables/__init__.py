@@ -4,6 +4,7 @@ from tests.traffic.case import Case
 from tests.traffic.tables import (
     catch_all,
     delegates,
+    egress_tunnels,
     entries,
     gateways,
     headers,
@@ -42,6 +43,7 @@ ALL: tuple[Case, ...] = (
     *resilience.CASES,
     *catch_all.CASES,
     *delegates.CASES,
+    *egress_tunnels.CASES,
     *gateways.CASES,
     *ingresses.CASES,
     *localities.CASES,

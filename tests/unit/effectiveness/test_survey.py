@@ -620,3 +620,27 @@ def test_a_rule_hidden_by_one_for_selected_clients_is_told():
         "ineffective DestinationRule default/b spec.host",
     ]
     assert "clients take no rule: one with a workloadSelector is for a more specific host" in found[1]
+
+
+_POSTED = "trafficPolicy: {tunnel: {protocol: POST, targetHost: x.test, targetPort: 1}}"
+
+
+@pytest.mark.parametrize(
+    ("policy", "port", "expected"),
+    [
+        (_POSTED, "tcp", ["no-tunnel-by-post DestinationRule default/a spec.trafficPolicy.tunnel.protocol"]),
+        (_POSTED, "http", []),
+        (_POSTED.replace("POST", "CONNECT"), "tcp", []),
+    ],
+)
+def test_tunnels_that_callers_of_a_proxy_cannot_have_are_told(policy, port, expected):
+    found = told(
+        entry("e", "e.test", ports=f"90/{port}"), document("DestinationRule", "a", f"{{host: e.test, {policy}}}")
+    )
+    assert [one.partition(":")[0] for one in found] == expected
+
+
+def test_tunnels_of_redirected_connections_are_all_made():
+    found = mesh(entry("e", "e.test", ports="90/tcp"), document("DestinationRule", "a", f"{{host: e.test, {_POSTED}}}"))
+    proxy = msgspec.structs.replace(sidecar(), interception=Interception.REDIRECT, outbound="")
+    assert survey(found.world, [proxy], found.objects()).reports(found.catalog.place) == ()
