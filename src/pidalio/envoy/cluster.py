@@ -42,6 +42,7 @@ def cluster(plan: ClusterPlan) -> pb.Cluster:
     if plan.health_check is not None:
         message.health_checks.append(health_check(plan.health_check))
         message.ignore_health_on_host_removal = True  # who leaves discovery gets nothing new, however well it answers
+        message.common_lb_config.update_merge_window.SetInParent()  # 0: who is out, is out at once
         if plan.outlier is not None:
             message.outlier_detection.successful_active_health_check_uneject_host.value = False
     options = protocol_options(plan)
