@@ -264,6 +264,20 @@ def test_a_subset_is_added_to_one_services_clusters(mesh):
     mesh.check()
 
 
+def test_a_health_check_touches_the_clusters_that_it_is_for(mesh):
+    text = (
+        "apiVersion: pidalio.dev/v1\nkind: HealthCheck\nmetadata: {{name: s4, namespace: {}}}\nspec: {{host: {}, {}}}\n"
+    )
+    mesh.write({"check.yaml": text.format("ns1", name(4), "http: {path: /healthz}")})
+    clusters = {(CLUSTER, f"outbound|80|{subset}|{name(4)}") for subset in ("", "v1", "v2")}
+    assert {one for one in mesh.sent()["far"] if one[0] == CLUSTER} == clusters
+    assert {kind for kind, _ in mesh.sent()["far"]} <= {CLUSTER, LOAD_ASSIGNMENT}
+    changes = mesh.write({"check.yaml": text.format("ns1", name(4), "subset: v1, http: {path: /healthz}")})
+    assert mesh.sent()["far"] >= {(CLUSTER, f"outbound|80|{subset}|{name(4)}") for subset in ("", "v2")}
+    assert {key.cluster.host if isinstance(key, Assignment) else key.host for key in made(changes)} == {name(4)}
+    mesh.check()
+
+
 def test_the_order_of_subsets_means_nothing(mesh):
     ref = ObjectRef("DestinationRule", "ns1", "s4")
     written = "{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}"

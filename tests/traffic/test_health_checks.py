@@ -50,6 +50,27 @@ kind: HealthCheck
 metadata: {name: specific-subset}
 spec: {host: specific.test, subset: v1, http: {path: /subset}, interval: 200ms, jitter: 0s}
 """
+PLATFORM = """\
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: unready, namespace: default}}
+spec: {{ports: [{{name: http, port: 80}}]}}
+---
+apiVersion: v1
+kind: Endpoints
+metadata: {{name: unready, namespace: default}}
+subsets:
+- addresses: [{{ip: {ready.where}}}]
+  ports: [{{name: http, port: {ready.port}}}]
+- notReadyAddresses: [{{ip: {unready.where}}}]
+  ports: [{{name: http, port: {unready.port}}}]
+---
+apiVersion: pidalio.dev/v1
+kind: HealthCheck
+metadata: {{name: unready}}
+spec: {{host: unready, http: {{path: /healthz}}, interval: 200ms}}
+"""
 
 
 def written(name: str, instances: "Sequence[Patient | Health]", check: str, ports: str = "main/HTTP") -> str:
@@ -91,6 +112,10 @@ spec: {{host: {name}.test, {check}, {SHORT}}}
 """
 
 
+def host_of(name: str) -> str:
+    return "unready.default.svc.cluster.local" if name == "unready" else f"{name}.test"
+
+
 @dataclass
 class Clinic:
     """One Envoy, the patients of each service, and what Envoy thinks of them."""
@@ -101,13 +126,13 @@ class Clinic:
 
     def is_out(self, name: str, patient: "Patient | Health") -> bool:
         """Tell whether Envoy has taken an instance out for its checks."""
-        line = f"outbound|80||{name}.test::{patient.where}:{patient.port}::health_flags::"
+        line = f"outbound|80||{host_of(name)}::{patient.where}:{patient.port}::health_flags::"
         (flags,) = (one.removeprefix(line) for one in self._admin("clusters").splitlines() if one.startswith(line))
         return "/failed_active_hc" in flags
 
     def count(self, name: str, what: str) -> int:
         """Return one of Envoy's counts of the checks of a service."""
-        stat = f"cluster.outbound|80||{name}.test;.health_check.{what}: "
+        stat = f"cluster.outbound|80||{host_of(name)};.health_check.{what}: "
         (value,) = (one.removeprefix(stat) for one in self._admin("stats").splitlines() if one.startswith(stat))
         return int(value)
 
@@ -120,7 +145,7 @@ class Clinic:
     def called(self, name: str, times: int = 10) -> Counter[str]:
         """Return how many requests each instance got."""
         door = next((each.address, each.port) for each in self.envoy.plans.listeners if each.explicit_proxy)
-        answers = fetch([Sent(door, "GET", f"http://{name}.test/", f"{name}.test")] * times, at_once=1)
+        answers = fetch([Sent(door, "GET", f"http://{host_of(name)}/", host_of(name))] * times, at_once=1)
         return Counter(got.header("x-from") or str(got.status) for got in answers)
 
     def reaches(self, name: str, expected: set[str]) -> None:
@@ -140,11 +165,13 @@ class Clinic:
 def clinic():
     ward = Ward()
     patients = {name: [ward.admit(address(f"patient-{name}", f"v{one}")) for one in (1, 2)] for name in RULES}
+    patients["unready"] = [ward.admit(address("patient-unready", f"v{one}")) for one in (1, 2)]
     patients["expected"][0].answer(302)
     patients["expected"][1].answer(204)
     serving = [Health(address("patient-called", f"v{one}")) for one in (1, 2)]
     config = MORE + written("called", serving, "grpc: {service: shop}", "main/GRPC")
-    for name, several in patients.items():
+    config += PLATFORM.format(ready=patients["unready"][0], unready=patients["unready"][1])
+    for name, several in ((name, patients[name]) for name in RULES):
         config += written(name, several, RULES[name], "main/HTTP more/HTTP" if name == "specific" else "main/HTTP")
     envoy = RunningEnvoy(compiled(Case(id="checks", intent="", config=config, calls=()), 1)).start()
     yield Clinic(envoy, patients, serving)
@@ -284,6 +311,15 @@ def test_a_good_check_brings_back_nobody_whom_errors_ejected(clinic):
     sick.wait_for(len(sick.checks) + 5)
     assert clinic.called("ejected") == {well.where: 10}
     assert not clinic.is_out("ejected", sick)
+
+
+def test_the_platforms_word_holds_however_well_an_instance_answers(clinic):
+    ready, unready = clinic.patients["unready"]
+    unready.wait_for(3)
+    assert set(unready.answers) == {200}
+    assert not clinic.is_out("unready", unready)
+    clinic.reaches("unready", {ready.where})
+    assert unready.requests == 0
 
 
 def test_each_cluster_asks_as_the_most_specific_rule_says(clinic):

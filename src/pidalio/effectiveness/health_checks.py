@@ -1,7 +1,7 @@
 """What a HealthCheck does not do, which of several holds, and how many checks it causes."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -11,11 +11,11 @@ from pidalio.api.object import Object
 from pidalio.derive import Database
 from pidalio.effectiveness.facts import Facts
 from pidalio.effectiveness.finding import Finding
-from pidalio.ir import ClusterPlan, HealthCheckPlan
+from pidalio.ir import ClusterPlan
 from pidalio.model import ObjectRef, Origin, Port
 from pidalio.rules import clusters, services
 from pidalio.rules.clusters import ClusterKey
-from pidalio.rules.health_checks import PUBLIC, check_for, covering, rules_for, unfit
+from pidalio.rules.health_checks import INTERVAL, PUBLIC, check_for, covering, rules_for, unfit
 from pidalio.store import tables
 from pidalio.store.hosts import host_reference
 
@@ -64,30 +64,25 @@ def health_check_findings(world: Database, checks: Checks, row: Object[HealthChe
         yield Finding("ineffective", row.ref, "host", (f"no proxy sees the service {host}",))
 
 
-def _load(world: Database, row: Object[HealthCheck], held: Iterable[Checked]) -> Iterator[Finding]:
+def _load(world: Database, row: Object[HealthCheck], held: Sequence[Checked]) -> Iterator[Finding]:
     """Yield the checks per second at all instances, with a warning of too many at one."""
     at_instance: dict[str, int] = defaultdict(int)
-    callers, names, interval = 0, set(), 0
+    callers: dict[str, int] = defaultdict(int)
+    interval = INTERVAL if row.spec.interval is None else row.spec.interval
     for one in held:
-        plan = one.plan.health_check
-        interval = plan.interval if isinstance(plan, HealthCheckPlan) else interval
-        callers = max(callers, one.callers)
-        names.add(one.plan.name)
+        callers[one.plan.name] += one.callers
         for locality in clusters.endpoints_of(world, one.key).localities:
             for endpoint in locality.endpoints:
                 at_instance[endpoint.workload or f"{endpoint.address}:{endpoint.port}"] += one.callers
     most = max(at_instance.values(), default=0) * 1000 / interval
     total = sum(at_instance.values()) * 1000 / interval
-    product = " × ".join((_of(callers, "caller"), _of(len(at_instance), "instance"), _of(len(names), "cluster")))
+    factors = (max(callers.values()), "caller"), (len(at_instance), "instance"), (len(callers), "cluster")
+    product = " × ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in factors)
     words = f"{total:.4g} checks per second: {product}, every {text_of(interval)}; at most {most:.4g} at one instance"
     yield Finding("health-check-load", row.ref, "interval", (words,))
     if most > HEAVY:
         words = f"one instance gets {most:.4g} checks per second, more than {HEAVY}: choose a longer interval"
         yield Finding("heavy-health-check", row.ref, "interval", (words,))
-
-
-def _of(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _not_holding(world: Database, row: Object[HealthCheck], asked: Iterable[Checked]) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 import pytest
 from tests.unit.rules.world import document, entry, mesh, plans, router, service, sidecar
 
+from pidalio.effectiveness import survey
 from pidalio.ir import GrpcQuestion, HealthCheckPlan, HttpQuestion, TcpQuestion, UpstreamProtocol
 from pidalio.model import Delivery, Severity
 
@@ -212,6 +213,15 @@ class TestTold:
             "health-check-load spec.interval: 21 checks per second: 7 callers × 3 instances × 2 clusters, every 2s; "
             "at most 7 at one instance"
         )
+
+    def test_on_a_server_callers_are_those_who_are_connected(self):
+        found = mesh(SHOP, check("a", f"port: 80, {HTTP}, interval: 500ms"))
+        connected = [sidecar(name=f"caller-{number}", address=f"10.9.0.{number}") for number in range(6)]
+        reports = survey(found.world, connected, found.catalog.objects()).reports(found.catalog.place)
+        assert [one.message for one in reports if one.code == "health-check-load"] == [
+            "12 checks per second: 6 callers × 1 instance × 1 cluster, every 0.5s; at most 12 at one instance"
+        ]
+        assert [one.code for one in reports if one.severity is Severity.WARNING] == ["heavy-health-check"]
 
     @pytest.mark.parametrize(("interval", "warns"), [("100ms", False), ("99ms", True)])
     def test_more_than_ten_per_second_at_one_instance_are_warned_of(self, interval, warns):
