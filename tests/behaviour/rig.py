@@ -212,8 +212,8 @@ class Rig:
             self._envoy.wait()
 
 
-def service(host: str, instances: Sequence[Instance]) -> str:
-    """Return the ServiceEntry of a host on port 80 with these instances."""
+def service(host: str, instances: Sequence[Instance], *, calls: str = "") -> str:
+    """Return the ServiceEntry of a host on port 80 with these instances; `calls` is the host that it calls itself."""
     ends = [
         {
             "address": one.address,
@@ -226,7 +226,7 @@ def service(host: str, instances: Sequence[Instance]) -> str:
     head = dedent(f"""\
         apiVersion: networking.istio.io/v1
         kind: ServiceEntry
-        metadata: {{name: {host.partition(".")[0]}}}
+        metadata: {{name: {host.partition(".")[0]}, annotations: {{pidalio.dev/calls: "{calls}"}}}}
         spec:
           hosts: [{host}]
           location: MESH_INTERNAL

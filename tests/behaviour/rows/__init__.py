@@ -2,6 +2,7 @@
 
 from tests.behaviour.rows import (
     balancing,
+    chain,
     checks,
     dead_subset,
     ejection,
@@ -22,6 +23,7 @@ ROWS = (
     checks.ROW,
     pools.ROW,
     *retries.ROWS,
+    chain.ROW,
     faults.ROW,
     dead_subset.ROW,
 )

@@ -1,9 +1,8 @@
-"""Retries: success and attempts as computed, a budget that holds them back, and what a chain of services makes of them."""
+"""Retries: success and attempts as computed, and a budget that holds them back."""
 
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Sequence
 
 from tests.behaviour.claims import Claim, Outcome, Plot, Row, at_most, exactly, figure, none_lost, share
 from tests.behaviour.instances import Arrival, Instance, Reply
@@ -147,53 +146,6 @@ class _Watch:
         return sum(arrival.attempt > 1 for one in self._pool for arrival in one.arrivals)
 
 
-_HOPS = ("first", "second", "third")
-_EACH = 2
-_CHAIN = "---\n".join(
-    f"""\
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {{name: {name}}}
-spec:
-  hosts: [{name}.example]
-  http:
-  - route: [{{destination: {{host: {name}.example}}}}]
-    retries: {{attempts: {_EACH}, retryOn: 5xx, backoff: 5ms}}
-"""
-    for name in _HOPS
-)
-
-
-async def chain(scale: int) -> Outcome:
-    """Let each service call the next; the last one fails always."""
-    calls = 5 * scale
-    async with Rig() as rig:
-        services = {name: (await rig.add(1, named=name))[0] for name in _HOPS}
-        for name, following in pairwise(_HOPS):
-            services[name].calls_on = _calling(rig, following)
-        services[_HOPS[-1]].answer = lambda _: Reply(503)
-        await rig.start(_CHAIN, *(service(f"{name}.example", [one]) for name, one in services.items()))
-        answers = await rig.load.one_by_one(Ask(f"{_HOPS[0]}.example"), calls)
-    claims = [
-        exactly(
-            f"attempts at the {name} service for each call",
-            len(services[name].arrivals) / calls,
-            float(1 + _EACH) ** number,
-        )
-        for number, name in enumerate(_HOPS, 1)
-    ]
-    bars = {"attempts": {name: len(services[name].arrivals) / calls for name in _HOPS}}
-    plot = Plot("chain", "Attempts for one call, by service", "service", "attempts", bars=bars)
-    return Outcome((*claims, none_lost(answers, 503)), (plot,))
-
-
-def _calling(rig: Rig, following: str) -> Callable[[Arrival], Awaitable[int]]:
-    async def call(_: Arrival) -> int:
-        return (await rig.load.ask(Ask(f"{following}.example"))).status
-
-    return call
-
-
 ROWS = (
     Row(
         "retries",
@@ -222,17 +174,5 @@ A retry counts from its decision on, its pause included, so that fewer reach the
 What the budget refuses is answered with the failure that it would have repeated: that is its price.
 """,
         run=budget,
-    ),
-    Row(
-        "chain",
-        "Attempts in a chain of three services",
-        done=f"""
-The first service calls the second and the second the third, each through Envoy with {_EACH} retries; the third answers 503 always.
-""",
-        rule=_CHAIN,
-        why=f"""
-Each hop repeats everything below it: {1 + _EACH} × {1 + _EACH} × {1 + _EACH} = {(1 + _EACH) ** 3} attempts reach the last service for one call.
-""",
-        run=chain,
     ),
 )
