@@ -16,6 +16,7 @@ from pidalio.rules.gateway_ports import GatewayPort
 from pidalio.rules.gateways import GatewayHostKey
 from pidalio.rules.grpc import GrpcKey, GrpcKind
 from pidalio.rules.inbound_port import InboundPort
+from pidalio.rules.local_cluster import LocalCluster
 from pidalio.rules.outbound_ports import OutboundPort
 from pidalio.rules.vantage import Vantage
 from pidalio.rules.virtual_hosts import HostTable, SidecarTable, VirtualHostKey
@@ -206,7 +207,15 @@ class Shares(msgspec.Struct, frozen=True, gc=False):
     campaigns: tuple[str, ...]
 
 
-Group: TypeAlias = Outbound | CatchAll | SidecarHosts | GatewayHosts | Tables | WholeTables | Doors | Own | Grpc | Lent
+class Local(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """The instances that call as the proxy does."""
+
+    cluster: LocalCluster
+
+
+Group: TypeAlias = (
+    Outbound | CatchAll | SidecarHosts | GatewayHosts | Tables | WholeTables | Doors | Own | Local | Lent | Grpc
+)
 ResourceKey: TypeAlias = (
     ClusterKey
     | Assignment
@@ -227,6 +236,7 @@ ResourceKey: TypeAlias = (
     | Elsewhere
     | WholeTable
     | Shares
+    | LocalCluster
     | GrpcKey
 )
 Members: TypeAlias = tuple[tuple[str, ResourceKey], ...]

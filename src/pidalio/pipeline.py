@@ -28,6 +28,7 @@ from pidalio.groups import (
     InboundListener,
     InboundPassthrough,
     Lent,
+    Local,
     Look,
     Members,
     Outbound,
@@ -47,6 +48,7 @@ from pidalio.groups import (
     WholeTables,
 )
 from pidalio.ir import (
+    LOCAL_CLUSTER,
     AssignmentPlan,
     ClusterPlan,
     Direction,
@@ -71,6 +73,7 @@ from pidalio.rules import (
     inbound,
     inbound_clusters,
     inbound_listeners,
+    local_cluster,
     names,
     outbound_listeners,
     virtual_hosts,
@@ -80,6 +83,7 @@ from pidalio.rules.gateway_ports import GatewayPort
 from pidalio.rules.gateways import GatewayHostKey
 from pidalio.rules.grpc import GrpcAssignment, GrpcCluster, GrpcKind, GrpcListener, GrpcPlan, GrpcTable
 from pidalio.rules.listener_settings import listener_settings, settled
+from pidalio.rules.local_cluster import LocalCluster
 from pidalio.rules.outbound_ports import outbound_side
 from pidalio.rules.own_ports import left_out
 from pidalio.rules.vantage import vantage_of
@@ -99,6 +103,7 @@ def groups_of(world: Database, proxy: Proxy) -> tuple[Group, ...]:
         Outbound(scope, vantage),
         Outbound(scope, vantage, endpoints=True),
         CatchAll(proxy.mode, _resolves_names(world, proxy)),
+        Local(local_cluster.local_cluster_of(world, proxy)),
         Own(proxy),
     )
     if lent := campaigns.lent_to(world, proxy, scope):
@@ -168,6 +173,8 @@ def members(world: Database, group: Group) -> Members:
             return tuple((whole.shell.table, whole) for whole in tables)
         case Doors():
             return tuple(_doors(world, group))
+        case Local(cluster):
+            return ((LOCAL_CLUSTER, cluster),)
         case Grpc(scope, vantage, kind):
             return tuple(grpc.grpc_keys(world, scope, vantage, kind))
         case Lent(lent):
@@ -255,6 +262,8 @@ def plan_of(world: Database, key: ResourceKey) -> Plan | None:
             return campaigns.shares_plan(world, lent)
         case Elsewhere(name, mode):
             return clusters.catch_all_cluster(world, name, mode)
+        case LocalCluster():
+            return local_cluster.local_assignment(world, key)
         case GrpcListener() | GrpcTable() | GrpcCluster() | GrpcAssignment():
             return grpc.grpc_plan(world, key)
         case WholeTable(shell, hosts):
@@ -319,7 +328,7 @@ def table_of(key: object) -> str:
 def type_of(group: Group) -> str:
     """Return the type URL of a group's resources."""
     match group:
-        case Outbound(_, _, True) | Grpc(_, _, GrpcKind.ENDPOINTS):
+        case Outbound(_, _, True) | Local() | Grpc(_, _, GrpcKind.ENDPOINTS):
             return wire.LOAD_ASSIGNMENT
         case SidecarHosts() | GatewayHosts():
             return wire.VIRTUAL_HOST
@@ -341,6 +350,7 @@ def plans_for(world: Database, proxy: Proxy) -> ProxyPlans:
     found: list[ClusterPlan] = []
     assignments: list[AssignmentPlan] = []
     shares: tuple[tuple[str, int], ...] = ()
+    local: AssignmentPlan | None = None
     for group in groups_of(world, proxy):
         for _, key in members(world, group):
             match plan_of(world, key):
@@ -352,6 +362,8 @@ def plans_for(world: Database, proxy: Proxy) -> ProxyPlans:
                     hosts.setdefault(table_of(key), []).append(plan)
                 case ClusterPlan() as plan:
                     found.append(plan)
+                case AssignmentPlan() as plan if isinstance(key, LocalCluster):
+                    local = plan
                 case AssignmentPlan() as plan:
                     assignments.append(plan)
                 case SharesPlan() as plan:
@@ -362,4 +374,12 @@ def plans_for(world: Database, proxy: Proxy) -> ProxyPlans:
         msgspec.structs.replace(table, virtual_hosts=(*hosts.get(name, ()), *table.virtual_hosts))
         for name, table in route_tables.items()
     )
-    return ProxyPlans(tuple(listeners), complete, tuple(found), tuple(assignments), shares)
+    return ProxyPlans(
+        tuple(listeners),
+        complete,
+        tuple(found),
+        tuple(assignments),
+        shares=shares,
+        locality=proxy.locality,
+        local=local,
+    )

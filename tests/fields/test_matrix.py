@@ -86,12 +86,10 @@ ALLOWED = {
     "MeshConfig outboundTrafficPolicy.tls": TLS,
     "EnvoyFilter ": "is Envoy's language, not the rules'",
     **{
-        f"DestinationRule {outer}trafficPolicy.{port}{field}": why
+        f"DestinationRule {outer}trafficPolicy.{port}tls": TLS
         for outer in ("", "subsets[].")
         for port in ("", "portLevelSettings[].")
-        for field, why in (("tls", TLS), ("loadBalancer.zoneAwareLbSetting", "zones"))
     },
-    "MeshConfig zoneAwareLbSetting": "zones",
     "WorkloadGroup template.serviceAccount": IDENTITY,
 }
 """All that is accepted without effect, by the beginnings of fields; everything else works, or is refused by name."""

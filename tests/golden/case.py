@@ -73,7 +73,9 @@ class GoldenCase:
 
     def bootstrap(self, proxy: Proxy) -> Any:
         """Return the whole static configuration, as `pidalio compile` writes it."""
-        return static_bootstrap(self.plans(proxy), node(proxy.id, f"{proxy.name}.{proxy.namespace}"))
+        return static_bootstrap(
+            self.plans(proxy), node(proxy.id, f"{proxy.name}.{proxy.namespace}", locality=proxy.locality)
+        )
 
     def outputs(self) -> dict[str, str]:
         """Return by file name what the input compiles to."""

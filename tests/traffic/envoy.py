@@ -125,7 +125,9 @@ class RunningEnvoy:
         return self._log[identity]
 
     def _bootstrap(self) -> dict[str, Any]:
-        message = static_bootstrap(self.plans, node("test", "test"), admin(str(self.folder / "admin")))
+        message = static_bootstrap(
+            self.plans, node("test", "test", locality=self.plans.locality), admin(str(self.folder / "admin"))
+        )
         written = to_dict(message)
         log = {
             "name": "envoy.access_loggers.file",

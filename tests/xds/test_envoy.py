@@ -40,6 +40,7 @@ from pidalio.ir import (
     WeightedCluster,
     one_chain,
 )
+from pidalio.model import Locality
 from pidalio.xds import Ads, AdsServer, State, responses
 from pidalio.xds.typeurls import CLUSTER, ENDPOINT, LISTENER, ROUTE, VIRTUAL_HOST
 
@@ -115,8 +116,9 @@ class Shop:
 class Run:
     """The server, a proxy, and a client of its listeners."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, locality: Locality) -> None:
         self.folder = folder
+        self.locality = locality
         self.shop = Shop(folder)
         self.log = Log()
         self.generation = 0
@@ -132,7 +134,9 @@ class Run:
     def start_envoy(self) -> None:
         config = self.folder / "envoy.json"
         bootstrap = ads_bootstrap(
-            node=node("a", "shop"), xds_address=f"unix://{self.folder}/xds", admin_path=f"{self.folder}/admin"
+            node=node("a", "shop", locality=self.locality),
+            xds_address=f"unix://{self.folder}/xds",
+            admin_path=f"{self.folder}/admin",
         )
         config.write_text(to_json(bootstrap))
         arguments = ["--disable-hot-restart", "--concurrency", "1", "-l", "warning"]
@@ -189,9 +193,10 @@ class Run:
             backend.close()
 
 
-@pytest.fixture
-async def run(tmp_path):
-    run = Run(tmp_path)
+@pytest.fixture(params=[Locality(), Locality("r", "z")], ids=["nowhere", "somewhere"])
+async def run(tmp_path, request):
+    """Run twice: an Envoy that knows where it is asks for its local cluster, before anything else."""
+    run = Run(tmp_path, request.param)
     shop = run.shop
     for name in ("v1", "v2", "v3"):
         await shop.backend(name)

@@ -116,7 +116,7 @@ class LocalityLoadBalancerSetting(Message, frozen=True):
 
 
 class ZoneAwareLbSetting(Message, frozen=True):
-    """Zone-aware balancing by Envoy itself."""
+    """Callers stay in their zone as far as it has room; `enabled` None means true, `min_cluster_size` None means 6."""
 
     enabled: bool | None = None
     failover: tuple[Failover, ...] = ()

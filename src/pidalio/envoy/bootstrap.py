@@ -12,6 +12,7 @@ import msgspec
 
 from pidalio.envoy import messages as pb
 from pidalio.envoy.cluster import HTTP_OPTIONS
+from pidalio.envoy.local_cluster import add_discovered
 from pidalio.envoy.protos import pack
 from pidalio.envoy.values import UNIX_SCHEME, address, ads, duration
 from pidalio.ir import ProcessPlan, StatsPlan
@@ -83,6 +84,7 @@ def ads_bootstrap(
 ) -> pb.Bootstrap:
     """Return the bootstrap of a proxy that takes listeners and clusters from one delta ADS stream.
 
+    One that knows where it runs also asks who else calls as it does, so that zones can be balanced at any time.
     `xds_address` is `unix:///path` or `host:port`; `admin_path` the path of the admin's UNIX socket (mode 0600);
     with `tls` the control plane must show a certificate for `server_name` (its host when empty).
     `ejections` is the path of the file in which outlier detection writes what it does, empty for none.
@@ -96,6 +98,8 @@ def ads_bootstrap(
         message.cluster_manager.outlier_detection.event_log_path = ejections
     message.deferred_stat_options.enable_deferred_creation_stats = True
     message.static_resources.clusters.append(_xds_cluster(xds_address, tls, server_name))
+    if node.HasField("locality"):
+        add_discovered(message)
     dynamic = message.dynamic_resources
     dynamic.ads_config.CopyFrom(_ads_stream())
     dynamic.cds_config.CopyFrom(ads())

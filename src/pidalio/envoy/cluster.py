@@ -35,8 +35,7 @@ def cluster(plan: ClusterPlan) -> pb.Cluster:
         _set_balancer(message, plan)
         if plan.healthy_panic_threshold is not None:
             message.common_lb_config.healthy_panic_threshold.value = plan.healthy_panic_threshold
-    if plan.locality_weighted:
-        message.common_lb_config.locality_weighted_lb_config.SetInParent()
+    _set_localities(message, plan)
     if plan.outlier is not None:
         message.outlier_detection.CopyFrom(outlier_detection(plan.outlier))
     if plan.health_check is not None:
@@ -58,6 +57,16 @@ def cluster(plan: ClusterPlan) -> pb.Cluster:
         message.per_connection_buffer_limit_bytes.value = plan.buffer_limit
     _set_metadata(message, plan)
     return message
+
+
+def _set_localities(message: pb.Cluster, plan: ClusterPlan) -> None:
+    """Say how localities share; a proxy that knows its local cluster would balance zones wherever nothing is said."""
+    if plan.locality_weighted:
+        message.common_lb_config.locality_weighted_lb_config.SetInParent()
+    elif plan.zone_aware is not None:
+        message.common_lb_config.zone_aware_lb_config.min_cluster_size.value = plan.zone_aware.min_cluster_size
+    elif plan.load_balancing.is_free and plan.discovery not in _CHOOSES_ITSELF:
+        message.common_lb_config.zone_aware_lb_config.routing_enabled.SetInParent()
 
 
 _CHOOSES_ITSELF = frozenset({Discovery.DYNAMIC_FORWARD_PROXY, Discovery.ORIGINAL_DST})

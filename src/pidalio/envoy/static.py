@@ -14,6 +14,7 @@ from pidalio.envoy import messages as pb
 from pidalio.envoy.bootstrap import overload, runtime
 from pidalio.envoy.cluster import cluster
 from pidalio.envoy.listener import listener
+from pidalio.envoy.local_cluster import add_static
 from pidalio.ir import (
     AssignmentPlan,
     ClusterPlan,
@@ -35,6 +36,8 @@ def static_bootstrap(plans: ProxyPlans, node: pb.Node, admin: pb.Admin | None = 
     static = message.static_resources
     static.listeners.extend(listener(_with_tables(each, tables)) for each in plans.listeners)
     static.clusters.extend(cluster(_with_endpoints(each, assignments)) for each in plans.clusters)
+    if plans.local is not None and plans.local.localities:
+        add_static(message, plans.local)
     return message
 
 

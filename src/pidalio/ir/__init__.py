@@ -7,6 +7,7 @@ Plans hold no place and no revision (design record 0001); `Origin` says which pa
 
 from pidalio.ir.campaign import CampaignPlan, SharesPlan
 from pidalio.ir.cluster import (
+    LOCAL_CLUSTER,
     AssignmentPlan,
     ClusterPlan,
     Discovery,
@@ -65,6 +66,7 @@ from pidalio.ir.policy import (
     TunnelPlan,
     UpstreamProtocol,
     WarmupPlan,
+    ZoneAwarePlan,
 )
 from pidalio.ir.process import ProcessPlan, StatsPlan
 from pidalio.ir.proxy import ProxyPlans
@@ -98,6 +100,7 @@ from pidalio.ir.sticky import (
 
 __all__ = [
     "BUCKETS",
+    "LOCAL_CLUSTER",
     "NEW_USER_HEADER",
     "NEW_USER_ID",
     "AbortPlan",
@@ -175,5 +178,6 @@ __all__ = [
     "VirtualHostPlan",
     "WarmupPlan",
     "WeightedCluster",
+    "ZoneAwarePlan",
     "one_chain",
 ]

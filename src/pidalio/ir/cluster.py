@@ -12,8 +12,12 @@ from pidalio.ir.policy import (
     RetryBudgetPlan,
     UpstreamProtocol,
     WarmupPlan,
+    ZoneAwarePlan,
 )
 from pidalio.model import Health, Labels, Locality, ObjectRef, Origin
+
+LOCAL_CLUSTER = "local_cluster"
+"""The name under which every proxy has the instances that call as it does, as Istio's bootstraps have it."""
 
 
 class Discovery(enum.Enum):
@@ -35,6 +39,14 @@ class LoadBalancing(enum.Enum):
     RANDOM = "RANDOM"
     RING_HASH = "RING_HASH"
     MAGLEV = "MAGLEV"
+
+    @property
+    def is_free(self) -> bool:
+        """Tell whether any instance may take any request: no hash decides."""
+        return self not in _HASHING
+
+
+_HASHING = frozenset({LoadBalancing.RING_HASH, LoadBalancing.MAGLEV})
 
 
 class EndpointPlan(msgspec.Struct, frozen=True, gc=False):
@@ -72,7 +84,8 @@ class ClusterPlan(msgspec.Struct, frozen=True, gc=False):
     """A cluster.
 
     Times in milliseconds; `assignment` is set for STATIC and DNS clusters, whose endpoints travel with them.
-    With `locality_weighted` a locality's share is its weight, not the number of its instances.
+    With `locality_weighted` a locality's share is its weight, not the number of its instances; with `zone_aware` it
+    depends on where the proxy and its like are.
     `buffer_limit` is how many bytes a connection may hold back, None for Envoy's own limit.
     `called_port` replaces the port that was called (ORIGINAL_DST), 0 keeps it.
     `host`, `service_name`, `namespace`, `subset`, `port` say which destination it stands for ("" and 0: none).
@@ -90,6 +103,7 @@ class ClusterPlan(msgspec.Struct, frozen=True, gc=False):
     lb_origin: Origin | None = None
     table_size: int = 0
     locality_weighted: bool = False
+    zone_aware: ZoneAwarePlan | None = None
     warmup: WarmupPlan | None = None
     protocol: UpstreamProtocol = UpstreamProtocol.HTTP1
     pool: ConnectionPoolPlan = ConnectionPoolPlan()
@@ -115,7 +129,7 @@ class ClusterPlan(msgspec.Struct, frozen=True, gc=False):
     @property
     def origins(self) -> tuple[Origin, ...]:
         """Return everything that shaped the cluster, the blocks of its rule first."""
-        parts = (self.pool, self.outlier, self.health_check, self.retry_budget)
+        parts = (self.pool, self.outlier, self.health_check, self.retry_budget, self.zone_aware)
         found = (self.lb_origin, self.connect_timeout_origin, *(part.origin for part in parts if part), self.origin)
         own = self.origin.object if self.origin else None
         return tuple(sorted(filter(None, found), key=lambda one: one.object != own))

@@ -79,6 +79,13 @@ class WarmupPlan(msgspec.Struct, frozen=True, gc=False):
     aggression: float = 1.0
 
 
+class ZoneAwarePlan(msgspec.Struct, frozen=True, gc=False):
+    """Callers stay in their own locality as far as it has room for them, from `min_cluster_size` instances on."""
+
+    min_cluster_size: int = 6
+    origin: Origin | None = None
+
+
 class UpstreamProtocol(enum.Enum):
     """The version of HTTP that instances are spoken to in; DOWNSTREAM is what the caller spoke to the proxy."""
 

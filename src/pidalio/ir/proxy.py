@@ -5,12 +5,14 @@ import msgspec
 from pidalio.ir.cluster import AssignmentPlan, ClusterPlan
 from pidalio.ir.listener import ListenerPlan
 from pidalio.ir.route import RouteTablePlan
+from pidalio.model import Locality
 
 
 class ProxyPlans(msgspec.Struct, frozen=True, gc=False):
     """All plans of one proxy; every table holds all its virtual hosts, every EDS cluster has an assignment.
 
     `shares` are those of fault campaigns that it is lent: millionths by runtime key.
+    `locality` is where the proxy runs, `local` the instances that call as it does (`rules.local_cluster`).
     """
 
     listeners: tuple[ListenerPlan, ...]
@@ -18,6 +20,8 @@ class ProxyPlans(msgspec.Struct, frozen=True, gc=False):
     clusters: tuple[ClusterPlan, ...]
     assignments: tuple[AssignmentPlan, ...]
     shares: tuple[tuple[str, int], ...] = ()
+    locality: Locality = Locality()
+    local: AssignmentPlan | None = None
 
     def table(self, name: str) -> RouteTablePlan | None:
         """Return the route table called `name`, or None."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from pidalio.api.traffic_policy import LocalityLoadBalancerSetting, SimpleLB
+from pidalio.api.traffic_policy import SimpleLB, ZoneAwareLbSetting
 from pidalio.derive import Database, derived
 from pidalio.ir import (
     AssignmentPlan,
@@ -17,6 +17,7 @@ from pidalio.ir import (
     Discovery,
     ProxyProtocolVersion,
     UpstreamProtocol,
+    ZoneAwarePlan,
 )
 from pidalio.model import Endpoint, Health, Labels, Mode, Protocol, Resolution, Service, selects
 from pidalio.rules import destination_rules, health_checks, mesh, names, services
@@ -27,7 +28,7 @@ from pidalio.rules.policies import Stated, policy
 from pidalio.rules.pools import limited, retry_budget_plan, upgraded, upstream_protocol
 from pidalio.rules.services import ServiceId
 from pidalio.rules.stat_names import stat_name
-from pidalio.rules.vantage import Vantage, is_reached_as_called, preference, seen_from
+from pidalio.rules.vantage import Preference, Vantage, is_reached_as_called, preference, seen_from
 from pidalio.rules.visibility import ANYBODY, Client, Scope
 from pidalio.store.traits import Trait
 
@@ -165,7 +166,7 @@ def cluster(world: Database, key: ClusterKey) -> ClusterPlan | None:
         assignment = endpoints_of(world, key)
         if not assignment.localities:
             return None
-    wide = mesh.cluster_settings(world)
+    wide, preferred = mesh.cluster_settings(world), preference(world, holds, found)
     plan = ClusterPlan(
         name=key.name,
         discovery=discovery,
@@ -174,7 +175,7 @@ def cluster(world: Database, key: ClusterKey) -> ClusterPlan | None:
         proxy_protocol=ProxyProtocolVersion(holds.proxy_protocol.value.version.value) if holds.proxy_protocol else None,
         outlier=outlier_plan(holds.outlier_detection),
         healthy_panic_threshold=min_health(holds.outlier_detection),
-        locality_weighted=_is_locality_weighted(preference(world, holds, found)),
+        locality_weighted=_is_locality_weighted(preferred),
         dns_refresh=wide.dns_refresh,
         assignment=assignment,
         called_port=port.target_port if discovery is Discovery.ORIGINAL_DST and not found.headless else 0,
@@ -194,7 +195,7 @@ def cluster(world: Database, key: ClusterKey) -> ClusterPlan | None:
         origin=chosen.origin if chosen else holds.origin,
     )
     limits = holds.connection_pool
-    plan = balanced(plan, holds.load_balancer)
+    plan = _zoned(balanced(plan, holds.load_balancer), preferred)
     plan = upgraded(wide, limited(wide, plan, limits), port, limits)
     return health_checks.checked(world, key.view.namespace, plan, port)
 
@@ -229,9 +230,24 @@ def _is_in(key: ClusterKey, one: Endpoint) -> bool:
     return key.instance in ("", one.instance) and key.node in (None, one.node)
 
 
-def _is_locality_weighted(setting: Stated[LocalityLoadBalancerSetting] | None) -> bool:
+_OF_SEVERAL = frozenset({Discovery.EDS, Discovery.STRICT_DNS})
+"""Where endpoints come from that have localities to choose among."""
+
+
+def _zoned(plan: ClusterPlan, setting: Stated[Preference] | None) -> ClusterPlan:
+    """Return the plan with its zones balanced, where a setting says so and no hash decides instead."""
+    if setting is None or not isinstance(setting.value, ZoneAwareLbSetting):
+        return plan
+    if not (plan.load_balancing.is_free and plan.discovery in _OF_SEVERAL):
+        return plan
+    stated = setting.value.min_cluster_size
+    zones = ZoneAwarePlan(origin=setting.origin) if stated is None else ZoneAwarePlan(stated, setting.origin)
+    return msgspec.structs.replace(plan, zone_aware=zones)
+
+
+def _is_locality_weighted(setting: Stated[Preference] | None) -> bool:
     """Tell whether localities have shares of their own: else the balancer weighs instances, wherever they are."""
-    if setting is None:
+    if setting is None or isinstance(setting.value, ZoneAwareLbSetting):
         return False
     return bool(setting.value.distribute or setting.value.failover or setting.value.failover_priority)
 

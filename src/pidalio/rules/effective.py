@@ -60,7 +60,8 @@ def _is_within(pattern: str, outer: str) -> bool:
 
 _POLICY = """
     {0} {0}.loadBalancer {0}.loadBalancer.simple {0}.loadBalancer.consistentHash.*
-    {0}.loadBalancer.localityLbSetting.* {0}.loadBalancer.warmup.* {0}.loadBalancer.warmupDurationSecs
+    {0}.loadBalancer.localityLbSetting.* {0}.loadBalancer.zoneAwareLbSetting.*
+    {0}.loadBalancer.warmup.* {0}.loadBalancer.warmupDurationSecs
     {0}.connectionPool.* {0}.outlierDetection.*
 """
 _POLICIES = [
@@ -115,8 +116,8 @@ _EFFECTIVE: dict[str, _Honoured] = {
         protocolDetectionTimeout proxyListenPort proxyHttpPort
         ingressClass ingressService ingressSelector ingressControllerMode
         defaultServiceExportTo defaultVirtualServiceExportTo defaultDestinationRuleExportTo defaultHttpRetryPolicy.*
-        outboundClusterStatName localityLbSetting.* defaultTrafficPolicy.* tcpKeepalive.* h2UpgradePolicy
-        inboundTrafficPolicy.* proxyInboundListenPort inboundClusterStatName
+        outboundClusterStatName localityLbSetting.* zoneAwareLbSetting.* defaultTrafficPolicy.* tcpKeepalive.*
+        h2UpgradePolicy inboundTrafficPolicy.* proxyInboundListenPort inboundClusterStatName
         pathNormalization.* accessLogFile accessLogFormat accessLogEncoding
         defaultConfig defaultConfig.concurrency defaultConfig.drainDuration defaultConfig.terminationDrainDuration
         defaultConfig.fileFlushInterval defaultConfig.fileFlushMinSizeKb defaultConfig.proxyMetadata

@@ -125,6 +125,8 @@ def _of_cluster(plan: ClusterPlan) -> Iterator[Lack]:
         yield Lack(plan.lb_origin or origin, "warm up instances", "new ones get their full share")
     if msgspec.structs.replace(plan.pool, max_requests=None, origin=None) != _NOTHING:
         yield Lack(plan.pool.origin or origin, "limit connections or their age", "only http2MaxRequests counts")
+    if plan.zone_aware is not None:
+        yield Lack(plan.zone_aware.origin or origin, "balance zones", "all instances of its region get the same")
     if plan.proxy_protocol is not None:
         yield Lack(origin, "begin connections with a PROXY header", "the server would wait for it in vain")
     if plan.health_check is not None:

@@ -32,7 +32,7 @@ def service_ports(world: Database, proxy: Proxy) -> tuple[InboundPort, ...]:
     """Return the ports that services lead to, sorted; of two services on one port the older wins."""
     workload = _workload(world, proxy)
     found: dict[int, InboundPort] = {}
-    for service in sorted(_services_of(world, proxy), key=lambda one: (one.created, one.hostname)):
+    for service in sorted(services_of(world, proxy), key=lambda one: (one.created, one.hostname)):
         for port in service.ports:
             number = _number(world, service, port, workload)
             if number and port.protocol is not Protocol.UDP:
@@ -75,7 +75,7 @@ def _workload(world: Database, proxy: Proxy) -> Workload:
     return Workload(proxy.name, proxy.namespace, proxy.address, proxy.labels)
 
 
-def _services_of(world: Database, proxy: Proxy) -> list[Service]:
+def services_of(world: Database, proxy: Proxy) -> list[Service]:
     """Return the services whose selector picks the proxy's labels, and those that list its address."""
     keys: set[ServiceKey] = set()
     for pair in proxy.labels:

@@ -2,6 +2,8 @@
 
 Source of the rules: Istio's documented locality load balancing (reference §2.9): `distribute` gives localities shares
 and the others nothing; failover orders them by nearness, or by labels in common, into priorities from 0 without gaps.
+Where zones are balanced it orders regions alone, and within labels in common, for Envoy knows the zones (documented
+with ZoneAwareLoadBalancerSetting).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,30 +11,29 @@ from math import ceil
 
 import msgspec
 
-from pidalio.api.traffic_policy import Distribute, Failover, LocalityLoadBalancerSetting
+from pidalio.api.traffic_policy import Distribute, Failover, ZoneAwareLbSetting
 from pidalio.ir import EndpointPlan, LocalityPlan
 from pidalio.model import Endpoint, Locality
-from pidalio.rules.vantage import Vantage, placed
+from pidalio.rules.vantage import Preference, Vantage, placed
 
 _STEPS = 5
 """How many levels nearness has: same subzone, same zone, same region, elsewhere, and where a failover does not lead."""
 
 
-def arranged(
-    endpoints: Iterable[Endpoint], setting: LocalityLoadBalancerSetting | None, vantage: Vantage
-) -> tuple[LocalityPlan, ...]:
+def arranged(endpoints: Iterable[Endpoint], setting: Preference | None, vantage: Vantage) -> tuple[LocalityPlan, ...]:
     """Return endpoints in groups, as a proxy at `vantage` prefers them; without a setting none is preferred.
 
     A group weighs as much as its members, unless `distribute` says otherwise.
     """
-    wanted = setting.failover_priority if setting and not setting.distribute else ()
+    shares = setting.distribute if setting and not isinstance(setting, ZoneAwareLbSetting) else ()
+    wanted = setting.failover_priority if setting and not shares else ()
     own = dict(vantage.labels)
     groups: dict[tuple[int, Locality], list[Endpoint]] = {}
     for one in endpoints:
         groups.setdefault((_unlike(one, wanted, own), one.locality), []).append(one)
-    if setting is None or setting.distribute:
+    if setting is None or shares:
         plans = tuple(_plan(members, where) for (_, where), members in sorted(groups.items(), key=lambda each: each[0]))
-        return _distributed(plans, setting.distribute, vantage.locality) if setting else plans
+        return _distributed(plans, shares, vantage.locality) if shares else plans
     levels = {group: _level(group, setting, vantage.locality) for group in groups}
     ranks = {level: rank for rank, level in enumerate(sorted(set(levels.values())))}
     ordered = sorted(groups, key=lambda group: (levels[group], group))
@@ -56,8 +57,10 @@ def _unlike(one: Endpoint, wanted: Sequence[str], own: Mapping[str, str]) -> int
     return 0
 
 
-def _level(group: tuple[int, Locality], setting: LocalityLoadBalancerSetting, near: Locality) -> int:
+def _level(group: tuple[int, Locality], setting: Preference, near: Locality) -> int:
     unlike, where = group
+    if isinstance(setting, ZoneAwareLbSetting):
+        return unlike * _STEPS + (_between(near.region, where.region, setting.failover) if near.region else 0)
     if near == Locality() or (setting.failover_priority and not setting.failover):
         return unlike * _STEPS
     return unlike * _STEPS + _distance(near, where, setting.failover)
@@ -65,11 +68,18 @@ def _level(group: tuple[int, Locality], setting: LocalityLoadBalancerSetting, ne
 
 def _distance(near: Locality, where: Locality, failover: Sequence[Failover]) -> int:
     if near.region != where.region:
-        to = next((one.to for one in failover if one.from_ == near.region), where.region)
-        return 3 if to == where.region else 4
+        return _between(near.region, where.region, failover)
     if near.zone != where.zone:
         return 2
     return 0 if near.subzone == where.subzone else 1
+
+
+def _between(near: str, region: str, failover: Sequence[Failover]) -> int:
+    """Return how far another region is: where its failover leads, or does not; 0 for the same."""
+    if near == region:
+        return 0
+    to = next((one.to for one in failover if one.from_ == near), region)
+    return 3 if to == region else 4
 
 
 def _distributed(

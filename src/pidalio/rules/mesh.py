@@ -14,6 +14,7 @@ from pidalio.api.traffic_policy import (
     LocalityLoadBalancerSetting,
     OutlierDetection,
     TcpKeepalive,
+    ZoneAwareLbSetting,
 )
 from pidalio.api.virtual_service import HTTPRetry
 from pidalio.derive import Database, derived
@@ -92,9 +93,11 @@ def default_outlier(world: Database) -> tuple[OutlierDetection, Origin | None] |
 
 
 @derived
-def locality_setting(world: Database) -> tuple[LocalityLoadBalancerSetting, Origin | None]:
-    """Return how localities are preferred where no rule says it, and who set it."""
-    stated = mesh_config(world).locality_lb_setting
+def locality_setting(world: Database) -> tuple[LocalityLoadBalancerSetting | ZoneAwareLbSetting, Origin | None]:
+    """Return how localities are preferred where no rule says it, and who set it: zones come first where they are on."""
+    zones, stated = mesh_config(world).zone_aware_lb_setting, mesh_config(world).locality_lb_setting
+    if zones is not None and zones.enabled is not False:
+        return zones, mesh_origin(world, "zoneAwareLbSetting")
     return (_NEAR, None) if stated is None else (stated, mesh_origin(world, "localityLbSetting"))
 
 
@@ -102,7 +105,16 @@ def locality_setting(world: Database) -> tuple[LocalityLoadBalancerSetting, Orig
 def prefers_near(world: Database) -> bool:
     """Tell whether the mesh's own settings may order localities where no rule says anything."""
     setting, _ = locality_setting(world)
+    if isinstance(setting, ZoneAwareLbSetting):
+        return True
     return setting.enabled is not False and bool(setting.distribute or default_outlier(world))
+
+
+@derived
+def heeds_zones(world: Database) -> bool:
+    """Tell whether proxies balance zones where no rule says otherwise."""
+    setting, _ = locality_setting(world)
+    return isinstance(setting, ZoneAwareLbSetting)
 
 
 @derived

@@ -5,9 +5,11 @@ however they run and wherever they are.
 Source of the rules: Istio's documented locality settings (reference §2.9) and protocol selection (§2.11).
 """
 
+from typing import TypeAlias
+
 import msgspec
 
-from pidalio.api.traffic_policy import LocalityLoadBalancerSetting
+from pidalio.api.traffic_policy import LocalityLoadBalancerSetting, ZoneAwareLbSetting
 from pidalio.derive import Database, derived
 from pidalio.model import (
     NETWORK,
@@ -33,6 +35,9 @@ from pidalio.rules.visibility import Client, node_of
 from pidalio.store import tables
 from pidalio.store.traits import Trait
 
+Preference: TypeAlias = LocalityLoadBalancerSetting | ZoneAwareLbSetting
+"""How a cluster prefers instances by where they run."""
+
 
 class Vantage(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """How requests reach the proxy, where it runs, and those of its labels that `failoverPriority` names."""
@@ -43,10 +48,11 @@ class Vantage(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
 
 
 class Needs(msgspec.Struct, frozen=True, gc=False):
-    """What of a vantage a service's clusters ask for."""
+    """What of a vantage a service's clusters ask for; the region is a part of the locality."""
 
     mode: bool = False
     locality: bool = False
+    region: bool = False
     labels: frozenset[str] = frozenset()
 
 
@@ -91,9 +97,15 @@ def seen_from(world: Database, vantage: Vantage, identity: ServiceId, view: Clie
         return _ANY
     return Vantage(
         mode=vantage.mode if asked.mode else Mode.EXPLICIT,
-        locality=vantage.locality if asked.locality else Locality(),
+        locality=_seen(vantage.locality, asked),
         labels=tuple(pair for pair in vantage.labels if pair[0] in asked.labels),
     )
+
+
+def _seen(where: Locality, asked: Needs) -> Locality:
+    if asked.locality:
+        return where
+    return Locality(where.region) if asked.region else Locality()
 
 
 @derived
@@ -117,7 +129,12 @@ def needs(world: Database, identity: ServiceId, view: Client) -> Needs:
         for subset in subsets
     ]
     asked = [one.value for one in settings if one]
-    return Needs(by_mode, any(map(_by_locality, asked)), frozenset(name for one in asked for name in _names(one)))
+    return Needs(
+        by_mode,
+        locality=any(map(_by_locality, asked)),
+        region=any(isinstance(one, ZoneAwareLbSetting) for one in asked),
+        labels=frozenset(name for one in asked for name in _names(one)),
+    )
 
 
 def is_sniffed(port: Port) -> bool:
@@ -130,28 +147,41 @@ def is_reached_as_called(found: Service) -> bool:
     return found.headless or found.resolution is Resolution.NONE
 
 
-def preference(world: Database, holds: Policy, found: Service) -> Stated[LocalityLoadBalancerSetting] | None:
-    """Return the locality setting that acts on a cluster: the rule's, else the service's, else the mesh's, or None.
+def preference(world: Database, holds: Policy, found: Service) -> Stated[Preference] | None:
+    """Return the setting that acts on a cluster: the rule's, else the service's, else the mesh's, or None.
 
     A rule or mesh that only orders localities acts with outlier detection alone: without it nothing would ever fail
-    over. A service's own preference always acts: the platform tells which instances are ill.
+    over. A service's own preference always acts, and so do zones: the platform tells which instances are ill.
     """
-    balancer = holds.load_balancer
-    setting = Stated(*mesh.locality_setting(world))
-    if balancer and balancer.value.locality_lb_setting:
-        where = balancer.origin
-        origin = Origin(where.object, f"{where.path}.localityLbSetting") if where else None
-        setting = Stated(balancer.value.locality_lb_setting, origin)
-    elif found.prefers is not Nearness.ANYWHERE:
+    setting = _ruled(holds)
+    if setting is None and found.prefers is not Nearness.ANYWHERE:
         return Stated(_NEAR[found.prefers], Origin(found.object, "trafficDistribution"))
+    setting = setting or Stated(*mesh.locality_setting(world))
     if setting.value.enabled is False:
         return None
+    if isinstance(setting.value, ZoneAwareLbSetting):
+        return setting
     return setting if setting.value.distribute or holds.outlier_detection else None
 
 
-def _by_locality(setting: LocalityLoadBalancerSetting) -> bool:
+def _ruled(holds: Policy) -> Stated[Preference] | None:
+    """Return the setting that a rule states; one for zones and one for localities exclude each other."""
+    balancer = holds.load_balancer
+    if balancer is None:
+        return None
+    zones, near = balancer.value.zone_aware_lb_setting, balancer.value.locality_lb_setting
+    stated, name = (zones, "zoneAwareLbSetting") if zones else (near, "localityLbSetting")
+    if stated is None:
+        return None
+    where = balancer.origin
+    return Stated(stated, Origin(where.object, f"{where.path}.{name}") if where else None)
+
+
+def _by_locality(setting: Preference) -> bool:
+    if isinstance(setting, ZoneAwareLbSetting):
+        return False
     return bool(setting.distribute or setting.failover or not setting.failover_priority)
 
 
-def _names(setting: LocalityLoadBalancerSetting) -> frozenset[str]:
+def _names(setting: Preference) -> frozenset[str]:
     return frozenset(entry.partition("=")[0] for entry in setting.failover_priority)

@@ -25,7 +25,7 @@ from pidalio.simulate.edits import edited, request_edits, response_edits
 from pidalio.simulate.grpc_web import TO_GRPC
 from pidalio.simulate.incoming import Arrival
 from pidalio.simulate.override import effective_retry, effective_timeout, told_deadline
-from pidalio.simulate.pool import Pool, Reach, pool
+from pidalio.simulate.pool import Place, Pool, Reach, pool
 from pidalio.simulate.request import Request
 from pidalio.simulate.rewrite import rewritten_path
 from pidalio.simulate.sticky import bucket_of, makes_cookie, owner_of, request_with_cookie, response_with_cookie
@@ -146,7 +146,7 @@ def _called(cluster: ClusterPlan, opened: Connection) -> Pool | None:
 def _pool(plans: ProxyPlans, cluster: ClusterPlan | None) -> Pool:
     if cluster is None:
         return Pool()
-    return pool(cluster, cluster.assignment or plans.assignment(cluster.name))
+    return pool(cluster, cluster.assignment or plans.assignment(cluster.name), Place(plans.locality, plans.local))
 
 
 def _mirrored(plans: ProxyPlans, mirror: MirrorPlan) -> Mirrored:

@@ -4,12 +4,13 @@ Source: Envoy's load balancing documentation, checked on Envoy 1.40 (statuses, p
 of an idle proxy with all connections working: what health checks and ejections find out later is not in a plan.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from pidalio.ir import AssignmentPlan, ClusterPlan, EndpointPlan, LoadBalancing, LocalityPlan
 from pidalio.model import Health, Labels, Locality
+from pidalio.simulate.zones import zone_shares
 
 _OVERPROVISIONING = 140
 _DEFAULT_PANIC_THRESHOLD = 50
@@ -39,6 +40,16 @@ class Pool(msgspec.Struct, frozen=True):
     def is_empty(self) -> bool:
         """Tell whether no endpoint gets requests (503, flag UH)."""
         return not any(each.share for each in self.endpoints)
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where the proxy runs, and the instances that call as it does (`ProxyPlans.local`)."""
+
+    locality: Locality = Locality()
+    local: AssignmentPlan | None = None
+
+
+_NOWHERE = Place()
 
 
 class _Priority(msgspec.Struct):
@@ -71,14 +82,24 @@ def _counts(members: Sequence[EndpointPlan]) -> tuple[int, int]:
     return sum(map(_takes_requests, members)), sum(each.health is not Health.DRAINING for each in members)
 
 
-def pool(cluster: ClusterPlan, assignment: AssignmentPlan | None) -> Pool:
-    """Return the endpoints of `cluster` with their shares; unhealthy and draining ones have none unless in panic."""
+def pool(cluster: ClusterPlan, assignment: AssignmentPlan | None, place: Place = _NOWHERE) -> Pool:
+    """Return the endpoints of `cluster` with their shares; unhealthy and draining ones have none unless in panic.
+
+    Only the first priority balances zones.
+    """
     priorities = _priorities(assignment)
     if not priorities:
         return Pool()
-    threshold = cluster.healthy_panic_threshold
-    _spread(priorities, _DEFAULT_PANIC_THRESHOLD if threshold is None else threshold)
-    reached = [each for level, priority in enumerate(priorities) for each in _reach(priority, level, cluster)]
+    stated = cluster.healthy_panic_threshold
+    threshold = _DEFAULT_PANIC_THRESHOLD if stated is None else stated
+    _spread(priorities, threshold)
+    zones = None
+    if cluster.zone_aware is not None and not priorities[0].panic:
+        zones = zone_shares(cluster.zone_aware, priorities[0].localities, place.locality, place.local, threshold)
+    reached = []
+    for level, priority in enumerate(priorities):
+        weights = _locality_weights(priority, cluster, zones if level == 0 else None)
+        reached += _reach(priority, level, cluster.load_balancing, weights)
     return Pool(tuple(reached), any(each.panic and each.load for each in priorities))
 
 
@@ -111,17 +132,27 @@ def _spread(priorities: list[_Priority], threshold: int) -> None:
         next(each for each in priorities if each.availability).load += left / 100
 
 
-def _reach(priority: _Priority, level: int, cluster: ClusterPlan) -> list[Reach]:
+def _locality_weights(
+    priority: _Priority, cluster: ClusterPlan, zones: Mapping[Locality, float] | None
+) -> list[float] | None:
+    """Return what each locality of a priority weighs; None where only instances count, as they do in panic."""
+    if priority.panic:
+        return None
+    if cluster.locality_weighted:
+        return [_effective_weight(each) for each in priority.localities]
+    return None if zones is None else [zones.get(each.locality, 0.0) for each in priority.localities]
+
+
+def _reach(priority: _Priority, level: int, balancing: LoadBalancing, weights: list[float] | None) -> list[Reach]:
     """Return the members of a priority; in panic nobody asks where or how healthy they are."""
-    if not cluster.locality_weighted or priority.panic:
-        shares = _weighed(priority.members, cluster.load_balancing, panic=priority.panic)
+    if weights is None:
+        shares = _weighed(priority.members, balancing, panic=priority.panic)
     else:
-        weights = [_effective_weight(each) for each in priority.localities]
         total = sum(weights) or 1
         shares = [
             share * weight / total
             for each, weight in zip(priority.localities, weights, strict=True)
-            for share in _weighed(each.endpoints, cluster.load_balancing, panic=False)
+            for share in _weighed(each.endpoints, balancing, panic=False)
         ]
     places = [each.locality for each in priority.localities for _ in each.endpoints]
     return [

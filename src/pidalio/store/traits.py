@@ -21,13 +21,14 @@ class Trait(enum.Enum):
     """What proxies do beyond balancing.
 
     Requests are hashed; connections are hashed, timed or tunnelled; callers' own addresses are kept; instances are
-    preferred by where they run.
+    preferred by where they run; zones are balanced.
     """
 
     HASHED = "hashed"
     CONNECTIONS = "connections"
     PASSTHROUGH = "passthrough"
     LOCAL = "local"
+    ZONES = "zones"
 
 
 def traits_of(rule: DestinationRule) -> frozenset[Trait]:
@@ -37,8 +38,8 @@ def traits_of(rule: DestinationRule) -> frozenset[Trait]:
 
 def priority_labels(rule: DestinationRule) -> frozenset[str]:
     """Return the names of labels by which a rule orders instances."""
-    balancers = (one.load_balancer for one in _policies(rule))
-    settings = (one.locality_lb_setting for one in balancers if one)
+    balancers = [one.load_balancer for one in _policies(rule) if one.load_balancer]
+    settings = (setting for one in balancers for setting in (one.locality_lb_setting, one.zone_aware_lb_setting))
     return frozenset(entry.partition("=")[0] for one in settings if one for entry in one.failover_priority)
 
 
@@ -61,6 +62,8 @@ def _traits(policy: TrafficPolicy | PortTrafficPolicy) -> Iterable[Trait]:
         yield Trait.PASSTHROUGH
     if balancer.locality_lb_setting or balancer.zone_aware_lb_setting or policy.outlier_detection:
         yield Trait.LOCAL
+    if balancer.zone_aware_lb_setting and balancer.zone_aware_lb_setting.enabled is not False:
+        yield Trait.ZONES
 
 
 def _is_timed(pool: ConnectionPoolSettings | None) -> bool:

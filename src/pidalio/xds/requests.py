@@ -14,7 +14,7 @@ from pidalio.xds.session import Session
 from pidalio.xds.status import Rejection
 from pidalio.xds.subscription import Sent, Subscription
 from pidalio.xds.target import has_route_table, route_table_of, stand_in
-from pidalio.xds.typeurls import CLUSTER, ENDPOINT, NAMED, RENEWED, ROUTE, VIRTUAL_HOST, place
+from pidalio.xds.typeurls import CLUSTER, ENDPOINT, NAMED, REFERRING, RENEWED, ROUTE, VIRTUAL_HOST, place
 from pidalio.xds.wire import Request
 
 _MOST_TYPES: Final = 32
@@ -78,6 +78,9 @@ def _open(session: Session, request: Request) -> None:
     if len(session.subscriptions) >= _MOST_TYPES:
         raise Refused(f"{session.node.id} asks for more than {_MOST_TYPES} types on one stream")
     kind = request.type_url
+    if kind in REFERRING and _passes_over_clusters(session):
+        endpoints = session.subscriptions[ENDPOINT]
+        endpoints.look_at(endpoints.names, 0, force=True)
     legacy = not request.subscribe and kind not in NAMED
     asked = Subscription(kind, wildcard="*" in request.subscribe or legacy or kind == VIRTUAL_HOST)
     session.subscriptions[kind] = asked
@@ -113,12 +116,20 @@ def _resume(session: Session, asked: Subscription, claims: Mapping[str, str]) ->
 def _unanswered(session: Session, asked: Subscription) -> list[str]:
     """Return the names that must be sent whatever the proxy says it holds, for it waits for them.
 
-    Endpoints follow the clusters that were sent before them on this stream. A proxy asks for clusters first, unless
-    some cluster of its former stream still warms: then it needs the endpoints again before it asks for clusters at all.
+    Endpoints follow the clusters that were sent before them on this stream.
     """
     fresh = session.fresh.pop(asked.type_url, set())
-    is_warming = asked.type_url == ENDPOINT and CLUSTER not in session.subscriptions and not session.node.is_grpc
-    return [name for name in asked.names if is_warming or name not in asked.held or name in fresh]
+    return [name for name in asked.names if name not in asked.held or name in fresh]
+
+
+def _passes_over_clusters(session: Session) -> bool:
+    """Tell whether the proxy comes back while some cluster of its former stream warms, at its first type after those.
+
+    Only then does it ask for endpoints and not for clusters, before it asks for anything that refers to them; it waits
+    for the endpoints whatever it says it holds. Endpoints come first for any proxy that has a local cluster.
+    """
+    known = session.subscriptions
+    return not session.node.is_grpc and ENDPOINT in known and known.keys().isdisjoint((CLUSTER, *REFERRING))
 
 
 def _is_of_new_table(session: Session, name: str) -> bool:

@@ -28,6 +28,7 @@ from tests.traffic.tables import (
     tunnels,
     ways_out,
     weights,
+    zones,
 )
 
 ALL: tuple[Case, ...] = (
@@ -35,6 +36,7 @@ ALL: tuple[Case, ...] = (
     *order.CASES,
     *overrides.CASES,
     *weights.CASES,
+    *zones.CASES,
     *rewriting.CASES,
     *redirects.CASES,
     *headers.CASES,

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from pidalio.envoy import bootstrap, protos
 from pidalio.envoy.static import static_bootstrap
-from pidalio.ir import ProcessPlan, ProxyPlans, StatsPlan
+from pidalio.ir import AssignmentPlan, EndpointPlan, LocalityPlan, ProcessPlan, ProxyPlans, StatsPlan
 from pidalio.model import Locality
 
 NODE_ID = "sidecar~10.0.0.7~reviews-v1-0.default~default.svc.cluster.local"
@@ -97,3 +97,22 @@ def test_the_control_plane_may_lend_shares_of_faults_and_nothing_waits_long_for_
 def test_a_static_file_has_no_layer_of_a_control_plane() -> None:
     made = static_bootstrap(ProxyPlans((), (), (), ()), bootstrap.node("x", "y"))
     assert not any(one.HasField("rtds_layer") for one in made.layered_runtime.layers)
+
+
+@pytest.mark.parametrize(("locality", "expected"), [(Locality("r", "z"), "local_cluster"), (None, "")])
+def test_who_else_calls_as_it_does_is_asked_by_those_that_know_where_they_are(locality, expected) -> None:
+    who = bootstrap.node(NODE_ID, "reviews.default", locality=locality)
+    made = bootstrap.ads_bootstrap(node=who, xds_address="unix:///x", admin_path="/a")
+    assert made.cluster_manager.local_cluster_name == expected
+    found = [one for one in made.static_resources.clusters if one.name == "local_cluster"]
+    assert [one.eds_cluster_config.eds_config.HasField("ads") for one in found] == [True] * bool(expected)
+
+
+@pytest.mark.envoy
+def test_a_static_file_has_them_inside(validate) -> None:
+    place = LocalityPlan((EndpointPlan("10.0.0.1", 80),), Locality("r", "z"))
+    plans = ProxyPlans((), (), (), (), locality=Locality("r", "z"), local=AssignmentPlan("local_cluster", (place,)))
+    made = static_bootstrap(plans, node())
+    assert made.cluster_manager.local_cluster_name == "local_cluster"
+    assert validate(made) == ""
+    assert not static_bootstrap(ProxyPlans((), (), (), ()), node()).HasField("cluster_manager")

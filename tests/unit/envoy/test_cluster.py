@@ -11,6 +11,7 @@ from pidalio.ir import (
     LoadBalancing,
     LocalityPlan,
     UpstreamProtocol,
+    ZoneAwarePlan,
 )
 from pidalio.model import Health, Locality, ObjectRef, Origin
 
@@ -59,7 +60,8 @@ def test_dns(discovery: Discovery, single: bool) -> None:
 
 
 def test_panic_threshold() -> None:
-    assert not cluster(ClusterPlan("c", Discovery.EDS, healthy_panic_threshold=None)).HasField("common_lb_config")
+    unstated = cluster(ClusterPlan("c", Discovery.EDS, healthy_panic_threshold=None)).common_lb_config
+    assert not unstated.HasField("healthy_panic_threshold")
     lb_config = cluster(ClusterPlan("c", Discovery.EDS)).common_lb_config
     assert lb_config.HasField("healthy_panic_threshold")
     assert lb_config.healthy_panic_threshold.value == 0
@@ -119,3 +121,26 @@ def test_assignments() -> None:
 
 def test_an_empty_assignment_is_an_answer() -> None:
     assert protos.to_dict(load_assignment(AssignmentPlan("c"))) == {"cluster_name": "c"}
+
+
+@pytest.mark.parametrize(
+    ("plan", "expected"),
+    [
+        (ClusterPlan("c", Discovery.EDS), {"zone_aware_lb_config": {"routing_enabled": {}}}),
+        (
+            ClusterPlan("c", Discovery.STRICT_DNS, load_balancing=LoadBalancing.RANDOM),
+            {"zone_aware_lb_config": {"routing_enabled": {}}},
+        ),
+        (
+            ClusterPlan("c", Discovery.EDS, zone_aware=ZoneAwarePlan(4)),
+            {"zone_aware_lb_config": {"min_cluster_size": "4"}},
+        ),
+        (ClusterPlan("c", Discovery.EDS, locality_weighted=True), {"locality_weighted_lb_config": {}}),
+        (ClusterPlan("c", Discovery.EDS, load_balancing=LoadBalancing.MAGLEV), {}),
+        (ClusterPlan("c", Discovery.ORIGINAL_DST), {}),
+    ],
+)
+def test_zones_are_balanced_only_where_a_rule_says_so(plan, expected) -> None:
+    written = protos.to_dict(cluster(plan)).get("common_lb_config", {})
+    written.pop("healthy_panic_threshold", None)
+    assert written == expected

@@ -40,6 +40,7 @@ from pidalio.ir import (
     VirtualHostPlan,
     WarmupPlan,
     WeightedCluster,
+    ZoneAwarePlan,
 )
 from pidalio.ir.cluster import AssignmentPlan
 from pidalio.model import Delivery, ObjectRef, Origin, Proxy, ProxyType
@@ -250,6 +251,7 @@ CLUSTER_LACKS = [
     ({"warmup": WarmupPlan(5)}, "warm up instances"),
     ({"pool": ConnectionPoolPlan(max_connections=5, max_requests=1)}, "limit connections or their age"),
     ({"retry_budget": RetryBudgetPlan()}, "keep a retry budget"),
+    ({"zone_aware": ZoneAwarePlan()}, "balance zones"),
     ({"proxy_protocol": ProxyProtocolVersion.V1}, "begin connections with a PROXY header"),
 ]
 
@@ -292,7 +294,7 @@ class TestLacks:
             RetryPlan: "attempts retry_on status_codes per_try_timeout backoff origin",
             MatchPlan: "path headers query claims connect",
             ClusterPlan: "name discovery load_balancing lb_origin table_size warmup pool retry_budget proxy_protocol outlier health_check assignment"
-            " host service origin",
+            " zone_aware host service origin",
         }
         # Without meaning for calls of gRPC, or for people only.
         other = {
