@@ -15,7 +15,7 @@ from pidalio.envoy import messages as pb
 from pidalio.envoy.bootstrap import ads_bootstrap, node
 from pidalio.envoy.executable import find_envoy
 from pidalio.envoy.protos import to_json
-from pidalio.model import ObjectRef, Proxy, Workload
+from pidalio.model import Locality, ObjectRef, Proxy, Workload
 from pidalio.server.proxies import metadata_of
 from pidalio.store import tables
 from pidalio.xds import State
@@ -47,11 +47,11 @@ class Run:
         self.backends.append(await asyncio.start_server(answer, "127.0.0.1", 0))
         return name, self.backends[-1].sockets[0].getsockname()[1]
 
-    def start_envoy(self, variant: int = pb.ApiConfigSource.GRPC) -> None:
+    def start_envoy(self, variant: int = pb.ApiConfigSource.GRPC, locality: Locality | None = None) -> None:
         proxy = Proxy.from_id(f"sidecar~{self.address}~web-0.default~default.svc.cluster.local")
         metadata = metadata_of(proxy) | {"LABELS": {"app": "web"}, "PIDALIO": {"outbound": self.outbound}}
         bootstrap = ads_bootstrap(
-            node=node(proxy.id, "web", metadata=metadata),
+            node=node(proxy.id, "web", locality=locality, metadata=metadata),
             xds_address=f"unix://{self.folder}/xds",
             admin_path=f"{self.folder}/admin",
         )
