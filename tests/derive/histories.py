@@ -14,6 +14,7 @@ from pidalio.model import (
     Endpoint,
     Health,
     Interception,
+    Locality,
     ObjectRef,
     Port,
     Protocol,
@@ -166,6 +167,8 @@ def destination_rules(draw: Any) -> str:
                 "{loadBalancer: {consistentHash: {httpHeaderName: x-user}}}",
                 "{connectionPool: {tcp: {connectTimeout: 1s, idleTimeout: 9s}}}",
                 "{tunnel: {targetHost: far.com, targetPort: 443}}",
+                "{loadBalancer: {zoneAwareLbSetting: {failover: [{from: eu, to: us}]}}}",
+                "{loadBalancer: {localityLbSetting: {enabled: true}}, outlierDetection: {}}",
             ]
         )
     )
@@ -341,7 +344,11 @@ def slices(draw: Any) -> str:
 
 @st.composite
 def pods(draw: Any) -> str:
-    labels = draw(st.sampled_from(["{app: web}", "{app: web, version: v1}", "{app: other}"]))
+    labels = draw(
+        st.sampled_from(
+            ["{app: web}", "{app: web, version: v1, istio-locality: eu.w}", "{app: other, istio-locality: us.x}"]
+        )
+    )
     meta = _flow({"name": draw(st.sampled_from(["pod", "pod", "client"])), "namespace": draw(space), "labels": labels})
     node = draw(st.sampled_from(["", ", nodeName: n1", ", nodeName: n2"]))
     address = draw(st.sampled_from(["10.0.0.1", "10.9.0.1"]))
@@ -366,6 +373,8 @@ def mesh_configs(draw: Any) -> str:
         "pathNormalization: {normalization: MERGE_SLASHES}",
         "accessLogFile: /dev/stdout",
         "inboundClusterStatName: in",
+        "zoneAwareLbSetting: {minClusterSize: 2}",
+        "zoneAwareLbSetting: {enabled: false}",
         "defaultConfig: {gatewayTopology: {numTrustedProxies: 1}, connectionSettings: {profile: EDGE}}",
     ]
     chosen = draw(st.lists(st.sampled_from(settings), min_size=1, max_size=3, unique=True))
@@ -535,6 +544,11 @@ def router(where: str, **labels: str) -> Proxy:
 def whole(proxy: Proxy) -> Proxy:
     """Return the proxy as one that takes whole route tables."""
     return msgspec.structs.replace(proxy, delivery=Delivery.TABLES)
+
+
+def placed(proxy: Proxy, region: str, zone: str) -> Proxy:
+    """Return the proxy as one that knows where it runs."""
+    return msgspec.structs.replace(proxy, locality=Locality(region, zone))
 
 
 def grpc(proxy: Proxy) -> Proxy:

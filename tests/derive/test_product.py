@@ -86,6 +86,8 @@ PROXIES = (
     h.redirected("a", app="web"),
     h.whole(h.sidecar("a", app="web")),
     h.grpc(h.sidecar("a")),
+    h.placed(h.sidecar("a", app="web"), "eu", "w"),
+    h.placed(h.router("a", app="web"), "us", "x"),
 )
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from tests.derive.histories import router, sidecar, whole
 from tests.derive.product import Product, Stream
@@ -18,8 +19,9 @@ from pidalio.envoy.resource import (
 )
 from pidalio.groups import InboundCluster, WholeTable
 from pidalio.ir import CampaignPlan
-from pidalio.model import Endpoint, ObjectRef, labels_of
+from pidalio.model import Endpoint, Locality, ObjectRef, labels_of
 from pidalio.rules.clusters import Assignment
+from pidalio.rules.local_cluster import LocalCluster
 from pidalio.rules.virtual_hosts import VirtualHostKey
 from pidalio.store import tables
 from pidalio.store.campaigns import Campaign
@@ -233,6 +235,31 @@ def test_another_instance_does_not_touch_the_way_in(mesh):
     )
     assert "inbound_ports" not in ran(changes)
     assert not [one for one in made(changes) if isinstance(one, InboundCluster)]
+    mesh.check()
+
+
+def test_instances_wake_the_local_cluster_of_those_that_call_as_they_do(mesh):
+    """Where some rule balances zones: replicas share one, and other services' instances wake none."""
+    mesh.change(
+        "s4.yaml", "spec: {host: s4, ", "spec: {host: s4, trafficPolicy: {loadBalancer: {zoneAwareLbSetting: {}}}, "
+    )
+    own, other = (next(iter(endpoints(n)[tables.ENDPOINTS])) for n in (7, 8))
+    replicas = [
+        mesh.open(msgspec.structs.replace(sidecar("ns1", app="s7"), name=one, locality=Locality("eu", "w")))
+        for one in ("web-1", "web-2")
+    ]
+    rows = (Endpoint("10.8.0.1", 7070, 80, locality=Locality("eu", "x")), Endpoint("10.8.0.2", 7070, 80))
+    changes = mesh.commit(mesh.catalog.feed("feed", {tables.ENDPOINTS: {own: rows}}).edits)
+    (key,) = [one for one in made(changes) if isinstance(one, LocalCluster)]
+    assert key == LocalCluster(((name(7), "ns1"),), "eu")
+    first, second = (one.holds[LOAD_ASSIGNMENT, "local_cluster"] for one in replicas)
+    assert first[1] is second[1]
+    for change in ({own: (*rows, Endpoint("10.8.0.3", 7070, 80))}, {other: rows}):
+        for stream in mesh.streams.values():
+            stream.sent = {}
+        changes = mesh.commit(mesh.catalog.feed("feed", {tables.ENDPOINTS: change}).edits)
+        assert "groups_of" not in ran(changes)
+        assert not [one for sent in mesh.sent().values() for one in sent if one[1] == "local_cluster"]
     mesh.check()
 
 

@@ -163,7 +163,6 @@ NAMES = {
     "ClusterManager": _BOOTSTRAP + "ClusterManager",
     "Admin": _BOOTSTRAP + "Admin",
     "Bootstrap": _BOOTSTRAP + "Bootstrap",
-    "ClusterManager": _BOOTSTRAP + "ClusterManager",
     "LayeredRuntime": _BOOTSTRAP + "LayeredRuntime",
     "RuntimeLayer": _BOOTSTRAP + "RuntimeLayer",
     "OverloadManager": "envoy.config.overload.v3.OverloadManager",

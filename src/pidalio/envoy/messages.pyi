@@ -3508,27 +3508,6 @@ class Bootstrap(Message):
         enable_worker_cpu_affinity: bool | None = ...,
     ) -> None: ...
 
-class ClusterManager(Message):
-    class OutlierDetection(Message):
-        event_log_path: str
-        event_service: Message
-        def __init__(self, *, event_log_path: str | None = ..., event_service: Message | None = ...) -> None: ...
-
-    local_cluster_name: str
-    outlier_detection: ClusterManager.OutlierDetection
-    upstream_bind_config: BindConfig
-    load_stats_config: ApiConfigSource
-    enable_deferred_cluster_creation: bool
-    def __init__(
-        self,
-        *,
-        local_cluster_name: str | None = ...,
-        outlier_detection: ClusterManager.OutlierDetection | None = ...,
-        upstream_bind_config: BindConfig | None = ...,
-        load_stats_config: ApiConfigSource | None = ...,
-        enable_deferred_cluster_creation: bool | None = ...,
-    ) -> None: ...
-
 class LayeredRuntime(Message):
     layers: Messages[RuntimeLayer]
     def __init__(self, *, layers: Iterable[RuntimeLayer] | None = ...) -> None: ...
