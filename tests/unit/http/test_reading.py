@@ -5,7 +5,8 @@ import asyncio
 import pytest
 from tests.unit.http.embedded import Embedded, rule, warning
 
-from pidalio.errors import NotFound, UsageError
+from pidalio.cli.get import notes
+from pidalio.errors import InvalidInput, NotFound, UsageError
 from pidalio.http.reading import unhurried
 
 
@@ -77,6 +78,20 @@ async def test_objects_say_what_becomes_of_them(mesh: Embedded) -> None:
     (plain,) = await mesh.client.objects("VirtualService", name="younger", status=False)
     assert plain.status is None
     assert {"ineffective", "conflict-host"} <= {one.code for one in (await mesh.client.status()).reports}
+
+
+async def test_objects_say_what_would_disappoint_and_strict_refuses_it(mesh: Embedded) -> None:
+    risky = f"{rule()}    timeout: 1s\n    retries: {{attempts: 3, perTryTimeout: 1s, retryOn: 5xx}}\n"
+    with pytest.raises(InvalidInput) as refused:
+        await mesh.apply(risky, strict=True)
+    assert "retries-beyond-timeout" in {one.code for one in refused.value.reports}
+    await mesh.apply(risky)
+    (found,) = await mesh.client.objects("VirtualService")
+    codes = [one.code for one in found.status.risks]
+    assert codes == ["retries-beyond-timeout", "retries-without-budget"]
+    assert (found.status.ineffective, found.status.remarks) == ((), ())
+    assert notes(found.status) == "2 risks"
+    assert [one.code for one in (await mesh.client.status()).reports] == ["retries-beyond-timeout"]
 
 
 async def test_what_nobody_is_connected_for_is_looked_at_for_those_who_are_implied(mesh: Embedded) -> None:
