@@ -76,6 +76,7 @@ from pidalio.rules import (
     local_cluster,
     names,
     outbound_listeners,
+    resilience,
     virtual_hosts,
 )
 from pidalio.rules.clusters import Assignment, ClusterKey
@@ -130,8 +131,9 @@ def _ways_out(world: Database, proxy: Proxy) -> tuple[Group, ...]:
     side = outbound_side(world, ways)
     hosts = [(EXPLICIT, egress.proxy_scope(world, proxy))] if http_proxy else []
     hosts += side.tables
+    deaf = resilience.of_mesh(world).deaf
     found: dict[Shell, SidecarHosts | GatewayHosts] = {
-        SidecarTable(table, policy, proxy.mode): SidecarHosts(scope, table) for table, scope in hosts
+        SidecarTable(table, policy, proxy.mode, deaf): SidecarHosts(scope, table) for table, scope in hosts
     }
     look = Look(listener_settings(world, proxy, Direction.OUTBOUND), proxy.access_log)
     without = proxy.address if any(port.address == proxy.address for port in side.ports) else ""

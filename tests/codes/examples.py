@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from tests.unit.api.mistakes import TABLES
 from tests.unit.api.objects import text_of
-from tests.unit.api.test_parse import OBJECTS, TYPES
+from tests.unit.api.test_parse import MISPLACED, OBJECTS, TYPES
 from tests.unit.api.test_yaml_reader import BROKEN, INSIDE
 
 
@@ -576,6 +576,8 @@ def _mistakes() -> Iterator[tuple[str, str]]:
         yield code, text_of("VirtualService", spec)
     for text, code, _ in OBJECTS.values():
         yield code, text
+    for text in MISPLACED.values():
+        yield "misplaced-annotation", text
     for text, code, *_ in (*BROKEN.values(), *INSIDE.values()):
         if isinstance(text, str) and text.isprintable():
             yield code, text

@@ -298,6 +298,14 @@ def workload_entries(draw: Any) -> str:
     return draw(document("WorkloadEntry", _flow({"address": address, "labels": labels})))
 
 
+RESILIENCE = [
+    "pidalio.dev/resilience: safe",
+    "pidalio.dev/resilience: istio",
+    "pidalio.dev/caller-overrides: ignored",
+    "pidalio.dev/caller-overrides: allowed",
+]
+
+
 @st.composite
 def services(draw: Any) -> str:
     spec = {
@@ -319,10 +327,12 @@ def services(draw: Any) -> str:
         targets = [*HOSTS[:4], "one.a.svc.cluster.local", "one.b.svc.cluster.local", "gone.com"]
         spec = {"type": "ExternalName", "externalName": draw(st.sampled_from(targets))}
     export = draw(st.sampled_from(["", "", "", "'*'", "'.'", "'~'", "a"]))
+    stated = [f"networking.istio.io/exportTo: {export}"] if export else []
+    stated += draw(st.lists(st.sampled_from(RESILIENCE), max_size=1))
     meta = {
         "name": draw(st.sampled_from(["web", "one"])),
         "namespace": draw(space),
-        "annotations": f"{{networking.istio.io/exportTo: {export}}}" if export else "",
+        "annotations": f"{{{', '.join(stated)}}}" if stated else "",
     }
     return f"apiVersion: v1\nkind: Service\nmetadata: {_flow(meta)}\nspec: {_flow(spec)}\n"
 
@@ -378,7 +388,8 @@ def mesh_configs(draw: Any) -> str:
         "defaultConfig: {gatewayTopology: {numTrustedProxies: 1}, connectionSettings: {profile: EDGE}}",
     ]
     chosen = draw(st.lists(st.sampled_from(settings), min_size=1, max_size=3, unique=True))
-    return f"apiVersion: pidalio.dev/v1\nkind: MeshConfig\nmetadata: {{name: mesh}}\nspec: {{{', '.join(chosen)}}}\n"
+    meta = f"{{name: mesh, annotations: {{{', '.join(draw(st.lists(st.sampled_from(RESILIENCE), max_size=1)))}}}}}"
+    return f"apiVersion: pidalio.dev/v1\nkind: MeshConfig\nmetadata: {meta}\nspec: {{{', '.join(chosen)}}}\n"
 
 
 documents = st.one_of(

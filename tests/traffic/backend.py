@@ -1,7 +1,8 @@
 """One echo server for all instances: it answers on every 127.x.y.z, says which it was reached at, and remembers.
 
 Headers of a request tell it what to do: `x-echo-status` answers with that status, `x-echo-fails: n` does so for the
-first n tries of this call only, `x-echo-delay` waits that many milliseconds first.
+first n tries of this call only, `x-echo-delay` waits that many milliseconds first, `x-echo-drops: n` ends the
+connection instead of an answer for the first n tries.
 Whoever sends something else than a request is told the address in a line; instances of v31 tell it before that.
 All are proxies, too, that lead a CONNECT, and a POST whose body is chunked, to themselves, and tell where it was to go.
 """
@@ -106,6 +107,8 @@ class Backend:
             self._seen[call].append(seen)
             tried = len(self._seen[call])
             self._news.notify_all()
+        if tried <= int(told.get("x-echo-drops", "0")):
+            raise ConnectionAbortedError
         status = int(told.get("x-echo-status", "200"))
         if tried > int(told.get("x-echo-fails", "1000000")):
             status = 200

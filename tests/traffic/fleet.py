@@ -41,11 +41,13 @@ def service(
     ports: str = "80/http",
     extra: str = "",
     identity: str = "",
+    annotations: str = "",
 ) -> str:
     """Return a service as a ServiceEntry with static endpoints.
 
     `instances` is `v1*2 v2`: two instances of v1, one of v2, labelled `version`; `ports` is `80/http 90/grpc`.
-    `extra` are more lines of the spec; `identity` tells instances of equally named services apart.
+    `extra` are more lines of the spec, `annotations` those of its metadata (`a: b, c: d`);
+    `identity` tells instances of equally named services apart.
     """
     own = identity or name
     lines = []
@@ -61,7 +63,7 @@ def service(
     )
     head = (
         "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\n"
-        f"metadata: {{name: {name}, namespace: {namespace}}}\nspec:\n"
+        f"metadata: {{name: {name}, namespace: {namespace}, annotations: {{{annotations}}}}}\nspec:\n"
         f"  hosts: [{host or f'{name}.{namespace}.svc.cluster.local'}]\n"
         "  location: MESH_INTERNAL\n  resolution: STATIC\n  ports:\n"
     )

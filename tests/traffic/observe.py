@@ -16,7 +16,8 @@ _COMPARED = (
     *("status", "path", "host", "location", "body", "flag", "details", "route", "cluster", "tries", "through"),
     *_SIMULATOR_ONLY,
 )
-_REPEATS_TIMEOUT = frozenset({"5xx", "gateway-error"})
+_REPEATS_RESET = frozenset({"5xx", "gateway-error", "reset"})
+"""Conditions that hold where no answer came in time, or at all."""
 
 
 @dataclass
@@ -98,12 +99,17 @@ def _foresee_tries(outcome: Outcome, action: Forwarded, call: Call) -> None:
     told = int(headers.get("x-echo-status", "200"))
     fails = int(headers.get("x-echo-fails", "1000000"))
     delay = int(headers.get("x-echo-delay", "0"))
+    drops = int(headers.get("x-echo-drops", "0"))
     retry, limit = action.retry, action.timeout.milliseconds or inf
     each = (retry.per_try_timeout if retry else None) or inf
     if delay > min(each, limit):
-        repeated = retry is not None and each < limit and bool(_REPEATS_TIMEOUT & set(retry.retry_on))
+        repeated = retry is not None and each < limit and bool(_REPEATS_RESET & set(retry.retry_on))
         outcome.tries = 1 + retry.attempts if retry and repeated else 1
         outcome.status = 504
+        return
+    if drops:
+        outcome.tries = min(drops + 1, 1 + retry.attempts) if retry and _REPEATS_RESET & set(retry.retry_on) else 1
+        outcome.status = 503 if outcome.tries <= drops else 200
         return
     if retry is not None and repeats_status(retry, told):
         outcome.tries = min(fails + 1, 1 + retry.attempts)

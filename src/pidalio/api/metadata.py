@@ -13,6 +13,7 @@ from pidalio.api.local_workload import LocalWorkload
 from pidalio.api.names import is_dns_label, is_dns_name
 from pidalio.api.object import Meta
 from pidalio.api.places import join
+from pidalio.api.validate.resilience import check_resilience
 from pidalio.api.validate.values import check_labels
 from pidalio.model import Labels
 
@@ -63,6 +64,7 @@ def read_meta(tree: Any, kind: Kind, default_namespace: str, found: Findings) ->
     annotations = _pairs(tree, "annotations", found)
     if kind.struct is LocalWorkload:
         check_proxy_config_of(annotations, "metadata.annotations", found)
+    check_resilience(annotations, kind.name, found)
     labels = _pairs(tree, "labels", found)
     check_labels(labels, "metadata.labels", found)
     return Meta(

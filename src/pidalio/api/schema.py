@@ -9,6 +9,7 @@ from typing import Any
 
 from pidalio.api.fields import FieldShape, Shape, ShapeKind, fields_of
 from pidalio.api.kinds import KINDS, Kind
+from pidalio.api.resilience import ANNOTATED_KINDS, WORDS
 from pidalio.api.scalars import Message
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -74,12 +75,19 @@ def object_schema(kind: Kind, prefix: str, messages: dict[str, dict[str, Any]]) 
                     "name": {"type": "string"},
                     "namespace": {"type": "string"},
                     "labels": _TEXTS,
-                    "annotations": _TEXTS,
+                    "annotations": _annotations(kind),
                 },
             },
             **members,
         },
     }
+
+
+def _annotations(kind: Kind) -> dict[str, Any]:
+    """Return texts by name, of which ours have their words where they mean something."""
+    if kind.name not in ANNOTATED_KINDS:
+        return _TEXTS
+    return _TEXTS | {"properties": {name: {"enum": list(words)} for name, words in WORDS.items()}}
 
 
 def _message(struct: type[Message], prefix: str, messages: dict[str, dict[str, Any]], *, open_: bool) -> dict[str, Any]:

@@ -24,9 +24,10 @@ def http_connection_manager(
 ) -> pb.HttpConnectionManager:
     """Return the manager of one filter chain."""
     http = settings.http
+    believes_callers = plan.use_remote_address and direction is Direction.OUTBOUND
     manager = pb.HttpConnectionManager(
         stat_prefix=plan.stat_prefix,
-        http_filters=chain(plan, http),
+        http_filters=chain(plan, http, believes_callers=believes_callers),
         use_remote_address=pb.BoolValue(value=plan.use_remote_address),
         upgrade_configs=[pb.HttpConnectionManager.UpgradeConfig(upgrade_type="websocket")],
     )
@@ -38,7 +39,7 @@ def http_connection_manager(
         manager.upgrade_configs.add(upgrade_type="CONNECT")
         manager.http_protocol_options.allow_absolute_url.value = True
         manager.http2_protocol_options.allow_connect = True
-    if plan.use_remote_address and direction is Direction.OUTBOUND:
+    if believes_callers:
         _trust_the_workload(manager, _ANYWHERE if plan.captured else _LOOPBACK)
     if plan.access_log:
         manager.access_log.append(json_access_log(plan.access_log))

@@ -103,6 +103,10 @@ NAMES = {
     "FaultAbort": _HTTP_FILTER + "fault.v3.FaultAbort",
     "FaultDelay": "envoy.extensions.filters.common.fault.v3.FaultDelay",
     "GrpcWeb": _HTTP_FILTER + "grpc_web.v3.GrpcWeb",
+    "HeaderMutation": _HTTP_FILTER + "header_mutation.v3.HeaderMutation",
+    "HeaderMutationAction": "envoy.config.common.mutation_rules.v3.HeaderMutation",
+    "HeaderMutations": _HTTP_FILTER + "header_mutation.v3.Mutations",
+    "HeaderMutationPerRoute": _HTTP_FILTER + "header_mutation.v3.HeaderMutationPerRoute",
     "HTTPFault": _HTTP_FILTER + "fault.v3.HTTPFault",
     "Router": _HTTP_FILTER + "router.v3.Router",
     # routes

@@ -1689,6 +1689,51 @@ class FaultDelay(Message):
 class GrpcWeb(Message):
     def __init__(self) -> None: ...
 
+class HeaderMutation(Message):
+    mutations: HeaderMutations
+    most_specific_header_mutations_wins: bool
+    def __init__(
+        self, *, mutations: HeaderMutations | None = ..., most_specific_header_mutations_wins: bool | None = ...
+    ) -> None: ...
+
+class HeaderMutationAction(Message):
+    class RemoveOnMatch(Message):
+        key_matcher: StringMatcher
+        def __init__(self, *, key_matcher: StringMatcher | None = ...) -> None: ...
+
+    remove: str
+    append: HeaderValueOption
+    remove_on_match: HeaderMutationAction.RemoveOnMatch
+    def __init__(
+        self,
+        *,
+        remove: str | None = ...,
+        append: HeaderValueOption | None = ...,
+        remove_on_match: HeaderMutationAction.RemoveOnMatch | None = ...,
+    ) -> None: ...
+
+class HeaderMutations(Message):
+    request_mutations: Messages[HeaderMutationAction]
+    query_parameter_mutations: Messages[Message]
+    response_mutations: Messages[HeaderMutationAction]
+    response_trailers_mutations: Messages[HeaderMutationAction]
+    request_trailers_mutations: Messages[HeaderMutationAction]
+    formatters: Messages[TypedExtensionConfig]
+    def __init__(
+        self,
+        *,
+        request_mutations: Iterable[HeaderMutationAction] | None = ...,
+        query_parameter_mutations: Iterable[Message] | None = ...,
+        response_mutations: Iterable[HeaderMutationAction] | None = ...,
+        response_trailers_mutations: Iterable[HeaderMutationAction] | None = ...,
+        request_trailers_mutations: Iterable[HeaderMutationAction] | None = ...,
+        formatters: Iterable[TypedExtensionConfig] | None = ...,
+    ) -> None: ...
+
+class HeaderMutationPerRoute(Message):
+    mutations: HeaderMutations
+    def __init__(self, *, mutations: HeaderMutations | None = ...) -> None: ...
+
 class HTTPFault(Message):
     delay: FaultDelay
     abort: FaultAbort
@@ -1968,7 +2013,7 @@ class RouteAction(Message):
         runtime_fraction: RuntimeFractionalPercent
         trace_sampled: BoolValue
         disable_shadow_host_suffix_append: bool
-        request_headers_mutations: Messages[Message]
+        request_headers_mutations: Messages[HeaderMutationAction]
         host_rewrite_literal: str
         def __init__(
             self,
@@ -1978,7 +2023,7 @@ class RouteAction(Message):
             runtime_fraction: RuntimeFractionalPercent | None = ...,
             trace_sampled: BoolValue | None = ...,
             disable_shadow_host_suffix_append: bool | None = ...,
-            request_headers_mutations: Iterable[Message] | None = ...,
+            request_headers_mutations: Iterable[HeaderMutationAction] | None = ...,
             host_rewrite_literal: str | None = ...,
         ) -> None: ...
 

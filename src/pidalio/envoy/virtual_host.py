@@ -6,6 +6,8 @@ from pidalio.envoy import messages as pb
 from pidalio.envoy.filters.cors import CORS, cors_policy
 from pidalio.envoy.filters.fault import CAMPAIGN, FAULT, campaign_config, fault_config
 from pidalio.envoy.filters.grpc_web import GRPC_WEB, grpc_web_switch
+from pidalio.envoy.filters.overrides import OVERRIDES, overrides_removed
+from pidalio.envoy.guard import guarded
 from pidalio.envoy.metadata import write_origin
 from pidalio.envoy.protos import pack
 from pidalio.envoy.route_action import direct_response_action, forward_action, redirect_action, retry_policy
@@ -27,37 +29,50 @@ from pidalio.ir import (
 def virtual_host(plan: VirtualHostPlan, name: str = "") -> pb.VirtualHost:
     """Return the virtual host, called `name` where it travels by itself (`resource.virtual_host_resource`).
 
-    A retry policy that all its routes share is said once: Envoy gives it to every route that has none of its own.
+    A retry policy that all its routes share is said once: Envoy gives it to every route that has none of its own. So
+    is that all are deaf to their callers' overrides.
     """
-    shared = _shared_retry(plan)
+    shared, deaf = _shared_retry(plan), all(each.deaf for each in _forwarding(plan))
     message = pb.VirtualHost(
         name=name or plan.name,
         domains=plan.domains,
-        routes=[one for each in plan.routes for one in routes(each, retry=shared is None)],
+        routes=[one for each in plan.routes for one in routes(each, retry=shared is None, overrides=not deaf)],
         require_tls=pb.VirtualHost.ALL if plan.require_tls else pb.VirtualHost.NONE,
         include_request_attempt_count=plan.counts_attempts,
     )
     if shared is not None:
         message.retry_policy.CopyFrom(retry_policy(shared))
+    if deaf and _forwarding(plan):
+        message.typed_per_filter_config[OVERRIDES].CopyFrom(pack(overrides_removed()))
     if plan.grpc_web:
         message.typed_per_filter_config[GRPC_WEB].CopyFrom(pack(grpc_web_switch()))
     return message
 
 
 def _shared_retry(plan: VirtualHostPlan) -> RetryPlan | None:
-    policies = {each.action.retry for each in plan.routes if isinstance(each.action, ForwardPlan)}
+    policies = {each.retry for each in _forwarding(plan)}
     return policies.pop() if len(policies) == 1 else None
 
 
-def routes(plan: RoutePlan, *, retry: bool = True) -> list[pb.Route]:
-    """Return what `plan` is in Envoy: one route, or two where a sticky one tells known users from new ones."""
-    message = route(plan, retry=retry)
-    sticky = plan.action.sticky if isinstance(plan.action, ForwardPlan) else None
-    return sticky_routes(message, sticky) if sticky else [message]
+def _forwarding(plan: VirtualHostPlan) -> list[ForwardPlan]:
+    return [each.action for each in plan.routes if isinstance(each.action, ForwardPlan)]
 
 
-def route(plan: RoutePlan, *, retry: bool = True) -> pb.Route:
-    """Return one route with its action, its faults and where it comes from; without `retry` it inherits its retries."""
+def routes(plan: RoutePlan, *, retry: bool = True, overrides: bool = True) -> list[pb.Route]:
+    """Return what `plan` is in Envoy: one route, or more where Envoy must tell users or methods apart."""
+    message = route(plan, retry=retry, overrides=overrides)
+    if not isinstance(plan.action, ForwardPlan):
+        return [message]
+    sticky, policy = plan.action.sticky, plan.action.retry
+    found = sticky_routes(message, sticky) if sticky else [message]
+    return [one for each in found for one in guarded(each, policy)] if policy else found
+
+
+def route(plan: RoutePlan, *, retry: bool = True, overrides: bool = True) -> pb.Route:
+    """Return one route with its action, its faults and where it comes from.
+
+    Without `retry` it inherits its retries, and without `overrides` that callers' own are taken away.
+    """
     message = pb.Route(name=plan.name, match=route_match(plan.match), stat_prefix=plan.stat_prefix)
     _edit_headers(message, plan.request_headers, plan.response_headers)
     _set_action(message, plan, retry=retry)
@@ -65,6 +80,8 @@ def route(plan: RoutePlan, *, retry: bool = True) -> pb.Route:
         message.typed_per_filter_config[FAULT].CopyFrom(pack(fault_config(plan.fault)))
     if plan.cors is not None:
         message.typed_per_filter_config[CORS].CopyFrom(pack(cors_policy(plan.cors)))
+    if overrides and isinstance(plan.action, ForwardPlan) and plan.action.deaf:
+        message.typed_per_filter_config[OVERRIDES].CopyFrom(pack(overrides_removed()))
     reason = plan.action.reason if isinstance(plan.action, DirectResponsePlan) else ""
     write_origin(message.metadata, plan.origin, root=plan.root, reason=reason)
     return message

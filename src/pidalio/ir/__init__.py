@@ -71,6 +71,8 @@ from pidalio.ir.policy import (
 from pidalio.ir.process import ProcessPlan, StatsPlan
 from pidalio.ir.proxy import ProxyPlans
 from pidalio.ir.route import (
+    CALLER_OVERRIDES,
+    IDEMPOTENT,
     AbortPlan,
     CorsPlan,
     DelayPlan,
@@ -100,6 +102,8 @@ from pidalio.ir.sticky import (
 
 __all__ = [
     "BUCKETS",
+    "CALLER_OVERRIDES",
+    "IDEMPOTENT",
     "LOCAL_CLUSTER",
     "NEW_USER_HEADER",
     "NEW_USER_ID",

@@ -35,11 +35,33 @@ class WeightedCluster(msgspec.Struct, frozen=True, gc=False):
     campaign: CampaignPlan | None = None
 
 
+IDEMPOTENT = ("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE")
+"""Methods of which a second request does what the first did (RFC 9110 §9.2.2)."""
+
+
+CALLER_OVERRIDES = (
+    "x-envoy-upstream-rq-timeout-ms",
+    "x-envoy-upstream-rq-per-try-timeout-ms",
+    "x-envoy-upstream-rq-timeout-alt-response",
+    "x-envoy-upstream-stream-duration-ms",
+    "x-envoy-max-retries",
+    "x-envoy-retry-on",
+    "x-envoy-retry-grpc-on",
+    "x-envoy-retriable-status-codes",
+    "x-envoy-retriable-header-names",
+    "x-envoy-hedge-on-per-try-timeout",
+)
+"""Headers by which a caller that is believed replaces a route's timeouts and retries."""
+
+
 class RetryPlan(msgspec.Struct, frozen=True, gc=False):
     """Retries: at most `attempts` after the first try.
 
     `retry_on` are Envoy's conditions; `status_codes` are repeated too; times in milliseconds (None: Envoy's own).
     `avoid_previous_hosts` makes a retry look for another instance (up to `host_selection_attempts` draws).
+    Methods that are not idempotent go by `unsafe_retry_on` instead, and by no status, unless it is None.
+    `origin` is the policy, None for the default; `conditions_origin` is the same where it states conditions, and
+    `profile_origin` is who chose the profile that fills the rest, None for Istio's.
     """
 
     attempts: int
@@ -50,7 +72,16 @@ class RetryPlan(msgspec.Struct, frozen=True, gc=False):
     avoid_previous_hosts: bool = True
     remote_localities: bool = False
     host_selection_attempts: int = 5
+    unsafe_retry_on: tuple[str, ...] | None = None
     origin: Origin | None = None
+    conditions_origin: Origin | None = None
+    profile_origin: Origin | None = None
+
+    def for_method(self, method: str) -> "RetryPlan":
+        """Return the retries of requests with `method`."""
+        if self.unsafe_retry_on is None or method in IDEMPOTENT:
+            return self
+        return msgspec.structs.replace(self, retry_on=self.unsafe_retry_on, status_codes=())
 
 
 class MirrorPlan(msgspec.Struct, frozen=True, gc=False):
@@ -76,6 +107,7 @@ class ForwardPlan(msgspec.Struct, frozen=True, gc=False):
     With `sticky` it is not drawn but decided by the user's bucket; the weights are then numbers of buckets.
     `hashes` make the key by which hashing clusters choose an instance, all of them together.
     `tells_host` adds the host as it was to `x-forwarded-host` where the route rewrites it.
+    `deaf` is who takes callers' own headers for timeouts and retries away, None where they count.
     A tunnel ends when nothing passes for `idle_timeout` or after `max_duration` (ms, None: never).
     With `tunnel` it does not end here: the instance is a proxy that is asked to carry it on to where `tunnel` leads.
     """
@@ -92,6 +124,7 @@ class ForwardPlan(msgspec.Struct, frozen=True, gc=False):
     sticky: StickyPlan | None = None
     hashes: tuple[HashPlan, ...] = ()
     tells_host: bool = False
+    deaf: Origin | None = None
     idle_timeout: int | None = None
     max_duration: int | None = None
     tunnel: TunnelPlan | None = None

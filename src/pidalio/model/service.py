@@ -62,6 +62,13 @@ class Nearness(enum.Enum):
     SAME_NODE = "PreferSameNode"
 
 
+class Profile(enum.Enum):
+    """What calls do about failures where no rule says it: what Istio does, or less, so that nothing is done twice."""
+
+    ISTIO = "istio"
+    SAFE = "safe"
+
+
 class Locality(msgspec.Struct, frozen=True, order=True, gc=False):
     """Say where an instance runs; empty parts are unknown."""
 
@@ -91,6 +98,7 @@ class Service(msgspec.Struct, frozen=True, gc=False):
     `addresses` are virtual addresses; `created` is an RFC 3339 stamp, empty for "as old as all others".
     `node_local` sends callers to instances on their own node only; with `publish_not_ready` readiness does not count.
     `prefers` sends them to near instances first.
+    `profile` and `heeds_callers` are its own word on failures, and on callers' own timeouts and retries; None is none.
     `registry` is `Kubernetes`, `ServiceEntry`, or the platform's name; it settles ties (Kubernetes first).
     """
 
@@ -110,6 +118,8 @@ class Service(msgspec.Struct, frozen=True, gc=False):
     node_local: bool = False
     publish_not_ready: bool = False
     prefers: Nearness = Nearness.ANYWHERE
+    profile: Profile | None = None
+    heeds_callers: bool | None = None
 
     def port(self, number: int) -> Port | None:
         """Return the port numbered `number`, or None."""

@@ -25,18 +25,21 @@ from pidalio.rules.visibility import OutboundPolicy
 _LOOP_HEADER = "x-pidalio-passthrough"
 
 
-def unknown_hosts(policy: OutboundPolicy, mode: Mode, *, is_named: bool) -> VirtualHostPlan:
+def unknown_hosts(policy: OutboundPolicy, mode: Mode, *, is_named: bool, deaf: Origin | None = None) -> VirtualHostPlan:
     """Return the virtual host for requests to hosts that no other of the table has.
 
-    `is_named` says that callers name the proxy, so that the address they called is its own.
+    `is_named` says that callers name the proxy, so that the address they called is its own; `deaf` is as in
+    `ForwardPlan`.
     """
     if not policy.allows_any:
         return _block_all(policy.origin)
     if policy.through:
-        return _pass_through(policy, is_named=is_named)
+        return _pass_through(policy, deaf, is_named=is_named)
     if mode is Mode.EXPLICIT:
-        return _resolve_all(names.PASSTHROUGH, policy.origin)
-    return _resolve_all(names.DYNAMIC_DNS, policy.origin) if is_named else _pass_through(policy, is_named=False)
+        return _resolve_all(names.PASSTHROUGH, policy.origin, deaf)
+    if is_named:
+        return _resolve_all(names.DYNAMIC_DNS, policy.origin, deaf)
+    return _pass_through(policy, deaf, is_named=False)
 
 
 def unknown_connections(policy: OutboundPolicy, access_log: str) -> TcpPlan:
@@ -50,20 +53,20 @@ def _block_all(origin: Origin | None) -> VirtualHostPlan:
     return VirtualHostPlan("block_all", ("*",), (RoutePlan(MatchPlan(), refusal, "block_all"),), origin=origin)
 
 
-def _pass_through(policy: OutboundPolicy, *, is_named: bool) -> VirtualHostPlan:
+def _pass_through(policy: OutboundPolicy, deaf: Origin | None, *, is_named: bool) -> VirtualHostPlan:
     """Pass everything on by one cluster, the tunnels too that callers open who name the proxy."""
     cluster = policy.through or (names.DYNAMIC_DNS if policy.by_name else names.PASSTHROUGH)
-    forward = ForwardPlan((WeightedCluster(cluster, 1, origin=policy.origin),), dynamic=policy.by_name)
+    forward = ForwardPlan((WeightedCluster(cluster, 1, origin=policy.origin),), dynamic=policy.by_name, deaf=deaf)
     matches = [MatchPlan(connect=True), MatchPlan()] if is_named else [MatchPlan()]
     routes = tuple(RoutePlan(match, forward, "allow_any") for match in matches)
     return VirtualHostPlan("allow_any", ("*",), routes, origin=policy.origin)
 
 
-def _resolve_all(cluster: str, origin: Origin | None) -> VirtualHostPlan:
+def _resolve_all(cluster: str, origin: Origin | None, deaf: Origin | None) -> VirtualHostPlan:
     """Let unknown hosts through to the address that DNS gives for them, but never twice: that would be a loop."""
     again = HeaderMatch(_LOOP_HEADER, StringPattern(MatchKind.PRESENT))
     loop = DirectResponsePlan(502, reason="the request came back to a proxy of the mesh: no service has this host")
-    forward = ForwardPlan((WeightedCluster(cluster, 1),), dynamic=True)
+    forward = ForwardPlan((WeightedCluster(cluster, 1),), dynamic=True, deaf=deaf)
     mark = HeaderEdits(set=((_LOOP_HEADER, "1"),))
     return VirtualHostPlan(
         "allow_any",

@@ -20,7 +20,7 @@ from pidalio.ir import (
     ZoneAwarePlan,
 )
 from pidalio.model import Endpoint, Health, Labels, Mode, Protocol, Resolution, Service, selects
-from pidalio.rules import destination_rules, health_checks, mesh, names, services
+from pidalio.rules import destination_rules, health_checks, mesh, names, resilience, services
 from pidalio.rules.balancing import balanced
 from pidalio.rules.locality import arranged
 from pidalio.rules.outliers import min_health, outlier_plan
@@ -171,7 +171,9 @@ def cluster(world: Database, key: ClusterKey) -> ClusterPlan | None:
         name=key.name,
         discovery=discovery,
         protocol=upstream_protocol(port.protocol, key.vantage.mode),
-        retry_budget=retry_budget_plan(holds.retry_budget),
+        retry_budget=retry_budget_plan(
+            holds.retry_budget, holds.connection_pool, resilience.of_service(world, key.identity)
+        ),
         proxy_protocol=ProxyProtocolVersion(holds.proxy_protocol.value.version.value) if holds.proxy_protocol else None,
         outlier=outlier_plan(holds.outlier_detection),
         healthy_panic_threshold=min_health(holds.outlier_detection),

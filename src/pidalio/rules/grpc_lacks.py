@@ -25,9 +25,9 @@ from pidalio.ir import (
 )
 from pidalio.model import Origin
 from pidalio.rules.grpc_clusters import grpc_cluster
-from pidalio.rules.grpc_routes import MOST_ABSENT, STATUSES, UNSEEN
+from pidalio.rules.grpc_routes import CALL, MOST_ABSENT, STATUSES, UNSEEN
 
-_BY_ITSELF = frozenset({"connect-failure", "refused-stream", "retriable-status-codes"})
+_BY_ITSELF = frozenset({"connect-failure", "refused-stream", "reset-before-request", "retriable-status-codes"})
 """Conditions of retries that gRPC's own ways cover, or that are told with the status codes."""
 _NOTHING = ConnectionPoolPlan()
 
@@ -89,7 +89,7 @@ def _of_forward(forward: ForwardPlan, origin: Origin) -> Iterator[Lack]:
         if one.kind is not HashKind.HEADER:
             yield Lack(one.origin or origin, f"hash by {one.kind.value.lower()}", "that part of the key is left out")
     if forward.retry is not None and forward.retry.origin is not None:
-        yield from _of_retry(forward.retry, forward.retry.origin)
+        yield from _of_retry(forward.retry.for_method(CALL), forward.retry.origin)
     for cluster in forward.clusters:
         yield from _of_headers(cluster.request_headers, cluster.response_headers, cluster.origin or origin)
 

@@ -34,6 +34,8 @@ from pidalio.ir.pattern import satisfied
 from pidalio.model import Origin
 
 METHOD = ":method"
+CALL = "POST"
+"""The method of every call."""
 UNSEEN = frozenset({":authority", ":scheme", "user-agent"})
 """Headers that gRPC adds after it has chosen a route."""
 STATUSES = frozenset({"cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable"})
@@ -84,7 +86,7 @@ def _origins(route: RoutePlan) -> tuple[Origin, ...]:
 
 
 def _retry(plan: RetryPlan) -> GrpcRetryPlan | None:
-    known = tuple(one for one in plan.retry_on if one in STATUSES)
+    known = tuple(one for one in plan.for_method(CALL).retry_on if one in STATUSES)
     return GrpcRetryPlan(plan.attempts, known, plan.backoff) if known and plan.attempts else None
 
 
@@ -116,7 +118,7 @@ def _path(path: PathMatch) -> PathMatch | None:
 def _choices(header: HeaderMatch) -> tuple[HeaderMatch | None, ...]:
     """Return the conditions of which one must hold: None is one that always does, no choice one that never does."""
     if header.name == METHOD:
-        return (None,) if satisfied(header.pattern, "POST") != header.invert else ()
+        return (None,) if satisfied(header.pattern, CALL) != header.invert else ()
     if header.name in UNSEEN:
         return ()
     if not (header.invert and header.missing_as_empty):

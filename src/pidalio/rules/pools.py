@@ -16,10 +16,11 @@ from pidalio.api.traffic_policy import (
 )
 from pidalio.derive import Database
 from pidalio.ir import ClusterPlan, ConnectionPoolPlan, KeepalivePlan, PingPlan, RetryBudgetPlan, UpstreamProtocol
-from pidalio.model import Mode, Origin, Port, Protocol
+from pidalio.model import Mode, Origin, Port, Profile, Protocol
 from pidalio.rules import destination_rules
 from pidalio.rules.mesh import ClusterSettings
 from pidalio.rules.policies import Stated
+from pidalio.rules.resilience import Resilience
 from pidalio.rules.services import ServiceId
 from pidalio.rules.visibility import Client
 
@@ -98,10 +99,16 @@ def upgraded(
     return msgspec.structs.replace(plan, protocol=UpstreamProtocol.HTTP2) if wanted else plan
 
 
-def retry_budget_plan(stated: Stated[RetryBudget] | None) -> RetryBudgetPlan | None:
-    """Return the bound of concurrent retries, None where nothing asks for it."""
+def retry_budget_plan(
+    stated: Stated[RetryBudget] | None, limits: Stated[ConnectionPoolSettings] | None, holds: Resilience
+) -> RetryBudgetPlan | None:
+    """Return the bound of concurrent retries, None where nothing asks for it.
+
+    The profile's stands where no rule bounds retries at all, by a budget or by a number.
+    """
     if stated is None:
-        return None
+        bounded = bool(limits and limits.value.http and limits.value.http.max_retries)
+        return None if bounded or holds.profile is not Profile.SAFE else RetryBudgetPlan(origin=holds.origin)
     percent, least = stated.value.percent, stated.value.min_retry_concurrency
     return RetryBudgetPlan(
         percent=20.0 if percent is None else percent,

@@ -24,7 +24,7 @@ from pidalio.ir import (
     WeightedCluster,
 )
 from pidalio.model import Origin
-from pidalio.rules import aliases, mesh, names, services
+from pidalio.rules import aliases, mesh, names, resilience, services
 from pidalio.rules.delegates import Entry, Rule, rules_of
 from pidalio.rules.edits import joined, request_edits, response_edits
 from pidalio.rules.faults import cors_plan, fault_plan
@@ -116,15 +116,17 @@ def _forward(world: Database, rule: Rule, context: RouteContext) -> tuple[Forwar
         host_rewrite = host_rewrite or only.host_rewrite
         destinations = [WeightedCluster(only.cluster, 1, origin=only.origin)]
     sticky = sticky_plan(world, rule, context)
+    holds = resilience.of_services(world, (identity for identity, _, _ in _receivers(world, rule, context)))
     forward = ForwardPlan(
         clusters=with_shares(destinations, sticky) if sticky else tuple(destinations),
         timeout=route.timeout or 0,
         timeout_origin=rule.origin("timeout") if route.timeout is not None else None,
-        retry=retry_plan(world, route.retries, rule.origin("retries")),
+        retry=retry_plan(world, route.retries, rule.origin("retries"), holds),
         prefix_rewrite=rewrite.uri if rewrite and rewrite.uri else None,
         regex_rewrite=RegexRewrite(regex.match, regex.rewrite) if regex else None,
         host_rewrite=(rewrite.authority if rewrite else "") or host_rewrite,
         tells_host=mesh.tells_host(world),
+        deaf=holds.deaf,
         mirrors=tuple(_mirrors(world, rule, context)),
         sticky=sticky,
         # Envoy takes one key for both choices, so that users who stay with a version stay with its instance too.
@@ -182,13 +184,20 @@ def _port(world: Database, host: str, stated: Destination, context: RouteContext
     return known[0].number if len(known) == 1 else context.port
 
 
-def _hashes(world: Database, rule: Rule, context: RouteContext) -> Iterator[HashPlan | None]:
-    """Yield what each destination that gets requests hashes, as the callers see its rules."""
+def _receivers(
+    world: Database, rule: Rule, context: RouteContext
+) -> Iterator[tuple[ServiceId | None, int, Destination]]:
+    """Yield each destination that gets requests: its service, the port, and what is written."""
     for one in rule.route.route:
         if len(rule.route.route) > 1 and not one.weight:
             continue
         stated = one.destination or Destination()
-        identity, port = destination_service(world, rule.owner.namespace, stated, context)
+        yield *destination_service(world, rule.owner.namespace, stated, context), stated
+
+
+def _hashes(world: Database, rule: Rule, context: RouteContext) -> Iterator[HashPlan | None]:
+    """Yield what each destination that gets requests hashes, as the callers see its rules."""
+    for identity, port, stated in _receivers(world, rule, context):
         yield hash_plan(world, context.hash_view, identity, port, stated.subset)
 
 
@@ -237,9 +246,11 @@ def to_service(
 ) -> ForwardPlan:
     """Return the action of requests for a service of which no rule says more; `view` is as in `default_route`."""
     cluster = names.outbound_cluster(identity[0], port)
+    holds = resilience.of_service(world, identity)
     forward = ForwardPlan(
         clusters=(WeightedCluster(cluster, 1, origin=origin),),
-        retry=retry_plan(world, None, None),
+        retry=retry_plan(world, None, None, holds),
+        deaf=holds.deaf,
         hashes=distinct((hash_plan(world, view, identity, port, ""),)),
     )
     return _staying(forward)

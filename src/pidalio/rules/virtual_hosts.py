@@ -328,11 +328,15 @@ def _tunnels(world: Database, key: VirtualHostKey, callers: Caller, known: list[
 
 
 class SidecarTable(msgspec.Struct, frozen=True, gc=False):
-    """A route table without the virtual hosts that travel by themselves, of sidecars that treat the rest alike."""
+    """A route table without the virtual hosts that travel by themselves, of sidecars that treat the rest alike.
+
+    `deaf` is who takes callers' own timeouts and retries away mesh-wide, None for nobody.
+    """
 
     hosts: HostTable
     policy: OutboundPolicy
     mode: Mode = Mode.EXPLICIT
+    deaf: Origin | None = None
 
     @property
     def table(self) -> str:
@@ -342,7 +346,7 @@ class SidecarTable(msgspec.Struct, frozen=True, gc=False):
 
 def sidecar_table(key: SidecarTable) -> RouteTablePlan:
     """Return a sidecar's route table: its virtual hosts travel by themselves, the catch-all is inline."""
-    catch_all = unknown_hosts(key.policy, key.mode, is_named=key.hosts.takes_tunnels)
+    catch_all = unknown_hosts(key.policy, key.mode, is_named=key.hosts.takes_tunnels, deaf=key.deaf)
     return RouteTablePlan(key.table, (catch_all,), delta=True, ignore_port=bool(key.hosts.port))
 
 

@@ -7,6 +7,7 @@ it is the only one, for a single destination has no weight.
 import msgspec
 
 from pidalio.ir import (
+    CALLER_OVERRIDES,
     ClusterPlan,
     Discovery,
     ForwardPlan,
@@ -29,6 +30,8 @@ from pidalio.simulate.pool import Place, Pool, Reach, pool
 from pidalio.simulate.request import Request
 from pidalio.simulate.rewrite import rewritten_path
 from pidalio.simulate.sticky import bucket_of, makes_cookie, owner_of, request_with_cookie, response_with_cookie
+
+_OVERRIDES_REMOVED = HeaderEdits(remove=CALLER_OVERRIDES)
 
 
 def forwarded(
@@ -93,6 +96,7 @@ def _destination(
         tunnel=action.tunnel,
         request_edits=((TO_GRPC,) if arrival.grpc_web else ())
         + request_edits(on_request, weighted, single=single)
+        + ((_OVERRIDES_REMOVED,) if action.deaf else ())
         + ((deadline,) if deadline else ())
         + ((told,) if told else ()),
         response_edits=response_edits(on_response, weighted, single=single),

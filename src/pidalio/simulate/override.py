@@ -40,7 +40,7 @@ def effective_timeout(plan: ForwardPlan, arrival: Arrival) -> Timeout:
 
     Where the rule has none, the deadline of a request that is not gRPC counts too (observed on Envoy 1.40).
     """
-    asked = _number(arrival, _TIMEOUT)
+    asked = _number(plan, arrival, _TIMEOUT)
     if asked is not None:
         return Timeout(asked, header=_TIMEOUT)
     counts = arrival.goes_as_grpc or not plan.timeout
@@ -77,19 +77,19 @@ def _deadline(written: str) -> int:
 
 def effective_retry(plan: ForwardPlan, arrival: Arrival) -> RetryPlan | None:
     """Return the retries, None for no retries."""
-    retry = plan.retry
+    retry = plan.retry.for_method(arrival.request.method) if plan.retry else None
     if retry is not None and retry.status_codes and STATUS_CODES not in retry.retry_on:
         # A rule's codes bring their condition with them; a caller's do not.
         retry = msgspec.structs.replace(retry, retry_on=(*retry.retry_on, STATUS_CODES))
-    conditions = _conditions(arrival)
+    conditions = _conditions(plan, arrival)
     if conditions:
         retry = retry or RetryPlan(attempts=1, retry_on=(), avoid_previous_hosts=False, host_selection_attempts=1)
         retry = msgspec.structs.replace(retry, retry_on=tuple(dict.fromkeys(retry.retry_on + conditions)))
     if retry is None:
         return None
-    attempts = _number(arrival, _MAX_RETRIES)
-    per_try = _number(arrival, _PER_TRY)
-    codes = arrival.request.header(_STATUS_CODES) if arrival.internal else None
+    attempts = _number(plan, arrival, _MAX_RETRIES)
+    per_try = _number(plan, arrival, _PER_TRY)
+    codes = _said(plan, arrival, _STATUS_CODES)
     return msgspec.structs.replace(
         retry,
         attempts=retry.attempts if attempts is None else attempts,
@@ -98,13 +98,16 @@ def effective_retry(plan: ForwardPlan, arrival: Arrival) -> RetryPlan | None:
     )
 
 
-def _conditions(arrival: Arrival) -> tuple[str, ...]:
-    if not arrival.internal:
-        return ()
-    named = [arrival.request.header(name) or "" for name in (_RETRY_ON, _RETRY_GRPC_ON)]
+def _said(plan: ForwardPlan, arrival: Arrival, name: str) -> str | None:
+    """Return the caller's own word, None where it says nothing or does not count."""
+    return arrival.request.header(name) if arrival.internal and not plan.deaf else None
+
+
+def _conditions(plan: ForwardPlan, arrival: Arrival) -> tuple[str, ...]:
+    named = [_said(plan, arrival, name) or "" for name in (_RETRY_ON, _RETRY_GRPC_ON)]
     return tuple(each.strip() for each in ",".join(named).split(",") if each.strip())
 
 
-def _number(arrival: Arrival, name: str) -> int | None:
-    value = arrival.request.header(name) if arrival.internal else None
+def _number(plan: ForwardPlan, arrival: Arrival, name: str) -> int | None:
+    value = _said(plan, arrival, name)
     return int(value) if value is not None and value.isdigit() else None

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from pidalio.api import kubernetes
 from pidalio.api.mesh_config import MeshConfig
 from pidalio.api.object import Object
+from pidalio.api.resilience import heeds_callers, profile_of
 from pidalio.api.service_entry import Location, ServiceEntry
 from pidalio.api.workload_entry import WorkloadEntry
 from pidalio.derive import Table
@@ -72,6 +73,8 @@ def _service_entry(item: Object[ServiceEntry]) -> Rows:
             selector=labels_of(spec.workload_selector.labels) if spec.workload_selector else None,
             created=item.meta.created,
             subject_alt_names=spec.subject_alt_names,
+            profile=profile_of(item.meta.annotations),
+            heeds_callers=heeds_callers(item.meta.annotations),
         )
         for host in dict.fromkeys(one.lower().removesuffix(".") for one in spec.hosts)
     }
@@ -146,6 +149,8 @@ def _kubernetes_service(item: Object[kubernetes.Service]) -> Rows:
         node_local=spec.internal_traffic_policy == "Local",
         publish_not_ready=spec.publish_not_ready_addresses,
         prefers=_NEARNESS.get(spec.traffic_distribution, Nearness.ANYWHERE),
+        profile=profile_of(item.meta.annotations),
+        heeds_callers=heeds_callers(item.meta.annotations),
     )
     return {tables.SERVICES: {(host, namespace, str(item.ref)): service}}
 

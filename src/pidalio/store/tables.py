@@ -208,6 +208,9 @@ SERVICES_BY_NODE: Index[str, ServiceKey, Service] = SERVICES.index(
 SERVICES_BY_NEARNESS: Index[Nearness, ServiceKey, Service] = SERVICES.index(
     "by_nearness", lambda _, row: () if row.prefers is Nearness.ANYWHERE else (row.prefers,)
 )
+SERVICES_BY_RESILIENCE: Index[str, ServiceKey, Service] = SERVICES.index(
+    "by_resilience", lambda _, row: () if row.profile is None and row.heeds_callers is None else ("",)
+)
 SERVICES_BY_SELECTOR: Index[tuple[str, str, str], ServiceKey, Service] = SERVICES.index("by_selector", _selector_pair)
 ALIASES_BY_HOST: Index[str, ServiceKey, Alias] = ALIASES.index("by_host", lambda key, _: (key[0],))
 ALIASES_BY_TARGET: Index[str, ServiceKey, Alias] = ALIASES.index("by_target", lambda _, row: (row.target,))

@@ -264,6 +264,16 @@ OBJECTS = {
         "wrong-type",
         'metadata.annotations["proxy.istio.io/config"]',
     ),
+    "resilience-unknown": (
+        "apiVersion: v1\nkind: Service\nmetadata: {name: a, annotations: {pidalio.dev/resilience: bold}}",
+        "unknown-value",
+        'metadata.annotations["pidalio.dev/resilience"]',
+    ),
+    "overrides-unknown": (
+        "apiVersion: pidalio.dev/v1\nkind: MeshConfig\nmetadata: {name: a, annotations: {pidalio.dev/caller-overrides: 'no'}}",
+        "unknown-value",
+        'metadata.annotations["pidalio.dev/caller-overrides"]',
+    ),
     "field-beside-spec": (text_of("VirtualService", RULE) + "hosts: [a]", "unknown-field", "hosts"),
     "spec-is-a-list": (
         "apiVersion: pidalio.dev/v1\nkind: MeshConfig\nmetadata: {name: a}\nspec: []",
@@ -272,6 +282,22 @@ OBJECTS = {
     ),
     "duplicate-key": (text_of("VirtualService", RULE + "\nhosts: [b]"), "duplicate-key", "spec"),
 }
+
+
+MISPLACED = {
+    name: text_of("VirtualService", RULE).replace("{name: x}", f"{{name: x, annotations: {{{name}: {word}}}}}")
+    for name, word in (("pidalio.dev/resilience", "safe"), ("pidalio.dev/caller-overrides", "ignored"))
+}
+"""An annotation where it means nothing."""
+
+
+@pytest.mark.parametrize(("name", "text"), MISPLACED.items(), ids=MISPLACED)
+def test_an_annotation_that_means_nothing_is_told(name, text):
+    result = parsed(text)
+    assert [(one.severity, one.code, one.path) for one in result.reports] == [
+        (Severity.WARNING, "misplaced-annotation", f'metadata.annotations["{name}"]')
+    ]
+    assert result.object is not None
 
 
 @pytest.mark.parametrize(("text", "code", "path"), OBJECTS.values(), ids=OBJECTS)

@@ -44,6 +44,15 @@ def test_forms():
     assert "FORWARD" in resolve(schema, "spec.http.corsPolicy.unmatchedPreflights")["enum"]
 
 
+def test_annotations_of_ours_have_their_words_where_they_mean_something():
+    def named(kind):
+        return schemas()[kind]["properties"]["metadata"]["properties"]["annotations"].get("properties", {})
+
+    assert named("Service") == named("ServiceEntry") == named("MeshConfig")
+    assert named("Service")["pidalio.dev/resilience"] == {"enum": ["istio", "safe"]}
+    assert not named("VirtualService")
+
+
 def test_kubernetes_kinds_are_open():
     assert "additionalProperties" not in resolve(schemas()["Service"], "spec")
     assert "status" in schemas()["Pod"]["properties"]

@@ -80,7 +80,8 @@ def test_an_explicit_proxy_takes_tunnels_and_trusts_its_local_callers() -> None:
     assert config["http_protocol_options"] == {"allow_absolute_url": True}
     assert config["skip_xff_append"] is True
     assert {"address_prefix": "127.0.0.0", "prefix_len": 8} in config["internal_address_config"]["cidr_ranges"]
-    assert filters(config) == ["grpc_web", "fault", "campaign", "cors", "dynamic_forward_proxy", "router"]
+    written = ["header_mutation", "grpc_web", "fault", "campaign", "cors", "dynamic_forward_proxy", "router"]
+    assert filters(config) == written
 
 
 def test_a_gateway_trusts_nobody() -> None:

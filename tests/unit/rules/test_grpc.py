@@ -291,7 +291,7 @@ class TestLacks:
             ForwardPlan: "clusters timeout timeout_origin retry prefix_rewrite regex_rewrite host_rewrite mirrors sticky"
             " hashes",
             WeightedCluster: "cluster weight request_headers response_headers host_rewrite origin",
-            RetryPlan: "attempts retry_on status_codes per_try_timeout backoff origin",
+            RetryPlan: "attempts retry_on unsafe_retry_on status_codes per_try_timeout backoff origin",
             MatchPlan: "path headers query claims connect",
             ClusterPlan: "name discovery load_balancing lb_origin table_size warmup pool retry_budget proxy_protocol outlier health_check assignment"
             " zone_aware host service origin",
@@ -299,9 +299,10 @@ class TestLacks:
         # Without meaning for calls of gRPC, or for people only.
         other = {
             RoutePlan: "name cors stat_prefix root",
-            ForwardPlan: "dynamic tells_host idle_timeout max_duration tunnel",
+            ForwardPlan: "dynamic tells_host idle_timeout max_duration tunnel deaf",
             WeightedCluster: "campaign",
-            RetryPlan: "avoid_previous_hosts remote_localities host_selection_attempts",
+            RetryPlan: "avoid_previous_hosts remote_localities host_selection_attempts conditions_origin"
+            " profile_origin",
             MatchPlan: "",
             ClusterPlan: "connect_timeout connect_timeout_origin protocol dns_refresh healthy_panic_threshold namespace"
             " port subset called_port locality_weighted bind stat_name buffer_limit keeps_case",

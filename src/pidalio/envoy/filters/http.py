@@ -7,13 +7,18 @@ from pidalio.envoy.filters.cors import cors_filter
 from pidalio.envoy.filters.fault import campaign_filter, fault_filter
 from pidalio.envoy.filters.forward_proxy import forward_proxy_filter
 from pidalio.envoy.filters.grpc_web import grpc_web_filter
+from pidalio.envoy.filters.overrides import overrides_filter
 from pidalio.envoy.filters.router import router_filter
 from pidalio.ir import HttpPlan, HttpSettings
 
 
-def chain(plan: HttpPlan, settings: HttpSettings) -> list[pb.HttpFilter]:
-    """Return the filters of one HTTP connection manager, in the order in which requests pass them."""
-    filters = [grpc_web_filter()] if _may_translate(plan) else []
+def chain(plan: HttpPlan, settings: HttpSettings, *, believes_callers: bool = False) -> list[pb.HttpFilter]:
+    """Return the filters of one HTTP connection manager, in the order in which requests pass them.
+
+    `believes_callers` says that callers' own timeouts and retries count, so that some route may take them away.
+    """
+    filters = [overrides_filter()] if believes_callers else []
+    filters += [grpc_web_filter()] if _may_translate(plan) else []
     filters.append(fault_filter())
     if _leads_elsewhere(plan):
         filters.append(campaign_filter())
