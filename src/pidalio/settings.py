@@ -38,8 +38,9 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How a control plane runs.
 
     `folder` is the mesh's: its `.pidalio` holds what survives. `files` are live; `namespace` is that of objects which
-    name none. Addresses are `unix:/path` or `host:port`; an empty one is a UNIX socket of this user for xDS, and no
-    TCP port for the API. Beyond loopback both need `tls`.
+    name none. `minimum_healthy` is the percentage of a platform's healthy instances that must remain for its word to be
+    believed when many go at once, 0 to believe everything. Addresses are `unix:/path` or `host:port`; an empty one is a
+    UNIX socket of this user for xDS, and no TCP port for the API. Beyond loopback both need `tls`.
     """
 
     folder: Path
@@ -49,9 +50,12 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     api_address: str = ""
     tls: TlsPaths | None = None
     run_directory: Path | None = None
+    minimum_healthy: int = 20
 
     def check(self) -> None:
         """Raise `UsageError` when an address is open to others without TLS, or makes no sense."""
+        if not 0 <= self.minimum_healthy <= 100:
+            raise UsageError("--minimum-healthy is a percentage: 0 to 100")
         if self.api_address.startswith("unix:"):
             raise UsageError("--api-address is a TCP address: the UNIX socket is always there")
         path = self.xds_address.removeprefix("unix:")

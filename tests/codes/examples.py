@@ -380,6 +380,10 @@ ELSEWHERE: dict[str, dict[str, Example]] = {
         "not-found": _test(
             "$ pidalio delete virtualservice nobody", "unit/http/test_writing.py::test_delete_of_nothing_is_refused"
         ),
+        "kept-last-known": _test(
+            "$ rm mesh/*.yaml   # all files of the mesh at once",
+            "unit/server/test_guard.py::test_an_emptied_folder_takes_nothing_away_until_it_is_meant",
+        ),
         "kept": _test(
             "$ echo 'a: [' > mesh/rules.yaml   # which held a rule",
             "unit/store/test_catalog.py::test_a_file_that_cannot_be_read_keeps_all_it_held_until_it_is_mended",

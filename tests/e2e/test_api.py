@@ -405,6 +405,20 @@ async def test_an_empty_folder_is_a_mesh_too(folder: Path) -> None:
         assert server.control.objects() == ()
 
 
+async def test_an_emptied_folder_takes_nothing_away_until_it_is_released(folder: Path) -> None:
+    (folder / "mesh" / "rule.yaml").write_text(RULE)
+    async with Server(settings(folder)) as server, Client(Target.named(None)) as client:
+        for path in (folder / "mesh").glob("*.yaml"):
+            path.unlink()
+        async with asyncio.timeout(30):
+            while "kept-last-known" not in [one.code for one in (await client.status()).reports]:
+                await asyncio.sleep(0.05)
+        assert len(server.control.objects()) == 3
+        done = await command("release", "files")
+        assert done.output.startswith("files: what it says is live with generation ")
+        assert server.control.objects() == ()
+
+
 async def test_a_restart_keeps_what_was_applied_and_sends_nothing_again(folder: Path) -> None:
     async with Server(settings(folder)) as server:
         async with Client(Target.named(None)) as client:

@@ -35,6 +35,7 @@ _SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "delete": ("delete:delete", "Remove objects, and wait until they are gone."),
         "fault": ("fault:fault", "Add faults for a while, and see what they do."),
         "history": ("history:history", "List, compare and restore revisions."),
+        "release": ("release:release", "Believe a platform whose instances went all at once."),
     },
     "Ask": {
         "get": ("get:get", "Show live objects."),

@@ -34,6 +34,14 @@ Examples:
 @click.option("--tls-cert", type=click.Path(path_type=Path), help="Certificate of this server (PEM).")
 @click.option("--tls-key", type=click.Path(path_type=Path), help="Its key (PEM).")
 @click.option("--tls-ca", type=click.Path(path_type=Path), help="CA that signed the certificates of callers (PEM).")
+@click.option(
+    "--minimum-healthy",
+    type=int,
+    default=20,
+    show_default=True,
+    metavar="PERCENT",
+    help="Share of a platform's healthy instances below which its word is held back; 0 believes everything.",
+)
 @namespace_option()
 def serve(
     paths: tuple[str, ...],
@@ -42,6 +50,7 @@ def serve(
     tls_cert: Path | None,
     tls_key: Path | None,
     tls_ca: Path | None,
+    minimum_healthy: int,
     namespace: str,
 ) -> None:
     """Run a control plane: proxies and agents connect to it, commands ask it.
@@ -59,6 +68,7 @@ def serve(
         xds_address=xds_address,
         api_address=api_address,
         tls=TlsPaths.given(tls_cert, tls_key, tls_ca),
+        minimum_healthy=minimum_healthy,
     )
     settings.check()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")

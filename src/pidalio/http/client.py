@@ -115,6 +115,11 @@ class Client:
         body = msgspec.json.encode(wire.ObjectNames(tuple(refs)))
         return await self._ask("POST", "/v1/delete", wire.AppliedAnswer, query, body)
 
+    async def release(self, source: str, *, author: str = "") -> wire.ReleasedAnswer:
+        """Believe what is held back of a source; raise `NotFound` where nothing is."""
+        path = f"/v1/release/{quote(source, safe='')}"
+        return await self._ask("POST", path, wire.ReleasedAnswer, {"author": author})
+
     async def live(self, generation: int, seconds: float) -> wire.LiveAnswer:
         """Wait until the proxies that the change of `generation` concerns run it, at most `seconds`."""
         query = {"generation": generation, "seconds": seconds}

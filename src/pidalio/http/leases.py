@@ -1,14 +1,15 @@
 """Instances that register themselves: each is part of the mesh for as long as its agent renews its lease.
 
-Invariant: an instance is in the store exactly while its lease runs. Leases outlive this process, so that a restart of
-the control plane takes no instance out of any pool: those found on disk run once more in full.
+Invariant: an instance is in the store exactly while its lease runs, or while nearly all agents are silent: then it is
+our own network that is gone, and what was known last stays. Leases outlive this process, so that a restart of the
+control plane takes no instance out of any pool: those found on disk run once more in full.
 It stands between the agents and the store's `agents` rows.
 """
 
 import asyncio
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,7 @@ from pidalio.http.mesh import Mesh
 from pidalio.http.wire import Registration
 from pidalio.model import Report, Word
 from pidalio.store import tables
+from pidalio.store.guarding import kept
 
 SOURCE: Final = "agents"
 SHORTEST: Final = 1.0
@@ -41,10 +43,22 @@ def instance_id(registration: Registration) -> str:
 
 
 class Leases:
-    """Every registered instance; `file` is where they are kept (None: nowhere)."""
+    """Every registered instance; `file` is where they are kept (None: nowhere).
 
-    def __init__(self, mesh: Mesh, file: Path | None = None, *, shortest: float = SHORTEST) -> None:
-        self._shortest = shortest
+    `believed(before, after)` tells whether so many instances may become so few because their agents are silent.
+    """
+
+    def __init__(
+        self,
+        mesh: Mesh,
+        file: Path | None = None,
+        *,
+        shortest: float = SHORTEST,
+        believed: Callable[[int, int], bool] = lambda _before, _after: True,
+    ) -> None:
+        self._shortest, self._believed = shortest, believed
+        self._renewed: dict[str, float] = {}
+        self._silent: set[str] = set()
         self._mesh = mesh
         self._file = file
         self._leases: dict[str, Lease] = {}
@@ -76,6 +90,8 @@ class Leases:
         self._hold(identity, Lease(registration, holder))
         if known != self._leases[identity]:
             self._keep()
+        if self._silent and not self._is_silence_general():
+            self._count_again()
         return self._mesh.world.generation
 
     def deregister(self, identity: str, holder: str = "") -> int:
@@ -87,6 +103,15 @@ class Leases:
         self._keep()
         return self._mesh.world.generation
 
+    def release(self) -> int:
+        """Remove the instances whose agents are silent; raise `NotFound` when there are none."""
+        if not self._silent:
+            raise NotFound("no instance is kept whose agent is silent: `pidalio status` shows what is held back")
+        for identity in sorted(self._silent):
+            self._drop(identity)
+        self._keep()
+        return self._mesh.world.generation
+
     def close(self) -> None:
         """Stop the clocks; what is registered stays on disk for the next process."""
         for end in self._ends.values():
@@ -95,6 +120,8 @@ class Leases:
 
     def reports(self) -> Iterable[Report]:
         """Yield what the agents have to tell."""
+        if self._silent:
+            yield kept(SOURCE, f"{len(self._silent)} of {len(self._leases)} registered instances fell silent at once")
         for lease in self._leases.values():
             yield from (each.report() for each in lease.registration.reports)
 
@@ -119,15 +146,37 @@ class Leases:
             self._ends[identity].cancel()
         loop = asyncio.get_running_loop()
         self._ends[identity] = loop.call_later(registration.lease, self._expire, identity)
+        self._renewed[identity] = loop.time()
+        self._silent.discard(identity)
         key = (workload.namespace, workload.name, _KIND)
         self._mesh.feed(SOURCE, {tables.WORKLOADS: {key: workload.row()}})
 
     def _drop(self, identity: str) -> None:
         workload = self._leases.pop(identity).registration.workload
-        self._ends.pop(identity).cancel()
+        if (end := self._ends.pop(identity, None)) is not None:
+            end.cancel()
+        del self._renewed[identity]
+        self._silent.discard(identity)
         self._mesh.feed(SOURCE, {tables.WORKLOADS: {(workload.namespace, workload.name, _KIND): None}})
 
+    def _is_silence_general(self) -> bool:
+        """Tell whether so few agents were heard lately that the fault is ours: half a lease is one call missed."""
+        now = asyncio.get_running_loop().time()
+        heard = sum(now - self._renewed[each] <= lease.registration.lease / 2 for each, lease in self._leases.items())
+        return not self._believed(len(self._leases), heard)
+
+    def _count_again(self) -> None:
+        """Give the silent one more lease each: the others are back, and they may be about to be."""
+        loop = asyncio.get_running_loop()
+        for identity in sorted(self._silent):
+            self._ends[identity] = loop.call_later(self._leases[identity].registration.lease, self._expire, identity)
+        self._silent.clear()
+
     def _expire(self, identity: str) -> None:
+        if self._is_silence_general():
+            _log.warning("the lease of %s ended, like nearly all others: it is kept as it was", identity)
+            self._silent.add(identity)
+            return
         _log.info("the lease of %s ended: its agent renews it no more", identity)
         self._drop(identity)
         self._keep()

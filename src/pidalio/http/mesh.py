@@ -15,6 +15,7 @@ from pidalio.model import ObjectRef, Place, Proxy, Report, Word
 from pidalio.simulate import Decision, Request
 from pidalio.store.catalog import Catalog
 from pidalio.store.change import Change
+from pidalio.store.guarding import Guard
 from pidalio.xds import Ads, Verdict
 
 
@@ -69,6 +70,10 @@ class Mesh(Protocol):
     def catalog(self) -> Catalog:
         """Return the objects with their owners and places; only to read."""
 
+    @property
+    def guard(self) -> Guard:
+        """Return what is held back of platforms; only to read."""
+
     async def apply(
         self,
         parsed: Sequence[Parsed],
@@ -94,6 +99,9 @@ class Mesh(Protocol):
         self, source: str, rows: Mapping[Any, Mapping[Any, Any]]
     ) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
         """Return, by proxy and type URL, the resources that `feed` of these rows would change; change nothing."""
+
+    async def release(self, source: str, *, author: str) -> Outcome:
+        """Take over what is held back of a source; raise `NotFound` where nothing is."""
 
     async def live(self, generation: int, seconds: float) -> tuple[Verdict, ...]:
         """Wait until every connected proxy runs `generation`, at most `seconds`."""

@@ -48,6 +48,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("GET", "/readyz", reading.readyz, wire.HealthAnswer, open=True),
     Operation("POST", "/v1/apply", writing.apply, wire.AppliedAnswer, writing.ApplyQuery, wire.SourceFiles, text=True),
     Operation("POST", "/v1/delete", writing.delete, wire.AppliedAnswer, writing.DeleteQuery, wire.ObjectNames),
+    Operation("POST", "/v1/release/{source}", writing.release, wire.ReleasedAnswer, writing.ReleaseQuery),
     Operation("GET", "/v1/live", writing.live, wire.LiveAnswer, writing.LiveQuery),
     Operation("GET", "/v1/objects", reading.objects, wire.ObjectsAnswer, reading.ObjectsQuery),
     Operation("GET", "/v1/status", reading.status, wire.StatusAnswer),

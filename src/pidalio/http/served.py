@@ -59,7 +59,7 @@ class Served:
         self.surroundings: Surroundings = surroundings or Alone()
         self.metrics = metrics or Metrics()
         self.metrics.observe(mesh)
-        self.leases = Leases(mesh, leases_file)
+        self.leases = Leases(mesh, leases_file, believed=mesh.guard.is_believed)
         self.observations = Observations()
         self.campaigns = Campaigns(mesh, faults_file)
         self.recent = Recent()

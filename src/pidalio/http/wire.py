@@ -101,6 +101,13 @@ class RejectionView(Body, frozen=True):
     place: Place | None = None
 
 
+class ReleasedAnswer(Body, frozen=True):
+    """A source that is believed again, and the generation that holds what it says."""
+
+    source: str
+    generation: int
+
+
 class LiveView(Body, frozen=True):
     """How one proxy stands to a generation: `live`, `lagging`, `rejected`, or `gone` when it left meanwhile."""
 

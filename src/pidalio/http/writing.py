@@ -1,4 +1,4 @@
-"""Operations that change what users wrote: apply, delete, restore; and the one that waits until a change is live.
+"""Operations that change what is live: apply, delete, restore, release; and the one that waits until a change is.
 
 Invariant: what is answered with success is recorded and on its way to the proxies; what is refused changed nothing.
 """
@@ -14,10 +14,11 @@ from pidalio.api.parse import Skipped
 from pidalio.errors import InvalidInput, UsageError
 from pidalio.history import restoration
 from pidalio.http.call import Call, Query
+from pidalio.http.leases import SOURCE
 from pidalio.http.mesh import Outcome
 from pidalio.http.recent import wait
 from pidalio.http.served import Served
-from pidalio.http.wire import AppliedAnswer, LiveAnswer, ObjectNames, SourceFile, SourceFiles
+from pidalio.http.wire import AppliedAnswer, LiveAnswer, ObjectNames, ReleasedAnswer, SourceFile, SourceFiles
 from pidalio.model import Report, Severity
 from pidalio.xds.typeurls import short
 
@@ -101,6 +102,21 @@ async def delete(served: Served, call: Call) -> AppliedAnswer:
         force=query.force,
     )
     return _answer(served, outcome, dry_run=query.dry_run)
+
+
+class ReleaseQuery(Query, frozen=True):
+    """Who says that it is meant."""
+
+    author: str = ""
+
+
+async def release(served: Served, call: Call) -> ReleasedAnswer:
+    """Believe what a source says, which was held back because nearly all of its instances went at once."""
+    source, author = call.path("source"), call.query(ReleaseQuery).author
+    if source == SOURCE:
+        return ReleasedAnswer(source, served.leases.release())
+    done = await served.mesh.release(source, author=author or call.identity or source)
+    return ReleasedAnswer(source, done.generation)
 
 
 async def restore(served: Served, call: Call) -> AppliedAnswer:

@@ -17,6 +17,7 @@ from pidalio.api.parse import Parsed
 from pidalio.derive import Database
 from pidalio.effectiveness import Finding, Survey, implied_proxies, summed, survey
 from pidalio.effectiveness import told as told_of
+from pidalio.errors import NotFound
 from pidalio.history import History, replay
 from pidalio.model import Delivery, ObjectRef, Place, Proxy, Report, Severity
 from pidalio.rules.effective import MISSING, reports_for
@@ -26,6 +27,7 @@ from pidalio.server.proxies import proxy_of
 from pidalio.server.warming import warm
 from pidalio.store.catalog import Catalog
 from pidalio.store.change import Change
+from pidalio.store.guarding import MINIMUM_HEALTHY, Guard
 from pidalio.xds.ads import Ads
 from pidalio.xds.node import Node, Peer
 from pidalio.xds.session import Limits
@@ -68,12 +70,14 @@ class ControlPlane:
         memo: bool = True,
         events: Events | None = None,
         admit: Callable[[Node, Peer], None] = lambda _node, _peer: None,
+        minimum_healthy: int = MINIMUM_HEALTHY,
     ) -> None:
         self.catalog = Catalog()
         self.world = Database(memo=memo)
         self.ads = Ads(self._resolve, events=events, limits=Limits(linger=_LINGER))
         self.distribution = Distribution(self.world, self._notify)
         self.history = history
+        self.guard = Guard(minimum_healthy)
         self.revision = 0
         self._admit = admit
         self._writing = asyncio.Lock()
@@ -117,14 +121,33 @@ class ControlPlane:
         return await self._write(lambda: self.catalog.delete(refs), author, message, dry_run, force, None)
 
     async def replace_units(self, source: str, units: Mapping[str, Loaded | None], *, author: str) -> Applied:
-        """Take over the content of files; objects in none any more vanish, broken ones keep their last version."""
-        return await self._write(
-            lambda: self.catalog.replace_all(source, units), author, "", dry_run=False, force=True, expected=None
+        """Take over the content of files; objects in none any more vanish, broken ones keep their last version.
+
+        When all files are gone at once, what they held stays until somebody says that it is meant.
+        """
+        believed = self.guard.files(
+            source, self.catalog.units(source), units, lambda gone: self.catalog.replace_all(source, gone)
         )
+        applied = await self._take_over(lambda: self.catalog.replace_all(source, believed), author)
+        if believed or not units:
+            self.guard.took(source)
+            return applied
+        return msgspec.structs.replace(applied, reports=(*applied.reports, *self.guard.reports()))
 
     def feed(self, source: str, rows: Edits, *, complete: bool = False) -> int:
-        """Take over rows of a platform (workloads, endpoints, services); return the generation that holds them."""
-        self._commit(self.catalog.feed(source, rows, complete=complete))
+        """Take over rows of a platform (workloads, endpoints, services); return the generation that holds them.
+
+        A complete delivery that would take nearly all healthy instances of the platform away is held back.
+        """
+
+        def change() -> Change:
+            return self.catalog.feed(source, rows, complete=complete)
+
+        if complete:
+            if not self.guard.feed(source, self.catalog.fed(source), rows, change):
+                return self.world.generation
+            self.guard.took(source)
+        self._commit(change())
         return self.world.generation
 
     def foresee(self, source: str, rows: Edits) -> dict[str, dict[str, tuple[str, ...]]]:
@@ -135,6 +158,19 @@ class ControlPlane:
                 found = {view.proxy.id: _sorted(dirty) for view, dirty in concerned.items()}
         self.ads.current(self.world.generation)  # as before, but a trial counts as two generations
         return found
+
+    async def release(self, source: str, *, author: str) -> Applied:
+        """Take over what is held back of a source; raise `NotFound` where nothing is."""
+        held = self.guard.held(source)
+        if held is None:
+            raise NotFound(f"nothing of {source!r} is held back: `pidalio status` shows what is")
+        applied = await self._take_over(held.change, author)
+        self.guard.took(source)
+        return applied
+
+    async def _take_over(self, change: Callable[[], Change], author: str) -> Applied:
+        """Make a change of what a platform says: nobody is there who could mend it before."""
+        return await self._write(change, author, "", dry_run=False, force=True, expected=None)
 
     async def _write(
         self,
@@ -268,7 +304,8 @@ class ControlPlane:
         found = [report for item in self.catalog.objects() for report in reports_for(self.world, item)]
         rejected = [report for stream in self.ads.streams() for report in _rejections(stream.rejections)]
         lost = grpc_reports(self.world, self.ads.streams())
-        return tuple(dict.fromkeys(self.catalog.locate((*self.catalog.reports(), *found, *rejected, *lost))))
+        held = self.guard.reports()
+        return tuple(dict.fromkeys(self.catalog.locate((*self.catalog.reports(), *held, *found, *rejected, *lost))))
 
 
 def _as_envoy(proxy: Proxy) -> Proxy:

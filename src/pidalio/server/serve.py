@@ -102,7 +102,7 @@ class Server:
         stack.callback(_remove_if_empty, self.run_directory)
         history = await SqliteHistory.open(self.data / "history.db")
         stack.push_async_callback(history.close)
-        self.control = _Measured(history, self.metrics, self._observers)
+        self.control = _Measured(history, self.metrics, self._observers, self.settings.minimum_healthy)
         self.restored = await self.control.restore()
         self.served = Served(
             self.control,
@@ -225,8 +225,8 @@ class Server:
 class _Measured(ControlPlane):
     """Tells the metrics how long each change takes to compile."""
 
-    def __init__(self, history: SqliteHistory, metrics: Metrics, events: Events) -> None:
-        super().__init__(history, events=events, admit=_admit)
+    def __init__(self, history: SqliteHistory, metrics: Metrics, events: Events, minimum_healthy: int) -> None:
+        super().__init__(history, events=events, admit=_admit, minimum_healthy=minimum_healthy)
         self._metrics = metrics
 
     def _commit(self, change: Change) -> None:

@@ -101,6 +101,14 @@ class Catalog:
             self._contributions.update(contributor, rows)
         return Change(edits=self._contributions.collect())
 
+    def fed(self, source: str) -> Mapping[Any, Any]:
+        """Return the rows that the platform `source` contributes now, by table and key."""
+        return self._contributions.of(feed_contributor(source))
+
+    def units(self, source: str) -> Mapping[str, bool]:
+        """Return the units of a source, and of each whether it holds objects."""
+        return {owner.unit: bool(unit.claims) for owner, unit in self._units.items() if owner.source == source}
+
     def remember(self, writes: Iterable[Write]) -> None:
         """Take, from the history, what was accepted before the start.
 

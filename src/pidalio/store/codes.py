@@ -19,6 +19,10 @@ CODES: dict[str, Code] = {
         "Objects are no longer found in a file whose mistakes hide what it holds; they stay until it is mended.",
         "Mend the file; what it no longer holds vanishes then.",
     ),
+    "kept-last-known": Code(
+        "Nearly all instances of a platform, or all files, went at once: what was known last stays in force.",
+        "Mend the platform, or bring the files back; if it is meant, say `pidalio release` with the source's name.",
+    ),
     "kinds-not-read": Code(
         "Documents are of kinds that are not read.",
         "Nothing, if they are for others; else see [Kinds](kinds.md).",

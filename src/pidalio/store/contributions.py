@@ -53,6 +53,10 @@ class Contributions:
             for key, row in by_key.items():
                 self._put(contributor, (table, key), row)
 
+    def of(self, contributor: Contributor) -> Mapping[Slot, Any]:
+        """Return all that `contributor` contributes."""
+        return self._rows.get(contributor, {})
+
     def collect(self) -> dict[AnyTable, dict[Any, Any]]:
         """Return what changed since the last call, by table and key (None: removed), and start anew."""
         edits: dict[AnyTable, dict[Any, Any]] = {}

@@ -16,6 +16,7 @@ from pidalio.http.wire import Registration, ReportView, WorkloadView
 from pidalio.ir import ProcessPlan
 from pidalio.model import Health
 from pidalio.store import tables
+from pidalio.store.guarding import Guard
 
 KEY = ("default", "reviews-0", "Agent")
 ROW = WorkloadView("reviews-0", "default", "10.0.0.5", {"app": "reviews"}, {"http": 9080}, moved_ports={80: 8080})
@@ -183,3 +184,95 @@ async def test_an_agent_learns_what_its_group_says(mesh: Embedded) -> None:
     assert (await mesh.client.process("default", (), "reviews")).concurrency == 5
     with pytest.raises(NotFound, match="no WorkloadGroup other in namespace default"):
         await mesh.client.group("default", "other")
+
+
+class Several:
+    """Leases of some agents under a clock that is set; `renew` is a call of an agent, `end` the end of its lease."""
+
+    def __init__(self, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.time = 1000.0
+        monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: self.time)
+        self.feed = Feed()
+        self.leases = Leases(self.feed, believed=Guard().is_believed)
+        for n in range(count):
+            self.renew(n)
+
+    def renew(self, n: int) -> None:
+        self.leases.register(f"w{n}.default", Registration(WorkloadView(f"w{n}", "default", f"10.0.0.{n}"), lease=30))
+
+    def end(self, *numbers: int) -> None:
+        for n in numbers:
+            self.leases._ends.pop(f"w{n}.default").cancel()
+            self.leases._expire(f"w{n}.default")
+
+    def known(self) -> list[str]:
+        return sorted(key[1] for key, row in self.feed.rows.items() if row is not None)
+
+    def told(self) -> list[str]:
+        return [report.message for report in self.leases.reports()]
+
+
+async def test_when_nearly_all_agents_fall_silent_their_instances_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    several = Several(5, monkeypatch)
+    several.time += 30
+    several.end(0, 1, 2, 3, 4)
+    assert several.known() == ["w0", "w1", "w2", "w3", "w4"]
+    assert several.told() == [
+        (
+            "5 of 5 registered instances fell silent at once: what was known last stays in force; if it is meant, "
+            "say `pidalio release agents`"
+        )
+    ]
+    several.leases.release()
+    assert (several.known(), several.told(), len(several.leases)) == ([], [], 0)
+    with pytest.raises(NotFound):
+        several.leases.release()
+
+
+async def test_those_who_stay_silent_when_the_others_are_back_are_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    several = Several(5, monkeypatch)
+    several.time += 30
+    several.end(0, 1, 2)
+    several.renew(1)
+    assert several.told() == []  # two of five were heard: the silent have one lease more
+    several.time += 10
+    several.renew(3)
+    several.renew(4)
+    several.time += 12
+    several.end(0, 2)
+    assert several.known() == ["w1", "w3", "w4"]
+    several.leases.close()
+
+
+async def test_agents_that_die_among_others_are_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    several = Several(3, monkeypatch)
+    several.time += 20
+    several.renew(0)
+    several.time += 10
+    several.end(1, 2)
+    assert several.known() == ["w0"]
+    several.leases.close()
+
+
+async def test_an_agent_that_says_goodbye_is_believed_whoever_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    several = Several(3, monkeypatch)
+    several.time += 30
+    several.end(0, 1, 2)
+    several.leases.deregister("w1.default")
+    assert several.known() == ["w0", "w2"]
+    several.leases.close()
+
+
+async def test_what_is_held_back_is_released_over_the_api(mesh: Embedded) -> None:
+    with pytest.raises(NotFound, match="no instance is kept"):
+        await mesh.client.release("agents")
+    with pytest.raises(NotFound, match="nothing of 'cloud'"):
+        await mesh.client.release("cloud")
+    row = WorkloadView("a", "default", "10.0.0.1").row()
+    rows = {("default", name, "Machine"): row for name in ("a", "b")}
+    mesh.control.feed("cloud", {tables.WORKLOADS: rows}, complete=True)
+    mesh.control.feed("cloud", {}, complete=True)
+    assert "kept-last-known" in [one.code for one in (await mesh.client.status()).reports]
+    answer = await mesh.client.release("cloud", author="ada")
+    assert (answer.source, answer.generation) == ("cloud", mesh.control.world.generation)
+    assert tables.WORKLOADS.get(mesh.control.world, ("default", "a", "Machine")) is None
