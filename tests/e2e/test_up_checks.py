@@ -4,14 +4,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.e2e.embedded import free_port, gateway, item, load, running, service, subsets, until, workload
+from tests.e2e.embedded import free_port, gateway, item, load, running, service, subsets, to, until, workload
 from tests.traffic.patient import SILENCE, Ward
 
 pytestmark = [pytest.mark.envoy, pytest.mark.slow]
 
 APP = '''
 """Answers callers, and checks with the status that a file of its version holds; notes who asked."""
-import json, os, socketserver
+import json, os, socketserver, time
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -27,7 +27,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         status = 200
         if self.path == "/healthz":
-            status = int(Path(f"health-{VERSION}").read_text())
+            status, delay = map(int, Path(f"health-{VERSION}").read_text().split())
+            time.sleep(delay / 1000)
             with Path(f"asked-{VERSION}").open("a") as log:
                 log.write(f"{self.headers['user-agent']} {self.headers['host']}\\n")
         body = json.dumps({"service": "reviews", "version": VERSION}).encode()
@@ -56,9 +57,10 @@ class Instances:
         for version in ("v1", "v2", "v3"):
             self.answer(version, 200)
 
-    def answer(self, version: str, status: int) -> None:
+    def answer(self, version: str, status: int, delay: int = 0) -> None:
+        """Answer checks so from now on, after so many milliseconds."""
         draft = self._folder / "draft"
-        draft.write_text(str(status))
+        draft.write_text(f"{status} {delay}")
         draft.replace(self._folder / f"health-{version}")
 
     def asked(self, version: str) -> list[str]:
@@ -106,6 +108,24 @@ async def test_checks_come_and_go_and_instances_shed_load_without_a_lost_request
         await mesh.live()
         await made.more()
         assert made.failed == {}
+
+
+async def test_a_route_waits_until_the_checks_of_its_new_cluster_are_answered(folder):
+    """A subset and the route to it come at once; the subset's cluster is warm only when its instance was asked."""
+    instances = Instances(folder.path)
+    folder.write("gateway.yaml", *gateway(free_port(), "reviews"))
+    folder.write("reviews.yaml", *instances.run("v1", "v2"))
+    folder.write("checks.yaml", check(timeout="5s"))
+    async with running(folder) as mesh, load(mesh.port) as made:
+        await made.from_now_on()
+        instances.answer("v2", 200, delay=700)
+        way_in = item(
+            "VirtualService",
+            "way-in",
+            {"hosts": ["*"], "gateways": ["way-in"], "http": [{"route": [to("reviews", "v2")]}]},
+        )
+        await mesh.edit("gateway.yaml", *gateway(mesh.port, "reviews")[:1], way_in, subsets("reviews", "v2"))
+        await until_only(made, "200 reviews v2")
 
 
 async def until_only(made, *expected: str) -> None:

@@ -34,8 +34,12 @@ RULES = {
     "quiet": "http: {path: /healthz}",
     "specific": "http: {path: /host}",
     "ejected": "http: {path: /healthz}",
+    "panics": "http: {path: /healthz}",
 }
-POLICY = "outlierDetection: {consecutive5xxErrors: 1, baseEjectionTime: 300s, maxEjectionPercent: 100}"
+POLICIES = {
+    "ejected": "consecutive5xxErrors: 1, baseEjectionTime: 300s, maxEjectionPercent: 100",
+    "panics": "consecutive5xxErrors: 0, minHealthPercent: 60",
+}
 
 
 MORE = """\
@@ -85,7 +89,7 @@ def written(name: str, instances: "Sequence[Patient | Health]", check: str, port
         f"ports: {{{', '.join(f'{port}: {one.port}' for port, *_ in names)}}}}}"
         for number, one in enumerate(instances, 1)
     )
-    ejects = f", {POLICY}" if name == "ejected" else ""
+    ejects = f", outlierDetection: {{{POLICIES[name]}}}" if name in POLICIES else ""
     return f"""\
 ---
 apiVersion: networking.istio.io/v1
@@ -311,6 +315,29 @@ def test_a_good_check_brings_back_nobody_whom_errors_ejected(clinic):
     sick.wait_for(len(sick.checks) + 5)
     assert clinic.called("ejected") == {well.where: 10}
     assert not clinic.is_out("ejected", sick)
+
+
+def test_panic_sends_to_all_when_too_few_are_well(clinic):
+    sick, well = clinic.patients["panics"]
+    sick.answer(503)
+    clinic.until("panics", sick, out=True)
+    clinic.reaches("panics", {sick.where, well.where})
+
+
+def test_an_envoy_opens_its_listeners_after_the_first_round_of_checks(backend):
+    ward = Ward()
+    try:
+        silent = ward.admit(address("patient-late", "v1"))
+        silent.answer(SILENCE)
+        config = written("quiet", [silent], "http: {}, timeout: 2s").replace(f", {SHORT}", "")
+        plans = compiled(Case(id="late", intent="", config=config, calls=()), backend.port)
+        begun = time.monotonic()
+        envoy = RunningEnvoy(plans).start()
+        assert time.monotonic() - begun >= 2
+        envoy.stop()
+        assert len(silent.checks) == 1
+    finally:
+        ward.stop()
 
 
 def test_the_platforms_word_holds_however_well_an_instance_answers(clinic):

@@ -280,6 +280,10 @@ CODES: dict[str, Code] = {
         "A check cannot be carried out, or its answers cannot be told apart.",
         "Follow the message: a path begins with `/`, and no status is both expected and retriable.",
     ),
+    "slow-health-check": Code(
+        "A check's timeout is longer than routes wait for a new cluster, which is warm when each instance was asked.",
+        "Choose a timeout of less than 5 s.",
+    ),
     # LocalWorkload
     "no-command": Code(
         "A LocalWorkload has nothing to run.",

@@ -20,6 +20,8 @@ _WITHOUT_EFFECT = frozenset(
     {
         "not-yet-effective",
         "unreferenced-host",
+        "unreferenced-port",
+        "unreferenced-subset",
         "unused-delegate",
         "foreign-ingress",
         "empty-subset",

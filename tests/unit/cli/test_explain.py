@@ -170,6 +170,37 @@ def test_a_sticky_route_tells_the_bucket_and_who_owns_which(tmp_path):
     assert f"cluster       {v1}: 0.9 of the requests" in text
 
 
+@pytest.mark.parametrize(
+    ("asks", "shown"),
+    [
+        (
+            "http: {path: /healthz, expected: [200, 204-299]}",
+            "GET reviews.default.svc.cluster.local/healthz answers 200, 204-299",
+        ),
+        ("tcp: {}", "a connection opens"),
+        ("tcp: {send: PING, receive: [PONG]}", "a connection gets the answer"),
+        (
+            "port: 9080, grpc: {service: shop}",
+            "gRPC health of shop at reviews.default.svc.cluster.local is SERVING",
+        ),
+    ],
+)
+def test_instances_that_are_checked_name_the_rule(asks, shown, tmp_path):
+    check = (
+        "---\napiVersion: pidalio.dev/v1\nkind: HealthCheck\nmetadata: {name: reviews}\n"
+        f"spec: {{host: reviews, {asks}, interval: 2s}}\n"
+    )
+    mesh = MESH.replace("name: http, port: 9080}]}\n---", "name: http, port: 9080, appProtocol: http2}]}\n---", 1)
+    file = tmp_path / "mesh.yaml"
+    file.write_text((mesh if "grpc" in asks else MESH) + check)
+    answer = CliRunner().invoke(
+        main, ["explain", "-f", str(file), "--from", "reviews-v1-0", "GET", "http://reviews:9080/"]
+    )
+    (line,) = [one.strip() for one in answer.output.splitlines() if one.strip().startswith("checked")]
+    assert line.startswith(f"checked     {shown}: every 2000 ms, within 1000 ms, out after 3, back after 2  [")
+    assert line.endswith("(HealthCheck default/reviews)]")
+
+
 def test_a_redirect_names_its_route():
     text = explain("--from", "reviews-v1-0", "GET", "http://reviews:9080/a", "-H", "user: jason")
     assert step(text, "redirect") == "mesh.yaml:27"

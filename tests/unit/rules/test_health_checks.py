@@ -3,9 +3,11 @@
 import pytest
 from tests.unit.rules.world import document, entry, mesh, plans, router, service, sidecar
 
+from pidalio.api.validate.health_check import ROUTES_WAIT
 from pidalio.effectiveness import survey
 from pidalio.ir import GrpcQuestion, HealthCheckPlan, HttpQuestion, TcpQuestion, UpstreamProtocol
 from pidalio.model import Delivery, Severity
+from pidalio.xds.session import Limits
 
 HTTP = "http: {path: /healthz}"
 PORTS = "80 81 90/grpc 95/http2 70/tcp 443/tls"
@@ -27,6 +29,10 @@ def checks(*documents: str, proxy=None) -> dict[str, HealthCheckPlan]:
 def names(*documents: str, proxy=None) -> dict[str, str]:
     """The rule that holds for each cluster that is checked."""
     return {name: plan.origin.object.name for name, plan in checks(*documents, proxy=proxy).items()}
+
+
+def test_a_slow_check_is_one_that_routes_do_not_wait_for():
+    assert Limits().patience * 1000 == ROUTES_WAIT
 
 
 class TestQuestion:

@@ -16,6 +16,8 @@ from pidalio.api.validate.values import (
     check_positive,
 )
 
+ROUTES_WAIT = 5_000
+"""So long, in milliseconds, routes wait for a new cluster to be ready."""
 _METHODS = METHODS - {"*", "CONNECT"}
 _FIXED = frozenset({"host", "content-length", "transfer-encoding", "connection", "upgrade"})
 
@@ -28,6 +30,9 @@ def validate(spec: HealthCheck, meta: Meta, found: Findings) -> None:
         check_dns_label(spec.subset, "subset", "subset", found)
     check_positive(spec.interval, "interval", found)
     check_positive(spec.timeout, "timeout", found)
+    if spec.timeout is not None and spec.timeout >= ROUTES_WAIT:
+        message = "while an instance hangs, calls by a new route to it get 503: routes wait 5 s for a new cluster"
+        found.warning("slow-health-check", "timeout", message)
     check_not_negative(spec.unhealthy_threshold, "unhealthyThreshold", found)
     check_not_negative(spec.healthy_threshold, "healthyThreshold", found)
     check_exports(spec.export_to, meta.namespace, "exportTo", found)

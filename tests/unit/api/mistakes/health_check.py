@@ -9,6 +9,7 @@ HEALTH_CHECK = {
     "two-ways": ("host: a\ntcp: {}\nhttp: {}", "error", "oneof-conflict", "tcp"),
     "interval": ("host: a\ntcp: {}\ninterval: 0s", "error", "bad-duration", "interval"),
     "timeout": ("host: a\ntcp: {}\ntimeout: 0s", "error", "bad-duration", "timeout"),
+    "slow": ("host: a\ntcp: {}\ntimeout: 5s", "warning", "slow-health-check", "timeout"),
     "unhealthy": ("host: a\ntcp: {}\nunhealthyThreshold: -1", "error", "out-of-range", "unhealthyThreshold"),
     "healthy": ("host: a\ntcp: {}\nhealthyThreshold: -1", "error", "out-of-range", "healthyThreshold"),
     "export": ("host: a\ntcp: {}\nexportTo: ['~']", "error", "bad-export", "exportTo[0]"),
