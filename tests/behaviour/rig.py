@@ -87,17 +87,17 @@ class Rig:
         self.instances += made
         return made
 
-    async def start(self, *texts: str) -> None:
-        """Apply the first rules, and start the caller's Envoy on them."""
-        mesh = json.dumps(
+    async def start(self, *texts: str, mesh: str = "") -> None:
+        """Apply the first rules, and start the caller's Envoy on them; `mesh` are annotations of the MeshConfig."""
+        settings = json.dumps(
             {
                 "accessLogFile": f"{self.folder}/access.log",
                 "accessLogEncoding": "JSON",
                 "accessLogFormat": json.dumps(_LOG),
             }
         )
-        head = "apiVersion: pidalio.dev/v1\nkind: MeshConfig\nmetadata: {name: mesh}\nspec: "
-        await self._steered.apply("---\n".join((f"{head}{mesh}\n", *texts)))
+        head = f"apiVersion: pidalio.dev/v1\nkind: MeshConfig\nmetadata: {{name: mesh, annotations: {{{mesh}}}}}"
+        await self._steered.apply("---\n".join((f"{head}\nspec: {settings}\n", *texts)))
         self._start_envoy()
         await self._steered.connected()
         async with asyncio.timeout(PATIENCE):
@@ -212,8 +212,8 @@ class Rig:
             self._envoy.wait()
 
 
-def service(host: str, instances: Sequence[Instance], *, calls: str = "") -> str:
-    """Return the ServiceEntry of a host on port 80 with these instances; `calls` is the host that it calls itself."""
+def service(host: str, instances: Sequence[Instance], **annotations: str) -> str:
+    """Return the ServiceEntry of a host on port 80 with these instances; `annotations` are those of `pidalio.dev`."""
     ends = [
         {
             "address": one.address,
@@ -223,10 +223,11 @@ def service(host: str, instances: Sequence[Instance], *, calls: str = "") -> str
         }
         for one in instances
     ]
+    stated = {f"pidalio.dev/{name}": value for name, value in annotations.items() if value}
     head = dedent(f"""\
         apiVersion: networking.istio.io/v1
         kind: ServiceEntry
-        metadata: {{name: {host.partition(".")[0]}, annotations: {{pidalio.dev/calls: "{calls}"}}}}
+        metadata: {{name: {host.partition(".")[0]}, annotations: {json.dumps(stated)}}}
         spec:
           hosts: [{host}]
           location: MESH_INTERNAL

@@ -10,6 +10,7 @@ from tests.behaviour.rows import (
     hashing,
     locality,
     pools,
+    profiles,
     retries,
     slow_start,
 )
@@ -23,6 +24,7 @@ ROWS = (
     checks.ROW,
     pools.ROW,
     *retries.ROWS,
+    profiles.ROW,
     chain.ROW,
     faults.ROW,
     dead_subset.ROW,

@@ -142,7 +142,7 @@ ROW = Row(
     "Active checks: an instance hangs, or answers 503",
     done=f"""
 One of three instances lets {_OUT_AFTER - 1} checks hang, later {_OUT_AFTER} checks and its calls too, and later answers one check with 503.
-{_CALLERS} callers ask without a pause; Envoy is asked who is out.
+Four callers ask without a pause; Envoy is asked who is out.
 """,
     rule=_RULE,
     why=f"""

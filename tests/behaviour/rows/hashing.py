@@ -90,8 +90,8 @@ def _plot(moved: dict[tuple[str, int], int], asked: int) -> Plot:
 ROW = Row(
     "hashing",
     "Ring hash and Maglev, one instance added",
-    done=f"""
-{_SETS} services with ring hash and {_SETS} with Maglev get an instance more, and then another; every key is asked for before and after.
+    done="""
+Five services with ring hash and five with Maglev (addresses differ, and so do their rings) have nine instances each, get a tenth, and then an eleventh; every key is asked for before and after.
 The ideal is that only those keys move that the new instance takes: one in ten when the tenth comes.
 """,
     rule=_rule("ringHash", 0) + "---\n" + _rule("maglev", 0),

@@ -156,7 +156,7 @@ Three instances answer 503 to two calls in ten and never to one in ten; {_CALLER
         rule=_RULE,
         why="""
 A call fails when all four attempts fail: 0.3⁴ = 0.81 %, so that 99.19 % succeed; attempt k + 1 is needed by 0.3^k of the calls.
-Attempts that hang are cut off after 200 ms, and four of them do not fit into the timeout of 1 s with the pauses between them (up to 25, 75 and 175 ms): the fourth is cut off earlier, and would have failed anyway.
+Attempts that hang are cut off after 200 ms; four of them with the pauses between (drawn, up to 25, 75 and 175 ms) may last longer than the timeout of 1 s, which then cuts off a fourth that hangs anyway.
 """,
         run=computed,
     ),
