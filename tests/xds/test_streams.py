@@ -9,6 +9,7 @@ from grpc import aio
 from tests.xds.fake_envoy import FakeStateStream
 from tests.xds.world import CLUSTER, ENDPOINT, LISTENER, ROUTE, VIRTUAL_HOST
 
+from pidalio.envoy import messages as pb
 from pidalio.errors import PortInUse, Refused, Unavailable, UsageError
 from pidalio.xds import AdsServer, Limits, State
 
@@ -46,6 +47,39 @@ async def test_a_reconnecting_proxy_is_sent_nothing_that_it_holds(mesh):
     )
     assert await again.quiet() == []
     assert [verdict.state for verdict in await mesh.ads.live(mesh.generation, 20)] == [State.LIVE]
+
+
+async def test_endpoints_that_are_asked_for_before_clusters_are_not_sent_again(mesh):
+    """As an Envoy does that has a local cluster."""
+    stream = await mesh.started()
+    await stream.ask(ENDPOINT, "local_cluster")
+    assert await stream.accept() == (ASSIGNMENT, "local_cluster")
+    stream.call.cancel()
+    again = await stream.reconnect(ENDPOINT, CLUSTER, LISTENER, ROUTE, VIRTUAL_HOST)
+    got = [await again.accept() for _ in ALL]
+    assert [told for told in got + await again.quiet() if len(told) > 1] == []
+
+
+async def test_endpoints_are_sent_again_to_a_proxy_that_passes_over_clusters(mesh):
+    """As an Envoy does of which some cluster warms."""
+    stream = await mesh.started()
+    stream.call.cancel()
+    again = await stream.reconnect(ENDPOINT, LISTENER)
+    while (got := await again.accept()) != (ASSIGNMENT, "c1", "c2"):
+        assert got in ((ASSIGNMENT,), ("Listener",))  # nothing else is new
+
+
+async def test_a_local_cluster_that_nobody_knows_is_answered_at_once(mesh):
+    """Envoy asks for no cluster before it has this one."""
+    empty = pb.ClusterLoadAssignment(cluster_name="local_cluster")
+    stream = await mesh.proxy("delta").connect()
+    await stream.ask(ENDPOINT, "local_cluster")
+    (entry,) = (await stream.next()).resources
+    assert pb.ClusterLoadAssignment.FromString(entry.resource.value) == empty
+    state = FakeStateStream(mesh.proxy("state"))
+    await state.ask(ENDPOINT, "local_cluster")
+    _, content = await state.take()
+    assert pb.ClusterLoadAssignment.FromString(content.encode()) == empty
 
 
 async def test_a_restarted_server_sends_only_what_changed(mesh):

@@ -15,6 +15,7 @@ from pidalio.envoy import messages as pb
 from pidalio.envoy.bootstrap import ads_bootstrap, node
 from pidalio.envoy.protos import from_json, to_json
 from pidalio.envoy.resource import Resource, resource
+from pidalio.model import Locality
 from pidalio.xds.ads import Ads
 from pidalio.xds.server import AdsServer
 from pidalio.xds.typeurls import CLUSTER, ENDPOINT, LISTENER, ROUTE
@@ -98,14 +99,19 @@ async def relay(world, run_folder):
     await made.stop()
 
 
-@pytest.fixture
-async def supervisor(relay, processes, run_folder, envoy_executable):
+@pytest.fixture(params=[Locality(), Locality("r", "z")], ids=["nowhere", "somewhere"])
+async def supervisor(relay, processes, run_folder, envoy_executable, request):
+    """An Envoy that knows where it is asks for its local cluster before anything else."""
     files = EnvoyFiles(run_folder / "e.json", run_folder / "e.sock", run_folder / "e.log")
     name = "sidecar~127.0.0.1~reviews-0.default~default.svc.cluster.local"
 
     def bootstrap(_) -> str:
         return to_json(
-            ads_bootstrap(node=node(name, "reviews"), xds_address=relay.address, admin_path=str(files.admin))
+            ads_bootstrap(
+                node=node(name, "reviews", locality=request.param),
+                xds_address=relay.address,
+                admin_path=str(files.admin),
+            )
         )
 
     async def changed(error) -> None: ...
