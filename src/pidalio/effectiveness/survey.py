@@ -107,10 +107,11 @@ def survey_steps(
     lookups, declared, checks = Lookups(world, facts), Declared(world, facts), Checks(world, facts)
     yield
     risks: dict[ObjectRef, list[Finding]] = defaultdict(list)
-    for several in () if only else resilience_findings(world, facts, wanted):
-        for finding in several:
+    for finding in () if only else resilience_findings(world, facts, wanted):
+        if finding is None:
+            yield
+        else:
             risks[finding.object].append(finding)
-        yield
     statuses: dict[ObjectRef, ObjectStatus] = {}
     for item in wanted:
         own = _findings(world, facts, lookups, declared, checks, item)

@@ -13,7 +13,7 @@ import msgspec
 
 from pidalio.api.annotations import called_hosts
 from pidalio.api.object import Object
-from pidalio.effectiveness.resilience.paths import Path, Paths
+from pidalio.effectiveness.resilience.paths import TOGETHER, Path, Paths
 from pidalio.ir import ForwardPlan
 from pidalio.model import Labels, ObjectRef, Origin, Protocol, is_wildcard, labels_of
 from pidalio.rules.services import ServiceId, service
@@ -39,7 +39,7 @@ class Hop(msgspec.Struct, frozen=True):
 
 
 class CallGraph:
-    """The calls that are known: of services by service, and `entries`, those of whom nobody is known to call."""
+    """The calls that are known, once gathered: of services by service, and `entries`, those of gateways and anybody."""
 
     def __init__(self, paths: Paths, objects: Iterable[Object[Any]]) -> None:
         self._paths = paths
@@ -48,13 +48,22 @@ class CallGraph:
             for proxy in () if alike.is_gateway else alike.proxies:
                 for name, value in proxy.labels:
                     self._at[proxy.namespace, name, value].add(at)
-        stated = self._stated(objects)
         self.calls: dict[ServiceId, tuple[Hop, ...]] = {}
-        for key in tables.SERVICES.keys(paths.world):
+        self.entries: tuple[Hop, ...] = ()
+        self._objects = objects
+
+    def gather(self) -> Iterator[None]:
+        """Take note of the calls, a little at a time."""
+        stated = self._stated(self._objects)
+        for number, key in enumerate(tables.SERVICES.keys(self._paths.world)):
+            if number % TOGETHER == 0:
+                yield
             identity = key[0], key[1]
             if identity not in self.calls and (hops := tuple(self._calls_of(identity, stated))):
                 self.calls[identity] = hops
+        yield
         self.entries = tuple(self._entries())
+        yield
 
     def _stated(self, objects: Iterable[Object[Any]]) -> dict[ServiceId, dict[str, None]]:
         """Return the hosts that services call by statement: their own, or of a workload that they select."""

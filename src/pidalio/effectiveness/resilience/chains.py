@@ -4,7 +4,7 @@ The worst chain from a service is its worst call times the worst chain from ther
 for each length of chain and each failure, however many chains there are.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import TypeAlias
 
 import msgspec
@@ -33,17 +33,18 @@ class _Worst(msgspec.Struct, frozen=True, gc=False):
     chain: tuple[Hop, ...]
 
 
-def chain_findings(graph: CallGraph) -> Iterator[Iterable[Finding]]:
-    """Yield, after some steps without any, the chains that send too much, each once: where the most is stated."""
+def chain_findings(graph: CallGraph) -> Iterator[Finding | None]:
+    """Yield the chains that send too much, each once: where the most of it is stated; None after each step."""
     found: dict[Origin, tuple[_Worst, Failure, list[int]]] = {}
     for failure, factors in _cases(graph):
-        for worst in _worst_chains(graph, factors):
+        below = yield from _below(graph, factors)
+        for worst in _worst_chains(graph, factors, below):
             own = [factors[id(hop)][at + 1 < len(worst.chain)] for at, hop in enumerate(worst.chain)]
             blamed = _blamed(worst.chain, own)
             if blamed and (blamed not in found or found[blamed][0].requests < worst.requests):
                 found[blamed] = worst, failure, own
-        yield ()
-    yield [_finding(origin, *one) for origin, one in found.items()]
+        yield None
+    yield from (_finding(origin, *one) for origin, one in found.items())
 
 
 def _finding(origin: Origin, worst: _Worst, failure: Failure, own: list[int]) -> Finding:
@@ -79,9 +80,8 @@ def _failures(hops: Iterable[Hop]) -> Iterator[Failure]:
         yield Failure(200, _GRPC_STATUSES[-1], refused=True)
 
 
-def _worst_chains(graph: CallGraph, factors: _OfHops) -> Iterator[_Worst]:
+def _worst_chains(graph: CallGraph, factors: _OfHops, below: dict[ServiceId, _Worst]) -> Iterator[_Worst]:
     """Yield the worst chain from each service that nobody is known to call, and from each entry, if it is too much."""
-    below = _below(graph, factors)
     called = {hop.service for several in graph.calls.values() for hop in several}
     first = [*(hop for one, hops in graph.calls.items() if one not in called for hop in hops), *graph.entries]
     for hop in first:
@@ -90,7 +90,7 @@ def _worst_chains(graph: CallGraph, factors: _OfHops) -> Iterator[_Worst]:
             yield worst
 
 
-def _below(graph: CallGraph, factors: _OfHops) -> dict[ServiceId, _Worst]:
+def _below(graph: CallGraph, factors: _OfHops) -> Generator[None, None, dict[ServiceId, _Worst]]:
     """Return the worst that follows upon a request to each service, of chains without circles."""
     known: dict[ServiceId, _Worst] = {}
     changed: set[ServiceId] = set()
@@ -101,6 +101,7 @@ def _below(graph: CallGraph, factors: _OfHops) -> dict[ServiceId, _Worst]:
                 longer[one] = max((_extended(hop, known.get(hop.service), factors, one) for hop in hops), key=_requests)
         changed = {one for one, worst in longer.items() if one not in known or known[one].requests != worst.requests}
         known = longer
+        yield None
     return known
 
 

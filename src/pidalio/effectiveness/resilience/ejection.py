@@ -12,7 +12,7 @@ from math import ceil
 from typing import TypeAlias
 
 from pidalio.effectiveness.finding import Finding
-from pidalio.effectiveness.resilience.paths import Paths
+from pidalio.effectiveness.resilience.paths import TOGETHER, Paths
 from pidalio.ir import ClusterPlan, OutlierPlan
 from pidalio.model import Origin
 from pidalio.rules import mesh
@@ -25,13 +25,17 @@ _WHOLE = "MeshConfig"
 _Held: TypeAlias = tuple[ClusterKey, ClusterPlan, OutlierPlan]
 
 
-def ejection_findings(paths: Paths) -> Iterator[Finding]:
-    """Yield what there is to say of ejection, setting by setting; clusters that nobody uses say nothing."""
+def ejection_findings(paths: Paths) -> Iterator[Finding | None]:
+    """Yield what there is to say of ejection, setting by setting, None now and then; unused clusters say nothing."""
     by_origin: dict[Origin, list[_Held]] = defaultdict(list)
-    for cluster, plan in paths.used():
+    for number, (cluster, plan) in enumerate(paths.used()):
+        if number % TOGETHER == 0:
+            yield None
         if plan.outlier and plan.outlier.origin:
             by_origin[plan.outlier.origin].append((cluster, plan, plan.outlier))
-    for origin, held in by_origin.items():
+    for number, (origin, held) in enumerate(by_origin.items()):
+        if number % TOGETHER == 0:
+            yield None
         if not _counts(held[0][2]):
             words = ("no kind of error ejects an instance: state consecutive5xxErrors or consecutiveGatewayErrors",)
             yield Finding("outlier-never-ejects", origin.object, origin.path, words)

@@ -14,15 +14,16 @@ from pidalio.effectiveness.resilience.paths import Paths
 from pidalio.effectiveness.resilience.repeats import budget_findings, elsewhere_findings, late_findings
 
 
-def resilience_findings(world: Database, facts: Facts, objects: Iterable[Object[Any]]) -> Iterator[Iterable[Finding]]:
-    """Yield what of the rules would disappoint when something fails, a little at a time.
+def resilience_findings(world: Database, facts: Facts, objects: Iterable[Object[Any]]) -> Iterator[Finding | None]:
+    """Yield what of the rules would disappoint when something fails; None where whoever asks may do something else.
 
     `objects` are all that there are, and `facts` are of all of them.
     """
     paths = Paths(world, facts)
-    yield late_findings(paths)
-    yield budget_findings(paths)
-    yield elsewhere_findings(paths)
-    yield ejection_findings(paths)
-    yield failover_findings(paths)
-    yield from chain_findings(CallGraph(paths, objects))
+    yield from paths.gather()
+    for matter in (late_findings, budget_findings, elsewhere_findings, ejection_findings, failover_findings):
+        yield from matter(paths)
+        yield None
+    graph = CallGraph(paths, objects)
+    yield from graph.gather()
+    yield from chain_findings(graph)

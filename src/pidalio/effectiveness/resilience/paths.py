@@ -16,6 +16,9 @@ from pidalio.rules.gateways import GatewayHostKey
 from pidalio.rules.virtual_hosts import VirtualHostKey
 from pidalio.store import tables
 
+TOGETHER = 64
+"""How much is looked at before whoever asks may do something else."""
+
 
 class Path(msgspec.Struct, frozen=True):
     """A route that forwards, in the virtual host of `host`; `holders` are the proxies that have it."""
@@ -29,7 +32,8 @@ class Path(msgspec.Struct, frozen=True):
 class Paths:
     """The routes and clusters that are in use.
 
-    `outbound` are the routes of workloads' own calls by the host that is called, `inward` those at gateways.
+    It is empty until it has gathered; `outbound` are the routes of workloads' own calls by the host that is called,
+    `inward` those at gateways.
     """
 
     def __init__(self, world: Database, facts: Facts) -> None:
@@ -41,11 +45,13 @@ class Paths:
         self._plans: dict[ClusterKey, ClusterPlan | None] = {}
         for cluster, holders in facts.clusters.items():
             self._clusters[cluster.name].append((cluster, holders))
-        self._take()
 
-    def _take(self) -> None:
+    def gather(self) -> Iterator[None]:
+        """Take note of the routes, a little at a time."""
         found: dict[tuple[object, int], tuple[RoutePlan, set[int]]] = {}
-        for (key, _), seen in self.facts.looked.items():
+        for number, ((key, _), seen) in enumerate(self.facts.looked.items()):
+            if number % TOGETHER == 0:
+                yield
             for route in seen.live:
                 found.setdefault((key, id(route)), (route, set()))[1].update(seen.holders)
         for (key, _), (route, holders) in found.items():

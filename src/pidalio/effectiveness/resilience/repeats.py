@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pidalio.api.object import Object
 from pidalio.api.virtual_service import HTTPRoute, VirtualService
 from pidalio.effectiveness.finding import Finding
-from pidalio.effectiveness.resilience.paths import Path, Paths
+from pidalio.effectiveness.resilience.paths import TOGETHER, Path, Paths
 from pidalio.ir import RetryPlan
 from pidalio.model import ObjectRef, Origin
 from pidalio.rules.aliases import target_of
@@ -51,10 +51,12 @@ def _fitting(retry: RetryPlan, timeout: int) -> str:
     return f"only the first {whole} come to their end" if whole > 1 else "only the first comes to its end"
 
 
-def budget_findings(paths: Paths) -> Iterator[Finding]:
-    """Yield the retries that nothing bounds when many requests fail at once."""
+def budget_findings(paths: Paths) -> Iterator[Finding | None]:
+    """Yield the retries that nothing bounds when many requests fail at once; None after some."""
     hosts: dict[Origin, dict[str, None]] = defaultdict(dict)
-    for path in paths.all():
+    for number, path in enumerate(paths.all()):
+        if number % TOGETHER == 0:
+            yield None
         retry = path.action.retry
         if retry is None or retry.origin is None or _HARMLESS.issuperset(retry.retry_on):
             continue
