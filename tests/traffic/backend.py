@@ -4,6 +4,7 @@ Headers of a request tell it what to do: `x-echo-status` answers with that statu
 first n tries of this call only, `x-echo-delay` waits that many milliseconds first, `x-echo-drops: n` ends the
 connection instead of an answer for the first n tries.
 Whoever sends something else than a request is told the address in a line; instances of v31 tell it before that.
+It tells by `x-peer` the port of the caller's connection, and knows which connections have ended.
 All are proxies, too, that lead a CONNECT, and a POST whose body is chunked, to themselves, and tell where it was to go.
 """
 
@@ -36,6 +37,7 @@ class Seen:
 class Backend:
     port: int = 0
     _seen: dict[str, list[Seen]] = field(default_factory=lambda: defaultdict(list))
+    _ended: set[int] = field(default_factory=set)
     _news: threading.Condition = field(default_factory=threading.Condition)
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
     _thread: threading.Thread | None = None
@@ -63,6 +65,11 @@ class Backend:
             self._news.wait_for(lambda: len(self._seen[call]) >= count, seconds)
             return list(self._seen[call])
 
+    def has_ended(self, peer: int, seconds: float = 0) -> bool:
+        """Tell whether the connection from port `peer` has ended, or does within some time."""
+        with self._news:
+            return self._news.wait_for(lambda: peer in self._ended, seconds)
+
     def _run(self, ready: threading.Event) -> None:
         asyncio.set_event_loop(self._loop)
         server = self._loop.run_until_complete(asyncio.start_server(self._serve, "0.0.0.0", 0, backlog=512))
@@ -77,7 +84,9 @@ class Backend:
         self._loop.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        address = writer.get_extra_info("sockname")[0]
+        address, peer = writer.get_extra_info("sockname")[0], writer.get_extra_info("peername")[1]
+        with self._news:
+            self._ended.discard(peer)
         with suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             if speaks_first(address):
                 writer.write(f"from {address}\r\n".encode())
@@ -94,12 +103,15 @@ class Backend:
                     writer.write(f"{len(answer):x}\r\n{answer}\r\n".encode())
                     await reader.read()
                 else:
-                    writer.write(await self._answer(address, asked, through))
+                    writer.write(await self._answer(address, peer, asked, through))
             writer.write(f"from {address}{through}\r\n".encode())
             await reader.read()
+        with self._news:
+            self._ended.add(peer)
+            self._news.notify_all()
         writer.close()
 
-    async def _answer(self, address: str, asked: "_Asked", through: str) -> bytes:
+    async def _answer(self, address: str, peer: int, asked: "_Asked", through: str) -> bytes:
         method, path, headers, told = asked.method, asked.path, asked.headers, asked.told
         seen = Seen(address, method, path, told.get("host", ""), headers)
         call = told.get(CALL_ID, "")
@@ -116,7 +128,7 @@ class Backend:
             await asyncio.sleep(int(told["x-echo-delay"]) / 1000)
         body = json.dumps({"address": address, "method": method, "path": path, "host": seen.host, "headers": headers})
         content = b"" if method == "HEAD" else body.encode()
-        start = f"HTTP/1.1 {status} Told\r\nserver: echo\r\nx-from: {address}\r\nx-drop-me: 1\r\n"
+        start = f"HTTP/1.1 {status} Told\r\nserver: echo\r\nx-from: {address}\r\nx-peer: {peer}\r\nx-drop-me: 1\r\n"
         if through:
             start += f"x-through: {through.removeprefix(' through ')}\r\n"
         return f"{start}content-length: {len(content)}\r\n\r\n".encode() + content
