@@ -59,6 +59,7 @@ _WORLD = (
         "v1*4",
         "{loadBalancer: {consistentHash: {httpCookie: {name: who, path: /c, ttl: 60s, attributes: [{name: SameSite, value: Strict}]}}}}",
     ),
+    ("by-session-cookie", "v1*4", "{loadBalancer: {consistentHash: {httpCookie: {name: who, ttl: 0s}}}}"),
     ("by-own-cookie", "v1*4", "{loadBalancer: {consistentHash: {httpCookie: {name: who}}}}"),
     ("not-hashed", "v1*4", "{loadBalancer: {simple: ROUND_ROBIN}}"),
 )
@@ -143,6 +144,18 @@ def test_a_cookie_is_made_with_its_attributes_and_keeps_its_instance(mesh):
     value, *attributes = (part.strip() for part in made.split(";"))
     assert {"Max-Age=60", "Path=/c", "SameSite=Strict"} <= set(attributes)
     assert reached(mesh.get("http://by-cookie/", ("cookie", value.replace('"', "")), times=20)) == {
+        instance_at(first.header("x-from")): 20
+    }
+
+
+def test_a_cookie_may_last_as_long_as_the_session(mesh):
+    (first,) = mesh.get("http://by-session-cookie/")
+    made = first.header("set-cookie")
+    assert made is not None
+    assert made.startswith("who=")
+    assert "Max-Age" not in made
+    cookie = made.partition(";")[0].replace('"', "")
+    assert reached(mesh.get("http://by-session-cookie/", ("cookie", cookie), times=20)) == {
         instance_at(first.header("x-from")): 20
     }
 

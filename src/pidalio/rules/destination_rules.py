@@ -158,8 +158,12 @@ def _holding(world: Database, client: str, labels: Labels | None, identity: Serv
 
 
 def _own(rows: list[Row], client: str, root: str, default: tuple[str, ...]) -> list[Row]:
-    """Return the rules of a client's namespace that come before all others: in the root's, only private ones."""
-    return [row for row in rows if client != root or _is_private(row, default)]
+    """Return the rules of a client's namespace that come before all others: in the root's, only private ones.
+
+    A rule that is exported to other namespaces alone is none of them.
+    """
+    visible = (row for row in rows if is_exported(row.spec.export_to, client, client, ("*",)))
+    return [row for row in visible if client != root or _is_private(row, default)]
 
 
 def _choice(rows: list[Row], labels: Labels | None) -> Labels | None:

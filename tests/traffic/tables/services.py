@@ -169,7 +169,41 @@ def _spread(name: str) -> dict[str, float]:
     return {f"{name} {version}": share for version, share in _HALVES.items()}
 
 
+def _partly_ready(name: str, ready: int) -> str:
+    """Return a platform service of four instances, v1 to v4, of which the first are ready."""
+    endpoints = ", ".join(
+        f"{{addresses: [{address(name, f'v{number}')}], conditions: {{ready: {str(number <= ready).lower()}}}}}"
+        for number in range(1, 5)
+    )
+    return _kubernetes(name, "ports: [{port: 80, name: http}]") + (
+        f"---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {{name: {name}, namespace: default, "
+        f"labels: {{kubernetes.io/service-name: {name}}}}}\naddressType: IPv4\n"
+        f"ports: [{{name: http, port: {PORT}}}]\nendpoints: [{endpoints}]\n"
+    )
+
+
+_MOSTLY = "{outlierDetection: {minHealthPercent: 50}}"
+
 CASES = (
+    Case(
+        id="few-are-ready",
+        intent="However few are ready, only they are called: there is no panic, and where a rule allows it the rest is withheld.",
+        config=_partly_ready("few", 1)
+        + _partly_ready("few-ruled", 1)
+        + subsets("few-ruled", "v1", "v2", policy=_MOSTLY)
+        + _partly_ready("none", 0)
+        + _partly_ready("none-ruled", 0)
+        + subsets("none-ruled", "v1", policy=_MOSTLY)
+        + _partly_ready("half-ruled", 2)
+        + subsets("half-ruled", "v1", policy="{outlierDetection: {}}"),
+        calls=(
+            get("http://few/", to="few v1", times=40),
+            get("http://few-ruled/", to="few-ruled v1", times=40),
+            get("http://none/", status=503, flag="UH", to={}, times=10),
+            get("http://none-ruled/", status=503, flag="UH", to={}, times=10),
+            get("http://half-ruled/", to={"half-ruled v1": 0.5, "half-ruled v2": 0.5}, times=200),
+        ),
+    ),
     Case(
         id="external-names",
         intent="An alias is the service that it stands for, with its ports and rules; without one it is an unknown host.",

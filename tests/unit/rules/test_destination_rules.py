@@ -97,12 +97,21 @@ class TestLookup:
         [
             ("['*']", {"client": 2, "friend": 2, "prod": 2}),
             ("['.']", {"client": 10, "friend": 10, "prod": 2}),
-            ("[friend]", {"client": 10, "friend": 2, "prod": 2}),
+            ("[friend]", {"client": 10, "friend": 2, "prod": 10}),
         ],
     )
     def test_rules_of_the_service_count_where_they_are_exported(self, export, expected):
         found = mesh(REVIEWS, rule("two", "prod", f"{within(2)}, exportTo: {export}"))
         assert {client: holding(found, client) for client in expected} == expected
+
+    def test_a_rule_that_is_exported_elsewhere_does_not_hold_at_home(self):
+        elsewhere = rule("one", "client", f"{within(2)}, exportTo: [friend]")
+        of_service = rule("two", "prod", within(5))
+        assert holding(mesh(REVIEWS, elsewhere, of_service), "client") == 5
+        of_service_elsewhere = rule("two", "prod", f"{within(5)}, exportTo: [friend]")
+        found = mesh(REVIEWS, of_service_elsewhere)
+        assert {one: holding(found, one) for one in ("prod", "friend")} == {"prod": 10, "friend": 5}
+        assert holding(mesh(REVIEWS, rule("one", "client", f"{within(2)}, exportTo: [friend, client]")), "client") == 2
 
     def test_a_private_rule_hides_no_public_one(self):
         private = rule("private", "prod", f"{within(2)}, exportTo: ['.']")
