@@ -11,10 +11,11 @@ from pidalio.cli.connection import Connection, server_options
 from pidalio.cli.naming import header_pair
 from pidalio.cli.output import output_option, structured
 from pidalio.errors import NotFound, UsageError
-from pidalio.ir import FaultPlan, GrpcQuestion, HashPlan, HealthCheckPlan, HttpQuestion, RetryPlan, TcpQuestion
+from pidalio.ir import FaultPlan, GrpcQuestion, HashPlan, HealthCheckPlan, HttpQuestion, TcpQuestion
 from pidalio.model import Health, Origin
 from pidalio.simulate import Answered, Decision, Destination, Forwarded, Redirected, Request
 from pidalio.simulate.decision import Mirrored, RouteTry, Verdict
+from pidalio.simulate.settings import Setting
 from pidalio.simulate.sticky import Bucket
 
 Where = Callable[[Origin | None], str]
@@ -204,10 +205,7 @@ def _forwarded(action: Forwarded, request: Request, route: str, where: Where) ->
             is_rewritten = (one.authority, one.path) != (request.authority, request.path)
             yield f"  sent as     {one.authority}{one.path}  [{route if is_rewritten else 'default'}]"
             yield from _destination(one, where)
-    limit = f"{action.timeout.milliseconds} ms" if action.timeout.milliseconds else "none"
-    said = f"header {action.timeout.header}" if action.timeout.header else where(action.timeout.origin)
-    yield f"timeout       {limit}  [{said}]"
-    yield f"retries       {_retries(action.retry)}  [{where(action.retry.origin if action.retry else None)}]"
+    yield from (_setting(each, where) for each in action.settings)
     for key in action.hashes:
         yield f"hash          {_key(key)}  [{where(key.origin)}]"
     for mirror in action.mirrors:
@@ -235,6 +233,7 @@ def _destination(one: Destination, where: Where) -> Iterator[str]:
         yield f"  tunnel      {one.tunnel}  [{where(one.tunnel.origin)}]"
     if one.health_check:
         yield f"  checked     {_check(one.health_check)}  [{where(one.health_check.origin)}]"
+    yield from (f"  {_setting(each, where)}" for each in one.settings)
     declared = where(one.pool_origin)
     for endpoint in one.pool.endpoints:
         health = "" if endpoint.health is Health.HEALTHY else f" {endpoint.health.value}"
@@ -242,6 +241,12 @@ def _destination(one: Destination, where: Where) -> Iterator[str]:
         yield f"  endpoint    {endpoint.address}:{endpoint.port}{name}{health}: {endpoint.share:.4g}  [{declared}]"
     if not one.pool.endpoints and one.discovery and one.discovery.value == "EDS":
         yield f"  endpoint    none  [{declared}]"
+
+
+def _setting(one: Setting, where: Where) -> str:
+    """Return the line of a setting: `by` and the place where there are both."""
+    said = " at ".join(filter(None, (one.by, where(one.origin) if one.origin else "")))
+    return f"{one.name:<13} {one.value}  [{said}]"
 
 
 def _check(plan: HealthCheckPlan) -> str:
@@ -257,14 +262,6 @@ def _check(plan: HealthCheckPlan) -> str:
             asked = "a connection gets the answer"
     limits = f"within {plan.timeout} ms, out after {plan.unhealthy_threshold}, back after {plan.healthy_threshold}"
     return f"{asked}: every {plan.interval} ms, {limits}"
-
-
-def _retries(plan: RetryPlan | None) -> str:
-    if plan is None:
-        return "none"
-    conditions = ", ".join((*plan.retry_on, *map(str, plan.status_codes)))
-    per_try = f", {plan.per_try_timeout} ms each" if plan.per_try_timeout else ""
-    return f"up to {plan.attempts} on {conditions}{per_try}"
 
 
 def _key(plan: HashPlan) -> str:

@@ -39,6 +39,8 @@ IDEMPOTENT = ("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE")
 """Methods of which a second request does what the first did (RFC 9110 §9.2.2)."""
 
 
+NO_POLICY_ATTEMPTS = 1
+"""How often Envoy repeats a request whose caller alone states conditions."""
 CALLER_OVERRIDES = (
     "x-envoy-upstream-rq-timeout-ms",
     "x-envoy-upstream-rq-per-try-timeout-ms",
@@ -107,6 +109,7 @@ class ForwardPlan(msgspec.Struct, frozen=True, gc=False):
     With `sticky` it is not drawn but decided by the user's bucket; the weights are then numbers of buckets.
     `hashes` make the key by which hashing clusters choose an instance, all of them together.
     `tells_host` adds the host as it was to `x-forwarded-host` where the route rewrites it.
+    `retry_off` is the policy that switches retries off, where one does.
     `deaf` is who takes callers' own headers for timeouts and retries away, None where they count.
     A tunnel ends when nothing passes for `idle_timeout` or after `max_duration` (ms, None: never).
     With `tunnel` it does not end here: the instance is a proxy that is asked to carry it on to where `tunnel` leads.
@@ -125,6 +128,7 @@ class ForwardPlan(msgspec.Struct, frozen=True, gc=False):
     hashes: tuple[HashPlan, ...] = ()
     tells_host: bool = False
     deaf: Origin | None = None
+    retry_off: Origin | None = None
     idle_timeout: int | None = None
     max_duration: int | None = None
     tunnel: TunnelPlan | None = None

@@ -50,6 +50,13 @@ def retry_plan(world: Database, stated: HTTPRetry | None, origin: Origin | None,
     )
 
 
+def switched_off_by(world: Database, stated: HTTPRetry | None, origin: Origin | None) -> Origin | None:
+    """Return the policy that switches retries off, None where none does."""
+    if stated is None:
+        stated, origin = mesh.default_retries(world)
+    return origin if stated is not None and stated.attempts == 0 else None
+
+
 def _unsafe(conditions: tuple[str, ...]) -> tuple[str, ...]:
     """Return those of `conditions` for which a request is repeated whatever it does.
 

@@ -30,7 +30,7 @@ from pidalio.rules.edits import joined, request_edits, response_edits
 from pidalio.rules.faults import cors_plan, fault_plan
 from pidalio.rules.hashing import distinct, hash_plan
 from pidalio.rules.matching import RouteContext, applies, match_plan
-from pidalio.rules.retries import retry_plan
+from pidalio.rules.retries import retry_plan, switched_off_by
 from pidalio.rules.services import ServiceId
 from pidalio.rules.sticky import sticky_plan, with_shares
 from pidalio.rules.visibility import Client
@@ -122,6 +122,7 @@ def _forward(world: Database, rule: Rule, context: RouteContext) -> tuple[Forwar
         timeout=route.timeout or 0,
         timeout_origin=rule.origin("timeout") if route.timeout is not None else None,
         retry=retry_plan(world, route.retries, rule.origin("retries"), holds),
+        retry_off=switched_off_by(world, route.retries, rule.origin("retries")),
         prefix_rewrite=rewrite.uri if rewrite and rewrite.uri else None,
         regex_rewrite=RegexRewrite(regex.match, regex.rewrite) if regex else None,
         host_rewrite=(rewrite.authority if rewrite else "") or host_rewrite,
@@ -250,6 +251,7 @@ def to_service(
     forward = ForwardPlan(
         clusters=(WeightedCluster(cluster, 1, origin=origin),),
         retry=retry_plan(world, None, None, holds),
+        retry_off=switched_off_by(world, None, None),
         deaf=holds.deaf,
         hashes=distinct((hash_plan(world, view, identity, port, ""),)),
     )

@@ -12,6 +12,7 @@ from pidalio.simulate.domain import DomainRule
 from pidalio.simulate.override import Timeout
 from pidalio.simulate.pool import Pool
 from pidalio.simulate.request import Request
+from pidalio.simulate.settings import Setting
 from pidalio.simulate.sticky import Bucket
 
 
@@ -44,6 +45,7 @@ class Destination(msgspec.Struct, frozen=True):
     `known` is False for a cluster that does not exist (503, flag NC); `fault` is what a campaign adds. What an active
     `health_check` found is not known here: `pool` goes by what the control plane knows.
     With `tunnel` the instances are proxies, which carry the connection on.
+    `settings` hold for all its calls together, said or inherited.
     """
 
     cluster: str
@@ -69,6 +71,7 @@ class Destination(msgspec.Struct, frozen=True):
     origin: Origin | None = None
     fault: FaultPlan | None = None
     tunnel: TunnelPlan | None = None
+    settings: tuple[Setting, ...] = ()
 
 
 class Mirrored(msgspec.Struct, frozen=True):
@@ -85,6 +88,7 @@ class Forwarded(msgspec.Struct, frozen=True, tag="forward"):
     `dynamic` says that its own host is resolved by DNS at that time.
     `bucket` says, of a sticky route, why it is these.
     `hashes` make the key by which hashing clusters choose one instance: their shares are those of many keys.
+    `settings` are the timeouts and retries in force, said or inherited.
     """
 
     destinations: tuple[Destination, ...]
@@ -94,6 +98,7 @@ class Forwarded(msgspec.Struct, frozen=True, tag="forward"):
     dynamic: bool = False
     bucket: Bucket | None = None
     hashes: tuple[HashPlan, ...] = ()
+    settings: tuple[Setting, ...] = ()
 
 
 class Redirected(msgspec.Struct, frozen=True, tag="redirect"):

@@ -29,6 +29,7 @@ from pidalio.simulate.override import effective_retry, effective_timeout, told_d
 from pidalio.simulate.pool import Place, Pool, Reach, pool
 from pidalio.simulate.request import Request
 from pidalio.simulate.rewrite import rewritten_path
+from pidalio.simulate.settings import cluster_settings, route_settings
 from pidalio.simulate.sticky import bucket_of, makes_cookie, owner_of, request_with_cookie, response_with_cookie
 
 _OVERRIDES_REMOVED = HeaderEdits(remove=CALLER_OVERRIDES)
@@ -57,6 +58,7 @@ def forwarded(
         dynamic=action.dynamic,
         bucket=bucket,
         hashes=action.hashes,
+        settings=route_settings(action, arrival),
     )
 
 
@@ -136,6 +138,7 @@ def _known(plans: ProxyPlans, weighted: WeightedCluster, share: float, opened: C
         connect_timeout_origin=cluster.connect_timeout_origin,
         pool=_called(cluster, opened) or _pool(plans, cluster),
         health_check=cluster.health_check,
+        settings=cluster_settings(cluster),
         pool_origin=Origin(cluster.service) if cluster.service else None,
     )
 

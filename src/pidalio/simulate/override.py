@@ -9,15 +9,16 @@ import math
 import msgspec
 
 from pidalio.ir import ForwardPlan, HeaderEdits, RetryPlan
+from pidalio.ir.route import NO_POLICY_ATTEMPTS
 from pidalio.model import Origin
 from pidalio.simulate.incoming import Arrival
 from pidalio.simulate.retries import STATUS_CODES
 
 _TIMEOUT = "x-envoy-upstream-rq-timeout-ms"
-_PER_TRY = "x-envoy-upstream-rq-per-try-timeout-ms"
+PER_TRY = "x-envoy-upstream-rq-per-try-timeout-ms"
 _RETRY_ON = "x-envoy-retry-on"
 _RETRY_GRPC_ON = "x-envoy-retry-grpc-on"
-_MAX_RETRIES = "x-envoy-max-retries"
+MAX_RETRIES = "x-envoy-max-retries"
 _STATUS_CODES = "x-envoy-retriable-status-codes"
 _GRPC_TIMEOUT = "grpc-timeout"
 _DEADLINE_DIGITS = 8
@@ -40,7 +41,7 @@ def effective_timeout(plan: ForwardPlan, arrival: Arrival) -> Timeout:
 
     Where the rule has none, the deadline of a request that is not gRPC counts too (observed on Envoy 1.40).
     """
-    asked = _number(plan, arrival, _TIMEOUT)
+    asked = number(plan, arrival, _TIMEOUT)
     if asked is not None:
         return Timeout(asked, header=_TIMEOUT)
     counts = arrival.goes_as_grpc or not plan.timeout
@@ -83,12 +84,12 @@ def effective_retry(plan: ForwardPlan, arrival: Arrival) -> RetryPlan | None:
         retry = msgspec.structs.replace(retry, retry_on=(*retry.retry_on, STATUS_CODES))
     conditions = _conditions(plan, arrival)
     if conditions:
-        retry = retry or RetryPlan(attempts=1, retry_on=(), avoid_previous_hosts=False, host_selection_attempts=1)
+        retry = retry or RetryPlan(NO_POLICY_ATTEMPTS, (), avoid_previous_hosts=False, host_selection_attempts=1)
         retry = msgspec.structs.replace(retry, retry_on=tuple(dict.fromkeys(retry.retry_on + conditions)))
     if retry is None:
         return None
-    attempts = _number(plan, arrival, _MAX_RETRIES)
-    per_try = _number(plan, arrival, _PER_TRY)
+    attempts = number(plan, arrival, MAX_RETRIES)
+    per_try = number(plan, arrival, PER_TRY)
     codes = _said(plan, arrival, _STATUS_CODES)
     return msgspec.structs.replace(
         retry,
@@ -103,11 +104,17 @@ def _said(plan: ForwardPlan, arrival: Arrival, name: str) -> str | None:
     return arrival.request.header(name) if arrival.internal and not plan.deaf else None
 
 
+def retry_headers(plan: ForwardPlan, arrival: Arrival) -> tuple[str, ...]:
+    """Return the headers by which the caller adds conditions, and that count."""
+    return tuple(name for name in (_RETRY_ON, _RETRY_GRPC_ON) if _said(plan, arrival, name))
+
+
 def _conditions(plan: ForwardPlan, arrival: Arrival) -> tuple[str, ...]:
     named = [_said(plan, arrival, name) or "" for name in (_RETRY_ON, _RETRY_GRPC_ON)]
     return tuple(each.strip() for each in ",".join(named).split(",") if each.strip())
 
 
-def _number(plan: ForwardPlan, arrival: Arrival, name: str) -> int | None:
+def number(plan: ForwardPlan, arrival: Arrival, name: str) -> int | None:
+    """Return the number that the caller says in the header `name`, None where it says none or does not count."""
     value = _said(plan, arrival, name)
     return int(value) if value is not None and value.isdigit() else None

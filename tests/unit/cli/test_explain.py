@@ -62,6 +62,7 @@ spec:
   http: [{route: [{destination: {host: reviews}}]}]
 """
 
+FROM = r"\[(default|(Istio|Envoy|Pidalio)'s default|mesh\.yaml:\d+ .+)\]$"
 LOG = {
     "proxy": "ingressgateway.default",
     "method": "GET",
@@ -104,10 +105,15 @@ def step(text: str, name: str) -> str:
         ("subset", "mesh.yaml:19"),
         ("balancing", "mesh.yaml:19"),
         ("hash", "mesh.yaml:19"),
-        ("connect", "default"),
+        ("connect ", "default"),
         ("endpoint", "mesh.yaml:1"),
         ("timeout", "mesh.yaml:29"),
-        ("retries", "mesh.yaml:30"),
+        ("retries.attempts", "mesh.yaml:30"),
+        ("retries.retryOn", "Istio's default"),
+        ("retries.retryIgnorePreviousHosts", "mesh.yaml:19"),
+        ("retries.backoff", "Envoy's default"),
+        ("connectionPool.tcp.maxConnections", "Istio's default"),
+        ("outlierDetection", "Istio's default"),
         ("mirror", "mesh.yaml:34"),
     ],
 )
@@ -117,7 +123,7 @@ def test_every_step_names_its_line_or_default(name, place):
 
 def test_every_line_but_the_outcome_names_where_it_is_written():
     for line in explain("--from", "reviews-v1-0", "GET", "http://reviews:9080/a").splitlines():
-        assert line.startswith("outcome") or re.search(r"\[(default|mesh\.yaml:\d+ .+)\]$", line), line
+        assert line.startswith("outcome") or re.search(FROM, line), line
 
 
 def test_a_route_that_was_not_taken_says_what_it_missed():

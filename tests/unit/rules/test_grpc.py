@@ -299,7 +299,7 @@ class TestLacks:
         # Without meaning for calls of gRPC, or for people only.
         other = {
             RoutePlan: "name cors stat_prefix root",
-            ForwardPlan: "dynamic tells_host idle_timeout max_duration tunnel deaf",
+            ForwardPlan: "dynamic tells_host idle_timeout max_duration tunnel deaf retry_off",
             WeightedCluster: "campaign",
             RetryPlan: "avoid_previous_hosts remote_localities host_selection_attempts conditions_origin"
             " profile_origin",
