@@ -45,6 +45,8 @@ _CALLS = frozenset({Protocol.GRPC, Protocol.GRPC_WEB})
 
 def checked(world: Database, view: str, plan: ClusterPlan, port: Port) -> ClusterPlan:
     """Return `plan` with the check that holds for it, if any; its protocol is settled before."""
+    if not tables.HC_BY_HOST.keys(world, plan.host):
+        return plan
     row = check_for(world, view, plan, port)
     return msgspec.structs.replace(plan, health_check=_plan(row, plan)) if row else plan
 
@@ -67,8 +69,6 @@ def covering(world: Database, view: str, plan: ClusterPlan) -> Iterator[Row]:
 def rules_for(world: Database, view: str, identity: ServiceId) -> tuple[Key, ...]:
     """Return the HealthChecks for a service as clients of namespace `view` see it, the oldest first."""
     keys = tables.HC_BY_HOST.keys(world, identity[0])
-    if not keys:
-        return ()
     root = mesh.root_namespace(world)
     rows = [row for key in keys if (row := tables.HEALTH_CHECKS.get(world, key))]
     for place in dict.fromkeys((view if view != root else identity[1], identity[1], root)):
