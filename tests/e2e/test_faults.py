@@ -5,6 +5,7 @@ Everything is a process as users start it: `pidalio serve` with an agent for eac
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import sys
@@ -22,7 +23,10 @@ pytestmark = [
 ]
 # Half of the requests fail while it lasts: that so many in a row succeed by chance is less likely than 1e-30.
 CALM = 100
-STORM = ("fault", "start", "storm", "--host", "reviews", "--abort", "503", "--abort-percent", "50", "--lease", "2s")
+
+
+def storm(host: str = "reviews") -> tuple[str, ...]:
+    return ("fault", "start", "storm", "--host", host, "--abort", "503", "--abort-percent", "50", "--lease", "2s")
 
 
 @pytest.fixture
@@ -55,6 +59,15 @@ async def done(folder, *arguments: str) -> str:
         return command.output
 
 
+async def told_of(folder, aborts: int = 1) -> dict:
+    """Wait until proxies told that so many requests were aborted, and return what they told of the newest campaign."""
+    async with asyncio.timeout(60):
+        while True:
+            effect = json.loads(await done(folder, "fault", "list", "-o", "json"))[0].get("effect")
+            if effect and effect["during"]["aborts"] >= aborts:
+                return effect
+
+
 async def storms(made) -> None:
     """Wait until requests fail, and only by the fault."""
     made.outcomes.clear()
@@ -79,10 +92,12 @@ async def test_it_ends_when_the_control_plane_does(folder, port, end):
         await control.prints("ready: ")
         async with agents(folder), load(port) as made:
             await made.from_now_on()
-            told = await done(folder, *STORM)
+            told = await done(folder, *storm())
             assert "1 proxy will do so" not in told  # the gateway is a caller too
             assert "stop within 2 s when the control plane is gone" in told
             await storms(made)
+            effect = await told_of(folder)
+            assert effect["during"]["aborts"] > 0
             control.signal(end)
             await calms(made)
             if end == signal.SIGSTOP:  # it comes back as it was, and goes on
@@ -103,6 +118,44 @@ async def test_it_ends_when_the_control_plane_does(folder, port, end):
                 assert made.failed == {}
 
 
+async def test_it_is_told_what_it_did_to_calls(folder, port):
+    folder.write("more.yaml", local_workload("front"))
+    slow = ("--delay", "100ms", "--delay-percent", "50")
+    async with pidalio("up", ".", folder=folder.path) as up, contextlib.AsyncExitStack() as stack:
+        await up.prints("ready: 1 workloads, 2 proxies")
+        made = await stack.enter_async_context(load(port))
+        await made.from_now_on()
+        await asyncio.sleep(6)  # so that agents looked twice: what was before is what they counted, and told nobody
+        made.outcomes.clear()
+        await done(folder, *storm("front"), *slow)
+        await storms_for(made, 100)
+        await done(folder, "fault", "stop", "storm")
+        await calms_after(made)
+        lost = sum(made.failed.values())
+        effect = await told_of(folder, lost)
+    before, during = effect["before"], effect["during"]
+    assert (before["errors"], before["aborts"], before["delays"]) == (0, 0, 0)
+    assert before["requests"] > 0
+    assert before["hostRequests"] > 0
+    assert (during["aborts"], during["errors"], during["hostErrors"]) == (lost, lost, 0)
+    assert during["delays"] > 0
+    assert during["mostWithin"] >= 100
+
+
+async def storms_for(made, count: int) -> None:
+    await until(lambda: sum(made.failed.values()) >= count)
+
+
+async def calms_after(made) -> None:
+    """Wait until no more fails, and keep what was counted."""
+    async with asyncio.timeout(60):
+        while True:
+            before = sum(made.failed.values())
+            await made.more(CALM)
+            if sum(made.failed.values()) == before:
+                return
+
+
 async def test_with_up_it_starts_stops_and_runs_out_and_nothing_else_is_lost(folder, port):
     calls = {"CALLS": "reviews=http://reviews:9080 ratings=http://ratings:9080"}
     folder.write("more.yaml", service("ratings"), local_workload("front", environment=calls))
@@ -112,17 +165,17 @@ async def test_with_up_it_starts_stops_and_runs_out_and_nothing_else_is_lost(fol
         async with load(port, "/ratings") as others, load(port, "/reviews") as made:
             await made.from_now_on()
             await others.from_now_on()
-            assert "storm would abort 50 % with 503" in await done(folder, *STORM, "--dry-run")
+            assert "storm would abort 50 % with 503" in await done(folder, *storm(), "--dry-run")
             await made.more()
             assert made.failed == {}
-            await done(folder, *STORM)
+            await done(folder, *storm())
             await storms(made)
             assert "storm" in await done(folder, "fault", "list")
             explained = await done(folder, "explain", "--from", "front-v1-0", "GET", "http://reviews:9080/")
             assert "fault injected by FaultCampaign storm" in explained
             await done(folder, "fault", "stop", "storm")
             await calms(made)
-            await done(folder, *STORM, "--for", "3s")
+            await done(folder, *storm(), "--for", "3s")
             await storms(made)
             await calms(made)
             assert "its time was over" in await done(folder, "fault", "list")

@@ -4,6 +4,7 @@ Source of paths and answers: Envoy's administration interface. Nothing else in P
 """
 
 import re
+from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import httpx
 import msgspec
 
 from pidalio.errors import EnvoyUnresponsive
+from pidalio.ir.campaign import CAMPAIGN_KEYS
+from pidalio.model import Tally
 
 _ANSWER_WITHIN_SECONDS = 5.0
 _APPLIED = (
@@ -20,6 +23,11 @@ _APPLIED = (
 )
 _OPEN = r"^listener\..*\.downstream_cx_active$"
 _OWN = "listener.admin."
+_COUNTED = (
+    r"^http\..*\.(fault\.aborts_injected|fault\.delays_injected|downstream_rq_(completed|5xx|time))$"
+    r"|^cluster\.outbound\|[^;]*;\.upstream_rq_(completed|5xx)$"
+)
+_NOT_OUT = ("http.admin.", "http.inbound")
 
 
 class Host(msgspec.Struct, frozen=True):
@@ -67,6 +75,32 @@ class _Clusters(msgspec.Struct, frozen=True):
     cluster_statuses: tuple[_ClusterStatus, ...] = ()
 
 
+class _Bucket(msgspec.Struct, frozen=True):
+    upper_bound: float
+    cumulative: int
+
+
+class _Histogram(msgspec.Struct, frozen=True):
+    name: str
+    buckets: tuple[_Bucket, ...] = ()
+
+
+class _Stat(msgspec.Struct, frozen=True):
+    """A counter with its name, or all histograms without one."""
+
+    name: str = ""
+    value: int = 0
+    histograms: tuple[_Histogram, ...] = ()
+
+
+class _Stats(msgspec.Struct, frozen=True):
+    stats: tuple[_Stat, ...] = ()
+
+
+class _Runtime(msgspec.Struct, frozen=True):
+    entries: dict[str, msgspec.Raw] = {}
+
+
 class Admin:
     """The admin interface of one Envoy."""
 
@@ -86,6 +120,17 @@ class Admin:
         """Return the counters and gauges whose names match a regular expression."""
         answer = await self._ask("GET", "/stats", {"format": "json", "filter": pattern})
         return {stat["name"]: int(stat["value"]) for stat in answer.json()["stats"] if "value" in stat}
+
+    async def tally(self) -> Tally:
+        """Return what was counted of the calls on their way out, all listeners and all ports of a host together."""
+        query = {"format": "json", "filter": _COUNTED, "usedonly": "", "histogram_buckets": "cumulative"}
+        found = msgspec.json.decode((await self._ask("GET", "/stats", query)).content, type=_Stats)
+        return _tally(found.stats)
+
+    async def is_lent_faults(self) -> bool:
+        """Tell whether a fault campaign concerns this Envoy now."""
+        found = msgspec.json.decode((await self.get("/runtime")).content, type=_Runtime)
+        return any(key.startswith(CAMPAIGN_KEYS) for key in found.entries)
 
     async def has_applied(self, *, dynamic: bool) -> bool:
         """Tell whether Envoy serves with its configuration: one CDS and one LDS answer taken when it is dynamic."""
@@ -173,3 +218,26 @@ def _why(health: _Health) -> str:
     if health.excluded_via_immediate_hc_fail:
         return "it says itself that it wants no requests"
     return "it does not answer checks in time" if health.active_hc_timeout else "it fails its checks"
+
+
+def _tally(stats: Collection[_Stat]) -> Tally:
+    counts: Counter[str] = Counter()
+    hosts: dict[str, list[int]] = {}
+    for one in stats:
+        name, end = one.name, one.name.rpartition(".")[2]
+        if name.startswith("cluster."):
+            host = name.partition(";")[0].rpartition("|")[2]
+            hosts.setdefault(host, [0, 0])[end == "upstream_rq_5xx"] += one.value
+        elif not name.startswith(_NOT_OUT):
+            counts[end] += one.value
+    times: Counter[float] = Counter()
+    for histogram in (each for one in stats for each in one.histograms if not each.name.startswith(_NOT_OUT)):
+        times.update({bucket.upper_bound: bucket.cumulative for bucket in histogram.buckets})
+    return Tally(
+        requests=counts["downstream_rq_completed"],
+        errors=counts["downstream_rq_5xx"],
+        aborts=counts["aborts_injected"],
+        delays=counts["delays_injected"],
+        times=tuple(sorted(times.items())),
+        hosts=tuple((host, answered, failed) for host, (answered, failed) in sorted(hosts.items())),
+    )

@@ -186,7 +186,7 @@ class Fleet:
                 del self._known[name]
                 await self._control.deregister(row)
 
-        return ControlPlane(register, deregister, self._control.report, self._control.seen)
+        return ControlPlane(register, deregister, self._control.report, self._control.seen, self._control.counted)
 
     async def _live(self, name: str, member: Member, elder: list[Member]) -> None:
         """Run one generation; once it serves, the older ones leave."""

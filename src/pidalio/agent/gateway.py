@@ -10,6 +10,7 @@ from pidalio.agent.ejections import Lookout, Seen
 from pidalio.agent.envoy_process import Bootstrap, EnvoyFiles, EnvoyOptions
 from pidalio.agent.envoy_supervisor import EnvoySupervisor
 from pidalio.agent.processes import Processes
+from pidalio.agent.tallies import TallyKeeper, Tell
 from pidalio.errors import EnvoyError
 from pidalio.ir import ProcessPlan
 from pidalio.model import Report, Severity
@@ -29,6 +30,7 @@ class GatewayAgent:
         report: Callable[[Report], None],
         process: Callable[[], ProcessPlan] = ProcessPlan,
         seen: Seen | None = None,
+        counted: Tell | None = None,
     ) -> None:
         self._report = report
         self.problem: Report | None = None
@@ -36,17 +38,18 @@ class GatewayAgent:
         self.supervisor = EnvoySupervisor(
             name, bootstrap, options, files, processes, changed=self._envoy_changed, process=process
         )
-        self._lookout = Lookout(self.supervisor, seen) if seen else None
+        self._watchers: list[Lookout | TallyKeeper] = [Lookout(self.supervisor, seen)] if seen else []
+        self._watchers += [TallyKeeper(self.supervisor, counted)] if counted else []
 
     async def run(self) -> None:
         """Live until `stop`; when cancelled, end at once without draining."""
-        watching = asyncio.create_task(self._lookout.run()) if self._lookout else None
+        watching = [asyncio.create_task(one.run()) for one in self._watchers]
         try:
             await self.supervisor.run()
         finally:
-            if watching is not None:
-                watching.cancel()
-                await asyncio.gather(watching, return_exceptions=True)
+            for task in watching:
+                task.cancel()
+            await asyncio.gather(*watching, return_exceptions=True)
 
     async def ready(self) -> None:
         """Wait until it serves its configuration."""

@@ -29,13 +29,18 @@ from pidalio.agent.envoy_supervisor import EnvoySupervisor
 from pidalio.agent.logs import last_lines, size_of
 from pidalio.agent.probe import Held, Prober, ProbeTarget
 from pidalio.agent.processes import Processes
+from pidalio.agent.tallies import TallyKeeper
 from pidalio.agent.workload import APP_ADDRESS, AppContract, WorkloadProcess
 from pidalio.api.workload_entry import ReadinessProbe, TCPHealthCheckConfig
 from pidalio.errors import EnvoyError
 from pidalio.ir import ProcessPlan
-from pidalio.model import Health, Report, Severity, Sight, Word, Workload
+from pidalio.model import Health, Report, Severity, Sight, Tally, Word, Workload
 from pidalio.platforms.local.addresses import Placement
 from pidalio.platforms.local.workloads import LocalInstance, workload_row
+
+
+async def _uncounted(_proxy: str, _tallies: tuple[Tally, ...]) -> None:
+    """Tell nobody."""
 
 
 async def _unseen(_proxy: str, _sights: tuple[Sight, ...]) -> None:
@@ -49,6 +54,7 @@ class ControlPlane(msgspec.Struct, frozen=True):
     deregister: Callable[[Workload], Awaitable[None]]
     report: Callable[[Report], None]
     seen: Callable[[str, tuple[Sight, ...]], Awaitable[None]] = _unseen
+    counted: Callable[[str, tuple[Tally, ...]], Awaitable[None]] = _uncounted
     """Takes what the Envoy of a proxy (by its id) took out of its own pools."""
 
 
@@ -99,6 +105,7 @@ class Sidecar:
             instance.id, bootstrap, options, files.envoy, processes, changed=self._envoy_changed, process=process
         )
         self._lookout = Lookout(self.supervisor, lambda sights: self.control.seen(proxy, sights))
+        self._keeper = TallyKeeper(self.supervisor, lambda tallies: self.control.counted(proxy, tallies))
         self._process = process
         self._processes = processes
         self._backoff = Backoff(first_seconds=0.5)
@@ -117,6 +124,7 @@ class Sidecar:
         async with asyncio.TaskGroup() as group:
             envoy = group.create_task(self.supervisor.run(), name=f"envoy of {self.instance.id}")
             lookout = group.create_task(self._lookout.run(), name=f"lookout of {self.instance.id}")
+            keeper = group.create_task(self._keeper.run(), name=f"tallies of {self.instance.id}")
             try:
                 await self._tell_control_plane()
                 await (self._keep_application() if self.instance.command else self._attend())
@@ -127,6 +135,7 @@ class Sidecar:
                     await self._app.stop(grace_seconds=0)
                 envoy.cancel()
                 lookout.cancel()
+                keeper.cancel()
 
     async def stop(self, *, drain: bool = True) -> None:
         """Leave the mesh first, let callers finish, then end the application and its Envoy."""

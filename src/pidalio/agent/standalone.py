@@ -88,7 +88,11 @@ class StandaloneAgent:
             options=self.options,
             files=SidecarFiles(self.files, self.places.logs / f"{self._name}.log", self.places.root),
             processes=self._processes,
-            control=msgspec.structs.replace(told, seen=lambda _, sights: teller.seen(sights)),
+            control=msgspec.structs.replace(
+                told,
+                seen=lambda _, sights: teller.seen(sights),
+                counted=lambda _, tallies: client.tallies(self.proxy.id, tallies),
+            ),
             process=lambda: self._plan,
             patience=self._patience,
         )
@@ -108,6 +112,7 @@ class StandaloneAgent:
             report=self._tell,
             process=lambda: self._plan,
             seen=teller.seen if teller else None,
+            counted=(lambda tallies: client.tallies(self.proxy.id, tallies)) if client else None,
         )
         self._stop = gateway.stop
         await self._run(gateway.run(), gateway.supervisor.ready, *([teller.run()] if teller else []))

@@ -16,7 +16,7 @@ from pidalio.errors import UsageError
 
 if TYPE_CHECKING:
     from pidalio.http.client import Client
-    from pidalio.http.fault_bodies import FaultAnswer, FaultView
+    from pidalio.http.fault_bodies import FaultAnswer, FaultEffect, FaultView
     from pidalio.http.wire import LiveAnswer
 
 _PATIENCE = 30.0
@@ -161,7 +161,11 @@ def _stopping(name: str, author: str) -> Callable[["Client"], Awaitable["FaultAn
 @output_option()
 @server_options
 def list_(connection: Connection, *, form: str) -> None:
-    """List campaigns: those that run, then those that are over and why."""
+    """List campaigns: those that run, then those that are over and why, and what each did.
+
+    Of each it is shown how calls of the proxies concerned went in the minute before, and how they go since it started:
+    all of their calls, and those to the campaign's host, of which injected aborts are a part.
+    """
     found = connection.ask(lambda client: client.faults())
     if form != "table":
         structured(found, form)
@@ -170,6 +174,10 @@ def list_(connection: Connection, *, form: str) -> None:
         click.echo("no fault campaign runs or ran")
         return
     table(("NAME", "HOST", "FAULTS", "STATE", "PROXIES", "BY"), [_row(one, time.time()) for one in found])
+    for one in found:
+        if one.effect is not None:
+            click.echo()
+            _show_effect(one, one.effect)
 
 
 def _row(one: "FaultView", now: float) -> tuple[object, ...]:
@@ -178,6 +186,29 @@ def _row(one: "FaultView", now: float) -> tuple[object, ...]:
     else:
         state = f"over {ago(now - one.ended)} ago: {one.why}"
     return (one.order.name, one.host, one.order.faults, state, len(one.proxies), one.order.author)
+
+
+def _show_effect(one: "FaultView", effect: "FaultEffect") -> None:
+    """Print what a campaign did, beside what was before it."""
+    columns = (effect.before, effect.during)
+    rows = [
+        ("calls", *(f"{each.requests} in {each.seconds:.0f} s" for each in columns)),
+        ("without error", *(_percent(each.success) for each in columns)),
+        (f"to {one.host}", *(_percent(each.host_success) for each in columns)),
+        ("half answered", *(_within(each.half_within) for each in columns)),
+        ("99 % answered", *(_within(each.most_within) for each in columns)),
+        ("aborts injected", *(str(each.aborts) for each in columns)),
+        ("delays injected", *(str(each.delays) for each in columns)),
+    ]
+    table((f"{one.order.name} AT {counted(effect.proxies, 'PROXY', 'PROXIES')}", "BEFORE", "DURING"), rows)
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.4g} %"
+
+
+def _within(bound: float | None) -> str:
+    return "-" if bound is None else f"within {bound:g} ms"
 
 
 def _change(connection: Connection, ask: Callable[["Client"], Awaitable["FaultAnswer"]], form: str) -> int:

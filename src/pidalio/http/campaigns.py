@@ -21,6 +21,7 @@ from pidalio.http.fault_bodies import FaultOrder, FaultView
 from pidalio.http.fault_orders import campaign_of
 from pidalio.http.mesh import Mesh
 from pidalio.http.recent import Concerned
+from pidalio.http.tallies import Tallies
 from pidalio.model import Report, Severity
 from pidalio.store import tables
 from pidalio.store.campaigns import Campaign
@@ -39,6 +40,7 @@ class Campaigns:
 
     def __init__(self, mesh: Mesh, file: Path | None = None, *, epoch: Callable[[], float] = time.time) -> None:
         self._mesh, self._file, self._epoch = mesh, file, epoch
+        self.tallies = Tallies(epoch=epoch)
         self._running: dict[str, FaultView] = {}
         self._over: list[FaultView] = []
         self._ends: dict[str, asyncio.TimerHandle] = {}
@@ -63,6 +65,9 @@ class Campaigns:
         """Start a campaign; raise `UsageError` or `NotFound` for what makes no sense, `Conflict` with another one."""
         row = self._checked(order)
         view, concerned = self._planned(row, order)
+        if not self._running:  # what was counted for those that are over is summed up, and may go
+            self._over = [self._with_effect(one) for one in self._over]
+            self.tallies.forget()
         self._mesh.feed(SOURCE, {tables.CAMPAIGNS: {order.name: row}})
         self._running[order.name] = view
         loop = asyncio.get_running_loop()
@@ -80,7 +85,7 @@ class Campaigns:
 
     def all(self) -> tuple[FaultView, ...]:
         """Return the campaigns that run, then those that are over, the newest first."""
-        return (*reversed(self._running.values()), *reversed(self._over))
+        return tuple(map(self._with_effect, (*reversed(self._running.values()), *reversed(self._over))))
 
     def close(self) -> None:
         """Stop the clocks; what ran is over with this process."""
@@ -128,7 +133,11 @@ class Campaigns:
         return over
 
     def _ended(self, view: FaultView, why: str) -> FaultView:
-        return msgspec.structs.replace(view, ended=self._epoch(), why=why)
+        return self._with_effect(msgspec.structs.replace(view, ended=self._epoch(), why=why))
+
+    def _with_effect(self, view: FaultView) -> FaultView:
+        """Return the campaign with what is known of its effect, now or, where that is forgotten, before."""
+        return msgspec.structs.replace(view, effect=self.tallies.effect(view) or view.effect)
 
     def _keep(self) -> None:
         """Write what is to be told in one step; a full disk is logged, for campaigns must end all the same."""

@@ -20,9 +20,16 @@ import msgspec
 from pidalio.errors import ServerUnreachable, Unavailable, UsageError
 from pidalio.http import discovery, wire
 from pidalio.http.failures import raised
-from pidalio.http.fault_bodies import FaultAnswer, FaultOrder, FaultsAnswer, FaultView
+from pidalio.http.fault_bodies import (
+    FaultAnswer,
+    FaultOrder,
+    FaultsAnswer,
+    FaultView,
+    TalliesAnswer,
+    TalliesView,
+)
 from pidalio.ir import ProcessPlan
-from pidalio.model import Labels, ObjectRef, Sight
+from pidalio.model import Labels, ObjectRef, Sight, Tally
 
 T = TypeVar("T")
 
@@ -193,6 +200,11 @@ class Client:
         """Tell what a proxy's Envoy took out of its own pools; it counts for `lease` seconds."""
         body = msgspec.json.encode(wire.SightsView(sights, lease))
         await self._ask("PUT", f"/v1/proxies/{quote(proxy, safe='')}/sights", wire.SightsAnswer, body=body)
+
+    async def tallies(self, proxy: str, tallies: tuple[Tally, ...]) -> None:
+        """Tell what a proxy's Envoy counted of its own calls."""
+        body = msgspec.json.encode(TalliesView(tallies))
+        await self._ask("PUT", f"/v1/proxies/{quote(proxy, safe='')}/tallies", TalliesAnswer, body=body)
 
     async def start_fault(self, order: FaultOrder) -> FaultAnswer:
         """Start a fault campaign, or tell whom it would concern; raise `Conflict` when another one is in its way."""

@@ -6,6 +6,7 @@ Percentages are 0 to 100, times seconds; the rest as in `wire`.
 import msgspec
 
 from pidalio.http.wire import Body
+from pidalio.model import Tally
 
 
 class FaultOrder(Body, frozen=True):
@@ -49,6 +50,56 @@ class FaultOrder(Body, frozen=True):
         return " and ".join(parts)
 
 
+class Figures(Body, frozen=True):
+    """What the proxies concerned counted in `seconds`, all of their outgoing calls together.
+
+    `requests` were answered, `errors` of them with 500 to 599, `aborts` and `delays` were injected (those of rules
+    too); half of the requests took at most `half_within` milliseconds, 99 % at most `most_within`: bounds of Envoy's
+    histogram. `host_requests` were answered by the campaign's host itself, `host_errors` of them with 500 to 599.
+    """
+
+    seconds: float = 0.0
+    requests: int = 0
+    errors: int = 0
+    aborts: int = 0
+    delays: int = 0
+    half_within: float | None = None
+    most_within: float | None = None
+    host_requests: int = 0
+    host_errors: int = 0
+
+    @property
+    def success(self) -> float | None:
+        """Return the share of the calls without an error, in percent; None without calls."""
+        return 100 * (1 - self.errors / self.requests) if self.requests else None
+
+    @property
+    def host_success(self) -> float | None:
+        """Return it for calls of the host, those that were aborted on their way included."""
+        called = self.host_requests + self.aborts
+        return 100 * (self.host_requests - self.host_errors) / called if called else None
+
+
+class FaultEffect(Body, frozen=True):
+    """What `proxies` of those concerned have told: in the minute before the campaign, and since it started."""
+
+    proxies: int
+    before: Figures
+    during: Figures
+
+
+class TalliesView(Body, frozen=True):
+    """What a proxy's Envoy counted of its own calls, oldest first."""
+
+    tallies: tuple[Tally, ...]
+
+
+class TalliesAnswer(Body, frozen=True):
+    """Of how many tallies note was taken."""
+
+    taken: int
+
+
 class FaultView(Body, frozen=True):
     """One campaign; `running` until it is `ended`, and `why` it is. `host` is the full name.
 
@@ -62,6 +113,7 @@ class FaultView(Body, frozen=True):
     proxies: tuple[str, ...] = ()
     ended: float | None = None
     why: str = ""
+    effect: FaultEffect | None = None
 
     @property
     def running(self) -> bool:

@@ -67,6 +67,15 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation("GET", "/v1/groups/{namespace}/{name}", registering.group, wire.GroupAnswer, agents=True),
     Operation(
+        "PUT",
+        "/v1/proxies/{id}/tallies",
+        registering.tallies,
+        fault_bodies.TalliesAnswer,
+        None,
+        fault_bodies.TalliesView,
+        agents=True,
+    ),
+    Operation(
         "PUT", "/v1/proxies/{id}/sights", registering.sights, wire.SightsAnswer, None, wire.SightsView, agents=True
     ),
     Operation("GET", "/v1/process", registering.process, wire.ProcessAnswer, registering.ProcessQuery, agents=True),

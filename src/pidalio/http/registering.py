@@ -6,6 +6,7 @@ from pidalio.api.workload_entry import WorkloadGroup
 from pidalio.errors import NotFound, UsageError
 from pidalio.http.call import Call, Query
 from pidalio.http.failures import Forbidden
+from pidalio.http.fault_bodies import TalliesAnswer, TalliesView
 from pidalio.http.identity import objection
 from pidalio.http.leases import LONGEST
 from pidalio.http.served import Served
@@ -48,6 +49,15 @@ async def sights(served: Served, call: Call) -> SightsAnswer:
         raise UsageError(f"a lease is at most {LONGEST:g} seconds")
     served.observations.tell(proxy, told.sights, told.lease)
     return SightsAnswer(len(told.sights))
+
+
+async def tallies(served: Served, call: Call) -> TalliesAnswer:
+    """Take note of what a proxy's Envoy counted while a fault campaign concerns it."""
+    proxy, told = call.path("id"), await call.body(TalliesView)
+    if why := objection(call.identities, Proxy.from_id(proxy).namespace):
+        raise Forbidden(why)
+    served.campaigns.tallies.tell(proxy, told.tallies)
+    return TalliesAnswer(len(told.tallies))
 
 
 class ProcessQuery(Query, frozen=True):

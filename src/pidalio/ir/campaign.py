@@ -11,6 +11,8 @@ from pidalio.model import Origin
 
 WHOLE = 1_000_000
 """Shares are millionths."""
+CAMPAIGN_KEYS = "pidalio.fault."
+"""What every runtime key of a campaign begins with."""
 CAMPAIGN = "FaultCampaign"
 """What campaigns are called where an object is named; there is no such kind, for nobody writes them down."""
 
@@ -31,12 +33,12 @@ class CampaignPlan(msgspec.Struct, frozen=True, gc=False):
     @property
     def delay_key(self) -> str:
         """Return the runtime key of the share that is delayed."""
-        return f"pidalio.fault.{self.name}.delay"
+        return f"{CAMPAIGN_KEYS}{self.name}.delay"
 
     @property
     def abort_key(self) -> str:
         """Return the runtime key of the share that is aborted."""
-        return f"pidalio.fault.{self.name}.abort"
+        return f"{CAMPAIGN_KEYS}{self.name}.abort"
 
 
 class SharesPlan(msgspec.Struct, frozen=True, gc=False):

@@ -22,6 +22,7 @@ from pidalio.model.service import (
     Service,
     Workload,
 )
+from pidalio.model.tally import Tally
 
 __all__ = [
     "NETWORK",
@@ -53,6 +54,7 @@ __all__ = [
     "Severity",
     "Sight",
     "Source",
+    "Tally",
     "Word",
     "Workload",
     "combined",

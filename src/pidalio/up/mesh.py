@@ -26,7 +26,7 @@ from pidalio.agent.sidecar import ControlPlane as AgentsView
 from pidalio.errors import InvalidInput
 from pidalio.http.wire import PlatformView
 from pidalio.ir import ProcessPlan
-from pidalio.model import ObjectRef, Proxy, Report, Sight, Workload
+from pidalio.model import ObjectRef, Proxy, Report, Sight, Tally, Workload
 from pidalio.platforms.local.workloads import LocalInstance
 from pidalio.rules.gateway_ports import gateways
 from pidalio.rules.process import process_plan
@@ -131,7 +131,7 @@ class Mesh:
         self._stack.callback(pool.close)
         bootstrap = bootstraps(self.folder, "unix://" + self.server.xds_address.removeprefix("unix:"))
         options = EnvoyOptions(envoy)
-        agents = AgentsView(self._register, self._deregister, self._happened, self._saw)
+        agents = AgentsView(self._register, self._deregister, self._happened, self._saw, self._counted)
         places = Places(run, self.folder.logs, self.folder.root)
         fleet = Fleet(pool, places, self._processes, agents, bootstrap, options, process=self._process_of)
 
@@ -147,6 +147,7 @@ class Mesh:
                 report=self._happened,
                 process=lambda: process_plan(self.control.world, proxy.namespace, proxy.labels),
                 seen=lambda sights: self._saw(proxy.id, sights),
+                counted=lambda tallies: self._counted(proxy.id, tallies),
             )
 
         return fleet, Gateways(gateway, lowest_port(), drain_seconds=self.options.drain)
@@ -164,6 +165,9 @@ class Mesh:
 
     async def _saw(self, proxy: str, sights: tuple[Sight, ...]) -> None:
         self.server.served.observations.tell(proxy, sights)
+
+    async def _counted(self, proxy: str, tallies: tuple[Tally, ...]) -> None:
+        self.server.served.campaigns.tallies.tell(proxy, tallies)
 
     def _happened(self, report: Report) -> None:
         self._notices.event(self.control.catalog.locate((report,))[0])
