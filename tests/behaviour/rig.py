@@ -60,7 +60,7 @@ class Rig:
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
-            self.folder = Path(tempfile.mkdtemp(prefix="pdb"))
+            self.folder = Path(tempfile.mkdtemp(prefix="pdb", dir="/tmp"))
             stack.callback(shutil.rmtree, self.folder)
             self._steered = await stack.enter_async_context(Steered(self.folder))
             transport = httpx.AsyncHTTPTransport(uds=f"{self.folder}/admin")

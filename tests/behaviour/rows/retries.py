@@ -3,11 +3,12 @@
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from tests.behaviour.claims import Claim, Outcome, Plot, Row, at_most, exactly, figure, none_lost, share
 from tests.behaviour.instances import Arrival, Instance, Reply
 from tests.behaviour.load import Answer, Ask
-from tests.behaviour.rig import Rig, service
+from tests.behaviour.rig import Rig, cluster, service
 
 _ATTEMPTS, _REFUSES, _HANGS = 3, 0.2, 0.1
 _FAILS = _REFUSES + _HANGS
@@ -72,7 +73,7 @@ def _at_least(attempts: Sequence[int], number: int) -> int:
     return sum(each >= number for each in attempts)
 
 
-_PERCENT, _MINIMUM, _UNDER_WAY, _LASTS = 20, 3, 50, 0.02
+_PERCENT, _MINIMUM, _MANY, _FEW, _LASTS = 20, 3, 50, 8, 0.02
 _BUDGET = f"""\
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
@@ -99,51 +100,54 @@ spec:
 
 async def budget(scale: int) -> Outcome:
     """Count how many retries are under way at once at instances that fail three times in ten, with a budget and without."""
-    calls = 1500 * scale
-    most, ratio, success = {}, {}, {}
-    everything: list[Answer] = []
     async with Rig() as rig:
-        pools = {
-            name: await rig.add(3, behaviour=_flaky(_FAILS, 0, _LASTS), named=name) for name in ("frugal", "lavish")
-        }
+        names = ("frugal", "lavish")
+        pools = {name: await rig.add(3, behaviour=_flaky(_FAILS, 0, _LASTS), named=name) for name in names}
         await rig.start(_BUDGET, _REPEATED, *(service(f"{name}.example", pool) for name, pool in pools.items()))
-        for name, pool in pools.items():
-            watch = _Watch(pool)
-            answers = await rig.load.at_once([Ask(f"{name}.example")] * calls, _UNDER_WAY)
-            everything += answers
-            most[name], ratio[name] = watch.most, watch.retries / calls
-            success[name] = sum(answer.status == 200 for answer in answers) / calls
-    bound = max(_MINIMUM, _UNDER_WAY * _PERCENT // 100)
+        few = await _repeated(rig, pools["frugal"], "frugal", 200 * scale, _FEW)
+        frugal, lavish = [await _repeated(rig, pools[name], name, 1500 * scale, _MANY) for name in names]
+        refused = await rig.stat(cluster("frugal.example"), "upstream_rq_retry_overflow")
+    bound = max(_MINIMUM, _MANY * _PERCENT // 100)
     claims = [
-        at_most(f"with the budget: retries under way at once, of {_UNDER_WAY} calls", most["frugal"], bound),
-        Claim("without: retries under way at once", f"more than {bound}", f"{most['lavish']}", most["lavish"] > bound),
-        figure("retries for each call, with and without", f"{ratio['frugal']:.3f} and {ratio['lavish']:.3f}"),
-        figure("calls that succeed, with and without", f"{success['frugal']:.1%} and {success['lavish']:.1%}"),
-        figure("the price in success rate", f"{success['lavish'] - success['frugal']:.1%} of calls"),
-        none_lost(everything, 503),
+        at_most(f"with the budget: retries under way at once, of {_MANY} calls", frugal.most, bound),
+        at_most(f"with the budget: retries under way at once, of {_FEW} calls", few.most, _MINIMUM),
+        Claim("without: retries under way at once", f"more than {bound}", f"{lavish.most}", lavish.most > bound),
+        Claim("retries that the budget refused", "some", f"{refused}", refused > 0),
+        figure("retries for each call, with and without", f"{frugal.ratio:.3f} and {lavish.ratio:.3f}"),
+        figure("calls that succeed, with and without", f"{frugal.success:.1%} and {lavish.success:.1%}"),
+        figure("the price in success rate", f"{lavish.success - frugal.success:.1%} of calls"),
+        none_lost([*few.answers, *frugal.answers, *lavish.answers], 503),
     ]
     bars = {
-        "with the budget": {"retries": 100 * ratio["frugal"], "failed": 100 - 100 * success["frugal"]},
-        "without": {"retries": 100 * ratio["lavish"], "failed": 100 - 100 * success["lavish"]},
+        words: {"retries": 100 * one.ratio, "failed": 100 - 100 * one.success}
+        for words, one in (("with the budget", frugal), ("without", lavish))
     }
     return Outcome(tuple(claims), (Plot("retry-budget", "Retries, and calls that fail", "", "% of calls", bars=bars),))
 
 
-class _Watch:
-    """Looks at each arrival how many retries are under way."""
+async def _repeated(rig: Rig, pool: Sequence[Instance], name: str, calls: int, callers: int) -> "_Repeated":
+    most = 0
 
-    def __init__(self, pool: Sequence[Instance]) -> None:
-        self._pool = pool
-        self.most = 0
-        for one in pool:
-            one.on_arrival = self._look
+    def look() -> None:
+        nonlocal most
+        most = max(most, sum(arrival.attempt > 1 for one in pool for arrival in one.active))
 
-    def _look(self) -> None:
-        self.most = max(self.most, sum(arrival.attempt > 1 for one in self._pool for arrival in one.active))
+    for one in pool:
+        one.arrivals.clear()
+        one.on_arrival = look
+    answers = await rig.load.at_once([Ask(f"{name}.example")] * calls, callers)
+    retries = sum(arrival.attempt > 1 for one in pool for arrival in one.arrivals)
+    return _Repeated(answers, most, retries / calls, sum(answer.status == 200 for answer in answers) / calls)
 
-    @property
-    def retries(self) -> int:
-        return sum(arrival.attempt > 1 for one in self._pool for arrival in one.arrivals)
+
+@dataclass(frozen=True)
+class _Repeated:
+    """What came of calls: most retries under way at once, retries for each call, and the share that succeeded."""
+
+    answers: list[Answer]
+    most: int
+    ratio: float
+    success: float
 
 
 ROWS = (
@@ -164,12 +168,12 @@ Attempts that hang are cut off after 200 ms; four of them with the pauses betwee
         "retry-budget",
         "A retry budget",
         done=f"""
-{_UNDER_WAY} callers ask without a pause for instances that answer 503 to three calls in ten, after 20 ms; one service has a budget, the other none.
+{_MANY} callers, and then {_FEW}, ask without a pause for instances that answer 503 to three calls in ten, after 20 ms; one service has a budget, the other none.
 What is under way is counted at the instances, by the attempt number that Envoy sends along.
 """,
         rule=f"{_BUDGET}---\n{_REPEATED}",
         why=f"""
-Envoy begins a retry only while fewer are under way than `percent` of the calls under way, or than `minRetryConcurrency` where that is more: here max({_MINIMUM}, {_PERCENT} % of {_UNDER_WAY}) = {_UNDER_WAY * _PERCENT // 100}.
+Envoy begins a retry only while fewer are under way than `percent` of the calls under way, or than `minRetryConcurrency` where that is more: here max({_MINIMUM}, {_PERCENT} % of {_MANY}) = {_MANY * _PERCENT // 100}, and {_MINIMUM} for {_FEW} callers.
 A retry counts from its decision on, its pause included, so that fewer reach the instances at once.
 What the budget refuses is answered with the failure that it would have repeated: that is its price.
 """,
