@@ -228,6 +228,9 @@ def _destination(one: Destination, where: Where) -> Iterator[str]:
         yield f"  subset      {one.subset}  [{where(one.subset_origin)}]"
     balancing = one.load_balancing.value if one.load_balancing else "none"
     yield f"  balancing   {balancing}  [{where(one.lb_origin)}]"
+    if one.zone_aware:
+        least = f"from {one.zone_aware.min_cluster_size} healthy instances on"
+        yield f"  zones       callers stay at home as far as there is room, {least}  [{where(one.zone_aware.origin)}]"
     yield f"  connect     within {one.connect_timeout} ms  [{where(one.connect_timeout_origin)}]"
     if one.tunnel:
         yield f"  tunnel      {one.tunnel}  [{where(one.tunnel.origin)}]"

@@ -5,7 +5,16 @@ Shares are probabilities from 0 to 1, times milliseconds. Origins name rules; th
 
 import msgspec
 
-from pidalio.ir import FaultPlan, HashPlan, HeaderEdits, HealthCheckPlan, MirrorPlan, RetryPlan, TunnelPlan
+from pidalio.ir import (
+    FaultPlan,
+    HashPlan,
+    HeaderEdits,
+    HealthCheckPlan,
+    MirrorPlan,
+    RetryPlan,
+    TunnelPlan,
+    ZoneAwarePlan,
+)
 from pidalio.ir.cluster import Discovery, LoadBalancing
 from pidalio.model import Origin
 from pidalio.simulate.domain import DomainRule
@@ -63,6 +72,7 @@ class Destination(msgspec.Struct, frozen=True):
     discovery: Discovery | None = None
     load_balancing: LoadBalancing | None = None
     lb_origin: Origin | None = None
+    zone_aware: ZoneAwarePlan | None = None
     connect_timeout: int = 0
     connect_timeout_origin: Origin | None = None
     health_check: HealthCheckPlan | None = None

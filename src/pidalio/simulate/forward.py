@@ -134,6 +134,7 @@ def _known(plans: ProxyPlans, weighted: WeightedCluster, share: float, opened: C
         discovery=cluster.discovery,
         load_balancing=cluster.load_balancing,
         lb_origin=cluster.lb_origin,
+        zone_aware=cluster.zone_aware,
         connect_timeout=cluster.connect_timeout,
         connect_timeout_origin=cluster.connect_timeout_origin,
         pool=_called(cluster, opened) or _pool(plans, cluster),

@@ -207,6 +207,21 @@ def test_instances_that_are_checked_name_the_rule(asks, shown, tmp_path):
     assert line.endswith("(HealthCheck default/reviews)]")
 
 
+def test_zones_name_the_setting_that_balances_them(tmp_path):
+    hashed = "consistentHash: {httpHeaderName: x-user}"
+    assert hashed in MESH
+    file = tmp_path / "mesh.yaml"
+    file.write_text(MESH.replace(hashed, "zoneAwareLbSetting: {minClusterSize: 4}"))
+    answer = CliRunner().invoke(
+        main, ["explain", "-f", str(file), "--from", "reviews-v1-0", "GET", "http://reviews:9080/"]
+    )
+    (line,) = [one.strip() for one in answer.output.splitlines() if one.strip().startswith("zones")]
+    assert line.startswith("zones       callers stay at home as far as there is room, from 4 healthy instances on  [")
+    assert line.endswith(
+        '(DestinationRule default/reviews subsets["v1"].trafficPolicy.loadBalancer.zoneAwareLbSetting)]'
+    )
+
+
 def test_a_redirect_names_its_route():
     text = explain("--from", "reviews-v1-0", "GET", "http://reviews:9080/a", "-H", "user: jason")
     assert step(text, "redirect") == "mesh.yaml:27"
