@@ -7,7 +7,6 @@ from pidalio.api.proxy_config import MeshProxyConfig
 from pidalio.api.scalars import StringMap
 from pidalio.api.validate.proxy_config import check_proxy_config
 from pidalio.api.yaml_reader import Bounds, read
-from pidalio.model import Labels
 
 PROXY_CONFIG = "proxy.istio.io/config"
 """Settings of the workload's proxy, as YAML: fields of MeshConfig.defaultConfig."""
@@ -19,15 +18,6 @@ def check_proxy_config_of(annotations: StringMap, path: str, found: Findings) ->
     proxy_config_of(dict(annotations).get(PROXY_CONFIG, ""), inside)
     for each in inside.found:
         found.error(each.code, join(path, PROXY_CONFIG), f"{each.path}: {each.message}".lstrip(": "))
-
-
-CALLS = "pidalio.dev/calls"
-"""The hosts that the workloads of a Service, ServiceEntry or LocalWorkload call, by commas or spaces."""
-
-
-def called_hosts(annotations: Labels) -> tuple[str, ...]:
-    """Return the hosts that an object's annotation says are called, as they are written."""
-    return tuple(dict(annotations).get(CALLS, "").replace(",", " ").split())
 
 
 def proxy_config_of(text: str, found: Findings) -> MeshProxyConfig:

@@ -7,13 +7,13 @@ It stands beside the compiler: nothing that is compiled depends on a report.
 from collections.abc import Iterator
 from typing import Any
 
-from pidalio.api.annotations import CALLS, called_hosts
 from pidalio.api.destination_rule import DestinationRule
 from pidalio.api.health_check import HealthCheck
 from pidalio.api.kubernetes import Ingress, IngressBackend, Service
 from pidalio.api.mesh_config import IngressControllerMode
 from pidalio.api.object import Object
 from pidalio.api.places import join
+from pidalio.api.resilience import CALLS, called_hosts
 from pidalio.api.strings import Destination, claim_of
 from pidalio.api.virtual_service import VirtualService
 from pidalio.derive import Database

@@ -286,7 +286,11 @@ OBJECTS = {
 
 MISPLACED = {
     name: text_of("VirtualService", RULE).replace("{name: x}", f"{{name: x, annotations: {{{name}: {word}}}}}")
-    for name, word in (("pidalio.dev/resilience", "safe"), ("pidalio.dev/caller-overrides", "ignored"))
+    for name, word in (
+        ("pidalio.dev/resilience", "safe"),
+        ("pidalio.dev/caller-overrides", "ignored"),
+        ("pidalio.dev/calls", "a"),
+    )
 }
 """An annotation where it means nothing."""
 

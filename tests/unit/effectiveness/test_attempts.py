@@ -20,6 +20,7 @@ def hop(retries: int = 0, on: str = "5xx", codes: tuple[int, ...] = (), *, each:
     return ForwardPlan((), timeout=total, retry=retry)
 
 
+SAFE = ForwardPlan((), retry=RetryPlan(2, ("5xx", "unavailable"), unsafe_retry_on=("connect-failure",)))
 HANGS = Failure(takes=inf)
 DEFAULT = "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes"
 
@@ -50,6 +51,10 @@ DEFAULT = "connect-failure,refused-stream,unavailable,cancelled,retriable-status
         pytest.param([hop(2, total=1000), hop(3, each=200)], HANGS, (2, 5), id="the upper hop cuts the lower"),
         pytest.param([hop(2, each=300), hop(3, each=200)], HANGS, (3, 6), id="each upper try cuts the lower"),
         pytest.param([hop(9, total=1000)], Failure(takes=300), (4,), id="slow answers until the timeout"),
+        pytest.param([SAFE, SAFE], Failure(500, method="POST"), (1, 1), id="a POST that may not be repeated"),
+        pytest.param([SAFE, SAFE], Failure(500), (3, 9), id="a GET that may"),
+        pytest.param([SAFE, SAFE], Failure(refused=True, method="POST"), (1, 3), id="a POST that nobody saw"),
+        pytest.param([SAFE, SAFE], Failure(200, 14), (1, 1), id="gRPC is POST"),
         pytest.param([hop(1, each=100), hop()], Failure(takes=90), (2, 2), id="slow, but in time"),
     ],
 )

@@ -44,6 +44,7 @@ def retrying(rest: str, name: str = "a") -> str:
 
 BUDGET = policy("retryBudget: {}")
 BOUNDED = policy("retryBudget: {}", "a"), policy("retryBudget: {}", "b"), policy("retryBudget: {}", "c")
+SAFE = document("MeshConfig", "mesh", "{}", group="pidalio.dev/v1", more="annotations: {pidalio.dev/resilience: safe}")
 OFF = rule("own", "a", to("a", "retries: {attempts: 0}"))
 INGRESS = rule("way-in", "shop.test", to("a"), rest="gateways: [edge]")
 
@@ -293,6 +294,9 @@ PLAIN = rule("a", "a.example.com", to("a.example.com", "timeout: 3s, retries: {a
         pytest.param([service("a"), EDGE, rule("way-in", "shop.test", to("a", "retries: {attempts: 0}"), rest="gateways: [edge]")], id="a gateway's host"),
         pytest.param([service("a", "shop"), rule("a", "a", to("a", "retries: {attempts: 0}"), "shop", "exportTo: ['.']")], id="nobody lives elsewhere"),
         pytest.param([calling("a", "b", ""), calling("b", "c"), calling("c", "a")], id="a circle of defaults"),
+        pytest.param([backend(), retrying("retries: {attempts: 3, retryOn: 5xx}"), SAFE], id="the profile's budget"),
+        pytest.param([backend(3), mesh_config("{zoneAwareLbSetting: {failover: [{from: x, to: y}]}}")], id="zones of the mesh"),
+        pytest.param([backend(3), policy("loadBalancer: {zoneAwareLbSetting: {failover: [{from: x, to: y}]}}")], id="zones of a rule"),
         pytest.param([*(calling(name, below) for name, below in zip("abcdef", "bcdef ", strict=True))], id="a long chain of defaults"),
         pytest.param(
             [

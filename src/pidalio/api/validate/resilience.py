@@ -1,18 +1,19 @@
 """Mistakes in the annotations that say how calls of a service recover from failures."""
 
 from pidalio.api.findings import Findings
-from pidalio.api.resilience import ANNOTATED_KINDS, WORDS, where
+from pidalio.api.resilience import ANNOTATED_KINDS, CALLING_KINDS, CALLS, WORDS, where
 from pidalio.model import Labels
 
 
 def check_resilience(annotations: Labels, kind: str, found: Findings) -> None:
     """Note a word that means nothing, and an annotation of a kind on which it means nothing."""
     for name, value in annotations:
-        if name not in WORDS:
+        kinds = CALLING_KINDS if name == CALLS else ANNOTATED_KINDS if name in WORDS else None
+        if kinds is None:
             continue
-        if kind not in ANNOTATED_KINDS:
-            message = f"{name} means nothing here: it goes on {', '.join(ANNOTATED_KINDS)}"
+        if kind not in kinds:
+            message = f"{name} means nothing here: it goes on {', '.join(kinds)}"
             found.warning("misplaced-annotation", where(name), message)
-        elif value not in WORDS[name]:
+        elif value not in WORDS.get(name, (value,)):
             message = f"{value!r} is neither {' nor '.join(map(repr, WORDS[name]))}"
             found.error("unknown-value", where(name), message)

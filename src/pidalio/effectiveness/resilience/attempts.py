@@ -27,13 +27,18 @@ _REFUSALS = _RESETS | {"connect-failure", "reset-before-request"}
 class Failure(msgspec.Struct, frozen=True, gc=False):
     """What goes wrong at the last service: it answers `status` after `takes` milliseconds, or refuses the connection.
 
-    With `grpc_status` all calls are gRPC, and `status` is that of HTTP beneath.
+    With `grpc_status` all calls are gRPC, and `status` is that of HTTP beneath; `method` is that of other calls.
     """
 
     status: int = _UNREACHED
     grpc_status: int | None = None
     refused: bool = False
     takes: float = 0
+    method: str = "GET"
+
+    def repeating(self, action: ForwardPlan) -> RetryPlan | None:
+        """Return the retries of a hop for calls of this kind: gRPC is sent by POST."""
+        return action.retry and action.retry.for_method(self.method if self.grpc_status is None else "POST")
 
     def __str__(self) -> str:
         if self.refused:
@@ -65,12 +70,13 @@ class Factors:
     """By what hops multiply a request that fails at once."""
 
     def __init__(self, failure: Failure) -> None:
+        self._failure = failure
         self._arising = _arising(failure)
         self._passed = msgspec.structs.replace(self._arising, refused=False)
 
     def of(self, action: ForwardPlan) -> tuple[int, int]:
         """Return how often a hop sends a request: as the last of a chain, and above a failing one."""
-        retry = action.retry
+        retry = self._failure.repeating(action)
         if retry is None:
             return 1, 1
         last, above = (1 + retry.attempts * _repeats(retry, answer) for answer in (self._arising, self._passed))
@@ -104,7 +110,8 @@ class _Chain:
         return known
 
     def _worked_out(self, hop: int, window: float) -> _Sent:
-        action, retry = self._chain[hop], self._chain[hop].retry
+        action = self._chain[hop]
+        retry = self._failure.repeating(action)
         ends = min(action.timeout or inf, window)
         own = retry.per_try_timeout if retry and retry.per_try_timeout else inf
         counts, now = (0,) * (len(self._chain) - hop), 0.0

@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from pidalio.api.annotations import called_hosts
 from pidalio.api.object import Object
+from pidalio.api.resilience import called_hosts
 from pidalio.effectiveness.resilience.paths import TOGETHER, Path, Paths
 from pidalio.ir import ForwardPlan
 from pidalio.model import Labels, ObjectRef, Origin, Protocol, is_wildcard, labels_of

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from math import ceil
 from typing import TypeAlias
 
+from pidalio.api.traffic_policy import LocalityLoadBalancerSetting
 from pidalio.effectiveness.finding import Finding
 from pidalio.effectiveness.resilience.paths import TOGETHER, Paths
 from pidalio.ir import ClusterPlan, OutlierPlan
@@ -90,8 +91,8 @@ def failover_findings(paths: Paths) -> Iterator[Finding]:
         if not acts:
             yield _idle(origin)
     wide, written = mesh.locality_setting(paths.world)
-    is_asked = (wide.failover or wide.failover_priority) and wide.enabled is not False
-    if written and is_asked and not any(plan.outlier for _, plan in paths.used()):
+    is_asked = isinstance(wide, LocalityLoadBalancerSetting) and (wide.failover or wide.failover_priority)
+    if written and is_asked and wide.enabled is not False and not any(plan.outlier for _, plan in paths.used()):
         yield _idle(written)
 
 
