@@ -36,10 +36,12 @@ RULES = {
     "specific": "http: {path: /host}",
     "ejected": "http: {path: /healthz}",
     "panics": "http: {path: /healthz}",
+    "reserve": "http: {path: /healthz}",
 }
 POLICIES = {
     "ejected": "consecutive5xxErrors: 1, baseEjectionTime: 300s, maxEjectionPercent: 100",
     "panics": "consecutive5xxErrors: 0, minHealthPercent: 60",
+    "reserve": "consecutive5xxErrors: 0",
 }
 
 
@@ -90,6 +92,7 @@ def written(name: str, instances: "Sequence[Patient | Health]", check: str, port
         f"ports: {{{', '.join(f'{port}: {one.port}' for port, *_ in names)}}}}}"
         for number, one in enumerate(instances, 1)
     )
+    orders = ", localityLbSetting: {failoverPriority: [version=v1]}" if name == "reserve" else ""
     ejects = f", outlierDetection: {{{POLICIES[name]}}}" if name in POLICIES else ""
     return f"""\
 ---
@@ -108,7 +111,7 @@ metadata: {{name: {name}}}
 spec:
   host: {name}.test
   subsets: [{"{name: v1, labels: {version: v1}}" if name == "specific" else ""}]
-  trafficPolicy: {{loadBalancer: {{simple: ROUND_ROBIN}}{ejects}}}
+  trafficPolicy: {{loadBalancer: {{simple: ROUND_ROBIN{orders}}}{ejects}}}
 ---
 apiVersion: pidalio.dev/v1
 kind: HealthCheck
@@ -325,6 +328,15 @@ def test_panic_sends_to_all_when_too_few_are_well(clinic):
     sick.answer(503)
     clinic.until("panics", sick, out=True)
     clinic.reaches("panics", {sick.where, well.where})
+
+
+def test_instances_in_reserve_take_over_when_those_before_them_fail_their_checks(clinic):
+    first, reserve = clinic.patients["reserve"]
+    clinic.reaches("reserve", {first.where})
+    first.answer(503)
+    clinic.reaches("reserve", {reserve.where})
+    first.answer(200)
+    clinic.reaches("reserve", {first.where})
 
 
 def test_an_envoy_opens_its_listeners_after_the_first_round_of_checks(backend):
