@@ -65,11 +65,34 @@ def _service(draw: random.Random, number: int, host: str, port: int) -> list[dic
             }
             for position in (1, 2)
         ]
-    subsets = [{"name": f"v{position}", "labels": {"version": f"v{position}"}} for position in (1, 2)]
     found = [_object("ServiceEntry", f"s{number}", spec)]
     if spec["resolution"] == "STATIC" and not host.startswith("*"):
-        found.append(_object("DestinationRule", f"s{number}", {"host": host, "subsets": subsets}))
+        found += _policies(draw, number, host)
     return found
+
+
+def _policies(draw: random.Random, number: int, host: str) -> list[dict[str, Any]]:
+    """Return the rule for a service's subsets and tunnels, and now and then another for selected clients."""
+    found = [_object("DestinationRule", f"s{number}", {"host": host, **_policy(draw, (1, 2))})]
+    if draw.random() < 0.3:
+        selector = {"matchLabels": draw.choice(({"app": "client"}, {"app": "other"}))}
+        spec = {"host": host, **_policy(draw, (2, 1)), "workloadSelector": selector}
+        found.append(_object("DestinationRule", f"selected{number}", spec))
+    return found
+
+
+def _policy(draw: random.Random, versions: tuple[int, int]) -> dict[str, Any]:
+    """Return subsets v1 and v2 with the labels of `versions`; some are proxies that carry connections on."""
+    subsets: list[dict[str, Any]] = [
+        {"name": f"v{position}", "labels": {"version": f"v{version}"}} for position, version in enumerate(versions, 1)
+    ]
+    spec: dict[str, Any] = {"subsets": subsets}
+    for one in draw.sample((spec, *subsets), draw.choice((0, 0, 0, 1, 2))):
+        one["trafficPolicy"] = {"tunnel": {"targetHost": draw.choice(_NAMES), "targetPort": draw.choice(PORTS)}}
+    if "trafficPolicy" in spec and draw.random() < 0.5:
+        port = {"port": {"number": draw.choice(PORTS)}, "loadBalancer": {"simple": "RANDOM"}}
+        spec["trafficPolicy"]["portLevelSettings"] = [port]
+    return spec
 
 
 def _rule(draw: random.Random, number: int, host: str) -> dict[str, Any]:
