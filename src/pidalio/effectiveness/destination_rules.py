@@ -8,6 +8,7 @@ from pidalio.api.object import Object
 from pidalio.derive import Database
 from pidalio.effectiveness.facts import Facts
 from pidalio.effectiveness.finding import Finding
+from pidalio.effectiveness.policies import policy_findings
 from pidalio.model import Labels, Origin, host_matches, selects
 from pidalio.rules import mesh, names
 from pidalio.rules.destination_rules import only_selects, rules_for, selector_of
@@ -48,14 +49,8 @@ def destination_rule_findings(
         return
     yield from _policy(world, row, key, holding.values())
     yield from _subsets(world, facts, lookups, row, key)
-    yield from _tunnels(facts, row)
-
-
-def _tunnels(facts: Facts, row: Object[DestinationRule]) -> Iterator[Finding]:
-    """Yield the tunnels that callers cannot have who name their proxy."""
-    for origin in facts.refused.get(row.ref, ()):
-        words = ("callers that name their proxy get 503: write protocol CONNECT, or let them call a bound port",)
-        yield Finding("no-tunnel-by-post", row.ref, f"{origin.path}.protocol", words)
+    ports = {number for _, identity in holding for number in lookups.ports[identity]}
+    yield from policy_findings(facts, row, ports)
 
 
 def _not_holding(world: Database, facts: Facts, lookups: Lookups, row: Object[DestinationRule]) -> Iterator[Finding]:

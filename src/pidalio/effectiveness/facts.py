@@ -81,7 +81,7 @@ class Facts:
     by the rules that were compiled for them;
     `lost` are the ports that services have at no listener, because older ones have them, and `crowded_out` those at
     which they cannot be beside older ones;
-    `refused` are the parts of objects that Pidalio answers for, by itself, in some virtual host;
+    `carried` are the tunnels that some connection takes, `refused` those for which CONNECT is answered 503;
     `reached` are the proxies (positions in `alike`) for which an object takes part in what they hold;
     `looked` are the virtual hosts behind doors, by their keys and the doors' numbers.
     """
@@ -97,7 +97,8 @@ class Facts:
         self.routed: set[Origin] = set()
         self.openings: dict[Key, list[Opening]] = defaultdict(list)
         self.lost: dict[ServiceId, dict[Lost, None]] = defaultdict(dict)
-        self.refused: dict[ObjectRef, dict[Origin, None]] = defaultdict(dict)
+        self.carried: set[Origin] = set()
+        self.refused: set[Origin] = set()
         self.crowded_out: dict[ServiceId, dict[CrowdedOut, None]] = defaultdict(dict)
         self._noted: set[tuple[object, ...]] = set()
         self.reached: dict[ObjectRef, set[int]] = defaultdict(set)
@@ -160,6 +161,8 @@ def gather(world: Database, facts: Facts) -> Iterator[None]:
 
 def _look(facts: Facts, at: int, held: Held) -> Iterator[None]:
     for direction, plan in held.connections():
+        if plan.tunnel and plan.tunnel.origin:
+            facts.carried.add(plan.tunnel.origin)
         for cluster in plan.clusters:
             facts.destinations.add(cluster.cluster)
             if cluster.origin is not None:
@@ -211,7 +214,9 @@ def _note(facts: Facts, host: VirtualHostPlan, position: int, verdict: Verdict) 
         facts.destinations |= {one.cluster for one in route.action.clusters}
         facts.destinations |= {one.cluster for one in route.action.mirrors}
     if isinstance(route.action, DirectResponsePlan) and route.action.origin:
-        facts.refused[route.action.origin.object][route.action.origin] = None
+        facts.refused.add(route.action.origin)
+    if isinstance(route.action, ForwardPlan) and route.action.tunnel and route.action.tunnel.origin:
+        facts.carried.add(route.action.tunnel.origin)
     by, twins, doubles = (
         tuple(host.routes[each].origin for each in positions)
         for positions in (verdict.by, verdict.twins, verdict.doubles)

@@ -629,7 +629,7 @@ _POSTED = "trafficPolicy: {tunnel: {protocol: POST, targetHost: x.test, targetPo
     ("policy", "port", "expected"),
     [
         (_POSTED, "tcp", ["no-tunnel-by-post DestinationRule default/a spec.trafficPolicy.tunnel.protocol"]),
-        (_POSTED, "http", []),
+        (_POSTED, "http", ["ineffective DestinationRule default/a spec.trafficPolicy.tunnel"]),
         (_POSTED.replace("POST", "CONNECT"), "tcp", []),
     ],
 )
@@ -644,3 +644,28 @@ def test_tunnels_of_redirected_connections_are_all_made():
     found = mesh(entry("e", "e.test", ports="90/tcp"), document("DestinationRule", "a", f"{{host: e.test, {_POSTED}}}"))
     proxy = msgspec.structs.replace(sidecar(), interception=Interception.REDIRECT, outbound="")
     assert survey(found.world, [proxy], found.objects()).reports(found.catalog.place) == ()
+
+
+_PORTS = "portLevelSettings: [{port: {number: 80}, loadBalancer: {simple: RANDOM}}, {port: {number: 8080}, loadBalancer: {simple: RANDOM}}]"
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        (f"trafficPolicy: {{{_PORTS}}}", ["spec.trafficPolicy.portLevelSettings[1].port"]),
+        (
+            f"subsets: [{{name: v1, trafficPolicy: {{{_PORTS}}}}}]",
+            ["spec.subsets[0].trafficPolicy.portLevelSettings[1].port"],
+        ),
+    ],
+)
+def test_ports_of_policies_that_no_service_has_are_told(spec, expected):
+    found = mesh(service("a"), document("DestinationRule", "a", f"{{host: a, {spec}}}"))
+    lines = [one for one in found.survey().reports(found.catalog.place) if one.code == "ineffective"]
+    assert [one.path for one in lines] == expected
+    assert lines[0].message.startswith("no service of this host has port 8080: write a service's port (80)")
+
+
+def test_a_port_that_one_of_several_services_has_is_not_told():
+    stated = f"{{host: '*.default.svc.cluster.local', trafficPolicy: {{{_PORTS}}}}}"
+    assert told(service("a"), service("b", ports="8080"), document("DestinationRule", "a", stated)) == []
