@@ -2,7 +2,7 @@
 
 Headers of a request tell it what to do: `x-echo-status` answers with that status, `x-echo-fails: n` does so for the
 first n tries of this call only, `x-echo-delay` waits that many milliseconds first, `x-echo-drops: n` ends the
-connection instead of an answer for the first n tries.
+connection instead of an answer for the first n tries, `x-echo-grpc` is the answer's `grpc-status`.
 Whoever sends something else than a request is told the address in a line; instances of v31 tell it before that.
 It tells by `x-peer` the port of the caller's connection, and knows which connections have ended.
 All are proxies, too, that lead a CONNECT, and a POST whose body is chunked, to themselves, and tell where it was to go.
@@ -129,6 +129,8 @@ class Backend:
         body = json.dumps({"address": address, "method": method, "path": path, "host": seen.host, "headers": headers})
         content = b"" if method == "HEAD" else body.encode()
         start = f"HTTP/1.1 {status} Told\r\nserver: echo\r\nx-from: {address}\r\nx-peer: {peer}\r\nx-drop-me: 1\r\n"
+        if "x-echo-grpc" in told:
+            start += f"grpc-status: {told['x-echo-grpc']}\r\n"
         if through:
             start += f"x-through: {through.removeprefix(' through ')}\r\n"
         return f"{start}content-length: {len(content)}\r\n\r\n".encode() + content

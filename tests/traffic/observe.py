@@ -111,7 +111,8 @@ def _foresee_tries(outcome: Outcome, action: Forwarded, call: Call) -> None:
         outcome.tries = min(drops + 1, 1 + retry.attempts) if retry and _REPEATS_RESET & set(retry.retry_on) else 1
         outcome.status = 503 if outcome.tries <= drops else 200
         return
-    if retry is not None and repeats_status(retry, told):
+    grpc = int(headers["x-echo-grpc"]) if "x-echo-grpc" in headers else None
+    if retry is not None and repeats_status(retry, told, grpc):
         outcome.tries = min(fails + 1, 1 + retry.attempts)
     outcome.status = told if outcome.tries <= fails else 200
 

@@ -60,6 +60,33 @@ CASES = (
         ),
     ),
     Case(
+        id="retries-grpc",
+        intent="A gRPC status is repeated where its condition is stated; by default unavailable and cancelled are.",
+        config=service("plain")
+        + "".join(
+            _ruled(name, f"retries: {{attempts: 3, retryOn: {name}, backoff: 1ms}}")
+            for name in ("cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable")
+        ),
+        calls=tuple(
+            get(f"http://{host}/", headers={"x-echo-grpc": str(status)}, tries=tries)
+            for host, status, tries in (
+                ("plain", 14, 3),
+                ("plain", 1, 3),
+                ("plain", 13, 1),
+                ("cancelled", 1, 4),
+                ("cancelled", 14, 1),
+                ("deadline-exceeded", 4, 4),
+                ("deadline-exceeded", 1, 1),
+                ("internal", 13, 4),
+                ("internal", 2, 1),
+                ("resource-exhausted", 8, 4),
+                ("resource-exhausted", 4, 1),
+                ("unavailable", 14, 4),
+                ("unavailable", 13, 1),
+            )
+        ),
+    ),
+    Case(
         id="fault-abort",
         intent="An abort ends a request at the caller's proxy, by its own draw; 0 % never does.",
         config=_ruled("aborted", "fault: {abort: {httpStatus: 418, percentage: {value: 100}}}")
