@@ -39,6 +39,13 @@ def _own(url: str, to: str, dst: str = "") -> tuple[Call, ...]:
             to=to,
             dst=dst,
         ),
+        get(
+            f"{url}/hasty",
+            headers={"x-echo-delay": "300", "x-envoy-upstream-rq-timeout-ms": "0"},
+            timeout=0,
+            to=to,
+            dst=dst,
+        ),
         # Called on behalf of another: then what it says may be the other's word.
         get(f"{url}/", headers=_503 | _EAGER | _ELSEWHERE, status=503, tries=1, to=to, dst=dst),
         get(f"{url}/", headers=_SLOW | _PATIENT | _ELSEWHERE, timeout=0, to=to, dst=dst),
