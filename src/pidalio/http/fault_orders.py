@@ -27,6 +27,8 @@ LONGEST_DELAY: Final = 60.0
 MOST_PERCENT: Final = 50.0
 """The largest share without `force`."""
 _SMALLEST: Final = 100 / WHOLE
+_LONGEST_TEXT: Final = 500
+_MOST_HEADERS: Final = 20
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -53,6 +55,11 @@ def campaign_of(mesh: Mesh, order: FaultOrder) -> Campaign:
 def _check_bounds(order: FaultOrder) -> None:
     if not is_dns_label(order.name):
         raise UsageError(f"{order.name[:70]!r} is no name of a campaign: lower-case letters, digits and '-'")
+    texts = (order.author, order.path, order.method, *order.headers, *order.headers.values())
+    if any(len(text) > _LONGEST_TEXT or not text.isprintable() for text in texts):
+        raise UsageError(f"paths, methods, headers and authors have at most {_LONGEST_TEXT} printable characters")
+    if len(order.headers) > _MOST_HEADERS:
+        raise UsageError(f"at most {_MOST_HEADERS} headers are compared")
     if not 1 <= order.duration <= LONGEST:
         raise UsageError(f"a campaign lasts between 1 and {LONGEST:g} seconds: start it again when it is over")
     if not SHORTEST_LEASE <= order.lease <= LONGEST_LEASE:
@@ -106,6 +113,8 @@ def _has_subset(rule: Object[Any], host: str, subset: str) -> bool:
 
 
 def _match(order: FaultOrder) -> MatchPlan:
+    if order.method and not _TOKEN.fullmatch(order.method):
+        raise UsageError(f"{order.method[:40]!r} is no method")
     headers = [HeaderMatch(":method", StringPattern(MatchKind.EXACT, order.method))] if order.method else []
     for name, value in sorted(order.headers.items()):
         if not _TOKEN.fullmatch(name):

@@ -150,6 +150,11 @@ async def test_two_at_once_but_not_about_the_same_requests(mesh: Embedded) -> No
         ({"delay": 61, "delay_percent": 1}, UsageError, "a delay is"),
         ({"path": "pay"}, UsageError, "begins with /"),
         ({"headers": {"a b": "c"}}, UsageError, "no name of a header"),
+        ({"headers": {f"h{number}": "v" for number in range(21)}}, UsageError, "at most 20 headers"),
+        ({"headers": {"a": "b\nc"}}, UsageError, "printable"),
+        ({"path": "/" + "x" * 500}, UsageError, "at most 500"),
+        ({"author": "a\x1b[31m"}, UsageError, "printable"),
+        ({"method": "GET /"}, UsageError, "no method"),
     ],
 )
 async def test_what_makes_no_sense_is_refused_in_one_line(mesh: Embedded, changes, error, says) -> None:
