@@ -5,6 +5,7 @@ import shutil
 import socket
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import httpx
@@ -43,7 +44,7 @@ spec:
     labels: {version: v1}
     annotations: {proxy.istio.io/config: "concurrency: 1"}
   template: {labels: {app: reviews}, ports: {http: %d}, weight: 4, locality: eu/one}
-  probe: {periodSeconds: 1, failureThreshold: 1, httpGet: {path: /health, port: %d}}
+  probe: {periodSeconds: 1, timeoutSeconds: 20, failureThreshold: 1, httpGet: {path: /health, port: %d}}
 """
 
 
@@ -80,23 +81,28 @@ async def test_the_group_says_all(folder):
             return tables.WORKLOADS.get(server.control.world, ("default", "reviews-127-0-0-1", "Agent"))
 
         async def health(wanted: Health) -> None:
-            async with asyncio.timeout(60):
-                while not (row() and row().health is wanted):
-                    assert not life.done(), life.result()
-                    await asyncio.sleep(0.02)
+            ends = time.monotonic() + 60
+            while not (row() and row().health is wanted):
+                assert not life.done(), life.result()
+                assert time.monotonic() < ends, (wanted, row(), told)
+                await asyncio.sleep(0.02)
 
-        await health(Health.HEALTHY)
-        assert (row().labels, row().weight, str(row().locality)) == (
-            (("app", "reviews"), ("version", "v1")),
-            4,
-            "eu/one",
-        )
-        async with httpx.AsyncClient(trust_env=False) as client:
-            assert (await client.get(f"http://127.0.0.1:{port}/")).status_code == 200
-        (folder / "sick").touch()
-        await health(Health.UNHEALTHY)
-        assert any("status 503" in line for line in told)
-        (folder / "sick").unlink()
-        await health(Health.HEALTHY)
-        await agent.stop()
-        await life
+        try:
+            await health(Health.HEALTHY)
+            assert (row().labels, row().weight, str(row().locality)) == (
+                (("app", "reviews"), ("version", "v1")),
+                4,
+                "eu/one",
+            )
+            async with httpx.AsyncClient(trust_env=False) as client:
+                assert (await client.get(f"http://127.0.0.1:{port}/")).status_code == 200
+            (folder / "sick").touch()
+            await health(Health.UNHEALTHY)
+            assert any("status 503" in line for line in told)
+            (folder / "sick").unlink()
+            await health(Health.HEALTHY)
+            await agent.stop()
+            await life
+        finally:
+            life.cancel()
+            await asyncio.gather(life, return_exceptions=True)

@@ -15,7 +15,7 @@ from pidalio.agent.sidecar import ControlPlane
 from pidalio.errors import NotFound, PidalioError, Unavailable
 from pidalio.http.client import Client
 from pidalio.http.wire import Registration, ReportView, WorkloadView
-from pidalio.model import Report, Severity, Word, Workload
+from pidalio.model import Health, Report, Severity, Word, Workload
 
 _KEPT_REPORTS = 20
 
@@ -41,8 +41,10 @@ class Registrar:
         return ControlPlane(self.register, self.deregister, self.report)
 
     async def register(self, row: Workload) -> None:
-        """Make the instance part of the mesh; return when it was tried once."""
+        """Make the instance part of the mesh; return when it was tried once. Once it serves, what kept it is over."""
         self._wanted = row
+        if row.health is Health.HEALTHY:
+            self._reports.clear()
         await self._send()
 
     async def deregister(self, row: Workload) -> None:

@@ -146,7 +146,9 @@ def _interest(world: Database, objects: Sequence[Object[Any]]) -> Interest | Non
     return Interest(frozenset(rules), clusters=any(item.kind != "VirtualService" for item in objects))
 
 
-_READ = frozenset({"MeshConfig", "Endpoints", "EndpointSlice", "Pod", "Deployment", "LocalWorkload", "Namespace"})
+_READ = frozenset(
+    {"MeshConfig", "Endpoints", "EndpointSlice", "Pod", "Deployment", "LocalWorkload", "WorkloadGroup", "Namespace"}
+)
 """Kinds that the compiler reads and that concern all proxies, or none by itself."""
 _TOGETHER = 64
 

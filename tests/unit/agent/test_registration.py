@@ -6,7 +6,7 @@ import pytest
 
 from pidalio.agent.registration import Registrar
 from pidalio.errors import NotFound, Refused, ServerUnreachable
-from pidalio.model import Health, Report, Severity, Workload
+from pidalio.model import Health, Report, Severity, Word, Workload
 
 from .conftest import until
 
@@ -28,6 +28,7 @@ class FakeClient:
             raise self.error
         self.renewals += 1
         self.known[registration.workload.name] = registration.workload.health
+        self.word = registration.word
         self.reports = [report.code for report in registration.reports]
 
     async def deregister(self, name, namespace) -> None:
@@ -98,3 +99,17 @@ async def test_what_is_told_travels_with_the_next_renewal(client, registrar):
     registrar.report(report)
     assert registrar.told == [report]
     await until(lambda: client.reports == ["workload-ended"])
+
+
+async def test_what_kept_it_from_serving_is_over_once_it_serves(client, registrar):
+    registrar.report(Report(Severity.WARNING, "workload-flapping", "reviews-0 answers again"))
+    await registrar.register(SICK)
+    assert client.reports == ["workload-flapping"]
+    await registrar.register(ROW)
+    assert client.reports == []
+
+
+async def test_why_it_is_ill_travels_with_it(client, registrar):
+    registrar.word = lambda: Word(Health.UNHEALTHY, "status 503", 7.0)
+    await registrar.register(SICK)
+    assert client.word == Word(Health.UNHEALTHY, "status 503", 7.0)
