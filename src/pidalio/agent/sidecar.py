@@ -319,14 +319,14 @@ class Sidecar:
     def _wanted_row(self) -> Workload | None:
         """Return the row to be known, None for none.
 
-        An instance whose ports are moved is announced as unhealthy instead of left out: its own proxy learns from the
-        row where to listen, and must know before callers do.
+        An instance whose ports are others than its services target is announced as unhealthy instead of left out: its
+        own proxy learns from the row where to listen, and must know before callers do.
         """
         unhealthy = workload_row(self.instance, self.where, Health.UNHEALTHY)
         if self._stopping.is_set():
             return None
         if self._app_health is None:
-            return unhealthy if self.where.is_moved else None
+            return unhealthy if self.where.is_moved or self.instance.stated_ports else None
         if self.supervisor.ready.is_set():
             return workload_row(self.instance, self.where, self._app_health)
         return unhealthy if self._row is not None else None

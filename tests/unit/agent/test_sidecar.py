@@ -137,6 +137,13 @@ async def test_is_registered_once_it_serves(make):
     assert (await ask(sidecar)).startswith("pid ")
 
 
+async def test_one_whose_ports_are_its_own_is_announced_before_callers_come(make):
+    """Its Envoy learns from the row where to listen."""
+    sidecar, control = await make(stated_ports=(("http", 9080),))
+    await registered(sidecar)
+    assert control.events == [("reviews-0", Health.UNHEALTHY), ("reviews-0", Health.HEALTHY)]
+
+
 async def test_ended_application_is_refused_reported_gone_and_comes_back(make):
     sidecar, control = await make()
     await registered(sidecar)
