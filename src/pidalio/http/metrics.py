@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 
 from pidalio.http.mesh import Mesh
 from pidalio.model import Severity
+from pidalio.store import tables
 from pidalio.xds import Peer, Rejection
 from pidalio.xds.typeurls import ORDER, short
 
@@ -105,6 +106,8 @@ class _State(Collector):
         yield GaugeMetricFamily("pidalio_revision", "Newest recorded revision", mesh.revision)
         kinds = Tally(item.kind for item in mesh.objects())
         yield _labelled("pidalio_objects", "Live objects", "kind", sorted(kinds.items()))
+        running = len(tables.CAMPAIGNS.keys(mesh.world))
+        yield GaugeMetricFamily("pidalio_fault_campaigns", "Fault campaigns that run", running)
         severities = self._counted()
         counts = [(one.name.lower(), severities[one]) for one in Severity]
         yield _labelled("pidalio_reports", "Standing reports", "severity", counts)

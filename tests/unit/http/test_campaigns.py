@@ -195,6 +195,7 @@ async def test_explain_names_it_and_status_tells_of_it(mesh: Embedded) -> None:
     assert sum(one.share for one in explained.decision.verdicts) == pytest.approx(1)
     elsewhere = await mesh.client.explain(Question("web-0", "GET", "http://reviews:9080/"), Explained)
     assert elsewhere.decision.action.destinations[0].fault is None
+    assert "pidalio_fault_campaigns 1.0" in (await mesh.http.get("/metrics")).text
     reports = (await mesh.client.status()).reports
     (told,) = [one for one in reports if one.code == "fault-campaign"]
     assert "delay 10 % by 200 ms and abort 5 % with 503" in told.message
