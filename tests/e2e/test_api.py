@@ -5,6 +5,7 @@ Proxies are clients that speak delta ADS and acknowledge, or refuse, what they a
 
 import asyncio
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -26,6 +27,7 @@ from pidalio.http import discovery
 from pidalio.http.client import Client, Target
 from pidalio.http.tls import client_context
 from pidalio.http.wire import Registration, SourceFile, WorkloadView
+from pidalio.model import Health, Word
 from pidalio.server.serve import Server
 from pidalio.settings import ServerSettings, TlsPaths
 from pidalio.xds.typeurls import CLUSTER, ENDPOINT, LISTENER, ROUTE, VIRTUAL_HOST
@@ -140,6 +142,21 @@ async def command(*arguments: str, stdin: str | None = None):
 
 
 # Commands
+
+
+async def test_status_of_endpoints_says_who_says_what(server: Server) -> None:
+    async with Client(Target.named(None)) as client:
+        row = WorkloadView("reviews-0", "default", "10.0.0.9", {"app": "reviews"}, health=Health.UNHEALTHY)
+        await client.register(Registration(row, word=Word(Health.UNHEALTHY, "status 503", 7.0)))
+    for words in (("--endpoints",), ("--endpoints", "reviews")):
+        shown = await command("status", *words)
+        assert shown.exit_code == 0, shown.output
+        assert "reviews-0: agent: unhealthy for " in shown.output
+    (only,) = json.loads((await command("status", "--endpoints", "-o", "json")).output)["endpoints"]
+    assert (only["instance"], only["health"], only["outAt"]) == ("reviews-0", "UNHEALTHY", [])
+    assert (await command("status", "--endpoints", "--strict", "-o", "yaml")).exit_code == 1
+    unknown = await command("status", "--endpoints", "nobody")
+    assert (unknown.exit_code, "no service nobody" in unknown.stderr) == (1, True)
 
 
 async def test_apply_says_when_it_is_live(server: Server, sidecar: Sidecar) -> None:
