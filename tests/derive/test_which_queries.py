@@ -198,6 +198,30 @@ def test_an_endpoint_compiles_no_routes_and_no_clusters(mesh):
     mesh.check()
 
 
+def test_a_profile_touches_routes_and_clusters_of_its_service_alone(mesh):
+    annotated = ", annotations: {pidalio.dev/resilience: safe}}"
+    mesh.change(
+        "s4.yaml",
+        "metadata: {name: s4, namespace: ns1}\nspec: {sel",
+        f"metadata: {{name: s4, namespace: ns1{annotated}\nspec: {{sel",
+    )
+    mesh.check()
+    changes = mesh.change(
+        "s7.yaml",
+        "metadata: {name: s7, namespace: ns1}\nspec: {sel",
+        f"metadata: {{name: s7, namespace: ns1{annotated}\nspec: {{sel",
+    )
+    keys = (key.cluster if isinstance(key, Assignment) else key for key in made(changes))
+    assert {key.host for key in keys} == {name(7)}
+    assert {args[0] for query, args in changes.ran if query == "routes_of"} == {("ns1", "s7")}
+    hosts, clusters = mesh.sent()["far"], {(CLUSTER, f"outbound|80|{one}|{name(7)}") for one in ("", "v1", "v2")}
+    assert {one for one in hosts if one[0] in (CLUSTER, VIRTUAL_HOST)} == {
+        (VIRTUAL_HOST, f"http_proxy/{name(7)}:80"),
+        *clusters,
+    }
+    mesh.check()
+
+
 def test_a_campaign_makes_the_virtual_hosts_of_its_host_and_one_layer_for_whom_it_concerns(mesh):
     one = Campaign(CampaignPlan("storm", http_status=503), name(4), abort_share=1, namespace="far")
     changes = mesh.commit(mesh.catalog.feed("faults", {tables.CAMPAIGNS: {"storm": one}}).edits)

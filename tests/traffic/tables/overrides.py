@@ -7,6 +7,7 @@ _503 = {"x-echo-status": "503"}
 _SLOW = {"x-echo-delay": "400"}
 _PATIENT = {"x-envoy-upstream-rq-timeout-ms": "50"}
 _EAGER = {"x-envoy-retry-on": "5xx", "x-envoy-max-retries": "3"}
+_FORGED = {"x-envoy-internal": "true"}
 _ELSEWHERE = {"x-forwarded-for": "192.0.2.7"}
 _RULED = """
 http:
@@ -54,10 +55,10 @@ def _own(url: str, to: str, dst: str = "") -> tuple[Call, ...]:
 
 def _foreign(url: str, to: str) -> tuple[Call, ...]:
     """Return calls from outside, whose headers are taken away and change nothing."""
-    gone = dict.fromkeys((*_EAGER, *_PATIENT), None)
+    gone = dict.fromkeys((*_EAGER, *_PATIENT, *_FORGED), None)
     return (
         get(f"{url}/", headers=_503 | _EAGER, status=503, tries=1, to=to, sees=gone),
-        get(f"{url}/", headers=_SLOW | _PATIENT, timeout=0, to=to, sees=gone),
+        get(f"{url}/", headers=_SLOW | _PATIENT | _FORGED, timeout=0, to=to, sees=gone),
         get(f"{url}/", headers=_SLOW | _PATIENT | {"x-forwarded-for": "127.0.0.1"}, timeout=0, to=to, sees=gone),
     )
 

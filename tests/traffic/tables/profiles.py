@@ -1,6 +1,6 @@
 """The profiles `istio` and `safe`, mesh-wide and by host, and the switch that makes a host deaf to its callers' words."""
 
-from tests.traffic.case import Call, Case
+from tests.traffic.case import GATEWAY, Call, Case
 from tests.traffic.fleet import rule, service
 
 _503 = {"x-echo-status": "503"}
@@ -115,6 +115,24 @@ CASES = (
             _call("POST", "sticky", 1, _503 | {"x-user": "a"}),
             _call("POST", "sticky", 1),
         ),
+    ),
+    Case(
+        id="profile-safe-at-gateway",
+        intent="What comes from outside is repeated by the same rules.",
+        config=_mesh(_SAFE)
+        + service("inner")
+        + rule(
+            "edge",
+            "selector: {istio: edge}\nservers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]",
+            kind="Gateway",
+        )
+        + rule(
+            "inner",
+            f"hosts: [inner.example.com]\ngateways: [edge]\nhttp: [{{{_WIDE}, route: [{{destination: {{host: inner}}}}]}}]",
+        ),
+        calls=(_call("GET", "inner.example.com", 4), _call("POST", "inner.example.com", 1)),
+        proxy=GATEWAY,
+        labels=(("istio", "edge"),),
     ),
     Case(
         id="overrides-ignored",

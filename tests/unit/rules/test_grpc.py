@@ -201,6 +201,8 @@ class TestRoutes:
                 GrpcRetryPlan(2, ("unavailable", "cancelled")),
             ),
             (RetryPlan(1, ("internal",), backoff=25), GrpcRetryPlan(1, ("internal",), 25)),
+            # Every call is a POST, of which below the profile safe no status is repeated.
+            (RetryPlan(1, ("unavailable",), unsafe_retry_on=("connect-failure",)), None),
             (RetryPlan(3, ("5xx", "reset")), None),
         ],
     )
