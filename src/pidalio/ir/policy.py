@@ -95,11 +95,12 @@ class UpstreamProtocol(enum.Enum):
 
 
 class KeepalivePlan(msgspec.Struct, frozen=True, gc=False):
-    """TCP keep-alive is on: times in milliseconds, None is the operating system's."""
+    """TCP keep-alive is on: times in milliseconds, None is the operating system's; `origin` asks for it."""
 
     probes: int | None = None
     time: int | None = None
     interval: int | None = None
+    origin: Origin | None = None
 
 
 class PingPlan(msgspec.Struct, frozen=True, gc=False):

@@ -38,6 +38,7 @@ class ClusterSettings(msgspec.Struct, frozen=True, gc=False):
     connect_timeout: int = 10_000
     connect_timeout_origin: Origin | None = None
     keepalive: TcpKeepalive | None = None
+    keepalive_origin: Origin | None = None
     dns_refresh: int = 60_000
     upgrades_to_http2: bool = False
     keeps_case: bool = False
@@ -235,6 +236,7 @@ def cluster_settings(world: Database) -> ClusterSettings:
         connect_timeout=10_000 if timeout is None else timeout,
         connect_timeout_origin=None if timeout is None else mesh_origin(world, "connectTimeout"),
         keepalive=config.tcp_keepalive,
+        keepalive_origin=mesh_origin(world, "tcpKeepalive") if config.tcp_keepalive else None,
         dns_refresh=60_000 if refresh is None else refresh,
         upgrades_to_http2=config.h2_upgrade_policy is MeshH2UpgradePolicy.UPGRADE,
         keeps_case=bool(headers and headers.preserve_http1_header_case),

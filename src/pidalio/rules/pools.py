@@ -50,7 +50,7 @@ def limited(wide: ClusterSettings, plan: ClusterPlan, stated: Stated[ConnectionP
             max_streams=http.max_concurrent_streams or None,
             idle_timeout=tcp.idle_timeout if http.idle_timeout is None else http.idle_timeout,
             max_connection_duration=tcp.max_connection_duration,
-            keepalive=_keepalive(wide.keepalive, tcp.tcp_keepalive),
+            keepalive=_keepalive(wide, tcp.tcp_keepalive, stated.origin if stated else None),
             pings=_pings(http),
             origin=stated.origin if stated else None,
         ),
@@ -61,15 +61,16 @@ def _inside(outer: Origin | None, path: str) -> Origin | None:
     return Origin(outer.object, f"{outer.path}.{path}") if outer else None
 
 
-def _keepalive(wide: TcpKeepalive | None, own: TcpKeepalive | None) -> KeepalivePlan | None:
+def _keepalive(wide: ClusterSettings, own: TcpKeepalive | None, block: Origin | None) -> KeepalivePlan | None:
     """Return the mesh's keep-alive with the parts that the rule states; None where neither asks for any."""
-    stated = [one for one in (own, wide) if one]
+    stated = [one for one in (own, wide.keepalive) if one]
     if not stated:
         return None
     return KeepalivePlan(
         probes=next((one.probes for one in stated if one.probes), None),
         time=next((one.time for one in stated if one.time is not None), None),
         interval=next((one.interval for one in stated if one.interval is not None), None),
+        origin=_inside(block, "tcp.tcpKeepalive") if own else wide.keepalive_origin,
     )
 
 

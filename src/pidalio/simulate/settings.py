@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from pidalio.ir import ClusterPlan, ConnectionPoolPlan, ForwardPlan, OutlierPlan, RetryPlan
+from pidalio.ir import ClusterPlan, ConnectionPoolPlan, ForwardPlan, OutlierPlan, RetryPlan, UpstreamProtocol
 from pidalio.ir.route import NO_POLICY_ATTEMPTS
 from pidalio.model import Origin
 from pidalio.simulate.incoming import Arrival
@@ -141,7 +141,7 @@ def _of_profile(name: str, value: str, plan: RetryPlan) -> Setting:
 
 def cluster_settings(plan: ClusterPlan) -> tuple[Setting, ...]:
     """Return what holds for all calls of a destination together: retries at once, pool, ejection."""
-    return (*_budget(plan), *_pool(plan.pool), *_outlier(plan))
+    return (*_budget(plan), *_pool(plan.pool), *_protocol(plan), *_outlier(plan))
 
 
 def _budget(plan: ClusterPlan) -> Iterator[Setting]:
@@ -175,6 +175,23 @@ def _pool(pool: ConnectionPoolPlan) -> Iterator[Setting]:
     yield _limit("connectionPool.http.idleTimeout", value, idle, pool.origin, default)
     value = "none" if lasting is None else f"{lasting} ms"
     yield _limit("connectionPool.tcp.maxConnectionDuration", value, lasting, pool.origin, ENVOY)
+
+
+def _protocol(plan: ClusterPlan) -> Iterator[Setting]:
+    """Yield what keeps connections alive, and what HTTP/2 adds where it is spoken by decision."""
+    name, alive, pool = "connectionPool.tcp.tcpKeepalive", plan.pool.keepalive, plan.pool
+    if alive is None:
+        yield Setting(name, "none", ISTIO)
+    else:
+        parts = (("probes", alive.probes, ""), ("time", alive.time, " ms"), ("interval", alive.interval, " ms"))
+        words = [f"{what} {value}{unit}" for what, value, unit in parts if value is not None]
+        yield Setting(name, ", ".join(words) or "as the operating system does", origin=alive.origin)
+    if plan.protocol is UpstreamProtocol.HTTP2:
+        streams = "unlimited" if pool.max_streams is None else str(pool.max_streams)
+        yield _limit("connectionPool.http.maxConcurrentStreams", streams, pool.max_streams, pool.origin)
+        pings = pool.pings
+        value = f"every {pings.interval} ms, answered within {pings.timeout} ms" if pings else "none"
+        yield _limit("connectionPool.http.http2KeepAlive", value, pings.interval if pings else None, pool.origin)
 
 
 def _outlier(plan: ClusterPlan) -> Iterator[Setting]:

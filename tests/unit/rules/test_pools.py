@@ -25,7 +25,9 @@ def cluster(found, port: int = 80, subset: str = "", proxy=None):
 
 
 def limits(found, **where) -> ConnectionPoolPlan:
-    return msgspec.structs.replace(cluster(found, **where).pool, origin=None)
+    pool = cluster(found, **where).pool
+    alive = msgspec.structs.replace(pool.keepalive, origin=None) if pool.keepalive else None
+    return msgspec.structs.replace(pool, keepalive=alive, origin=None)
 
 
 @pytest.mark.parametrize(

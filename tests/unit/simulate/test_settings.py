@@ -25,6 +25,7 @@ POOL = {
     "connectionPool.http.maxRequestsPerConnection",
     "connectionPool.http.idleTimeout",
     "connectionPool.tcp.maxConnectionDuration",
+    "connectionPool.tcp.tcpKeepalive",
     "outlierDetection",
 }
 EJECTION = {f"outlierDetection.{one}" for one in ("consecutive5xxErrors", "consecutiveGatewayErrors", "interval")} | {
@@ -190,6 +191,16 @@ def test_who_is_deaf_is_named():
         ("connectionPool: {http: {idleTimeout: 4s}}", "connectionPool.http.idleTimeout", "4000 ms"),
         ("connectionPool: {http: {idleTimeout: 0s}}", "connectionPool.http.idleTimeout", "none"),
         ("connectionPool: {tcp: {maxConnectionDuration: 4s}}", "connectionPool.tcp.maxConnectionDuration", "4000 ms"),
+        (
+            "connectionPool: {tcp: {tcpKeepalive: {probes: 4, time: 5s}}}",
+            "connectionPool.tcp.tcpKeepalive",
+            "probes 4, time 5000 ms",
+        ),
+        (
+            "connectionPool: {tcp: {tcpKeepalive: {}}}",
+            "connectionPool.tcp.tcpKeepalive",
+            "as the operating system does",
+        ),
         ("outlierDetection: {consecutive5xxErrors: 4}", "outlierDetection.consecutive5xxErrors", "4 in a row"),
         ("outlierDetection: {consecutive5xxErrors: 0}", "outlierDetection.consecutive5xxErrors", "never"),
         ("outlierDetection: {consecutiveGatewayErrors: 4}", "outlierDetection.consecutiveGatewayErrors", "4 in a row"),
@@ -201,6 +212,26 @@ def test_who_is_deaf_is_named():
 )
 def test_what_a_destination_states_names_its_field(text, name, value):
     assert only(settings(policy(text)), name) == (value, "", f"trafficPolicy.{name}")
+
+
+def test_the_meshs_keep_alive_is_named():
+    found = settings(wide("tcpKeepalive: {interval: 4s}"), policy("connectionPool: {tcp: {maxConnections: 1}}"))
+    assert only(found, "connectionPool.tcp.tcpKeepalive") == ("interval 4000 ms", "", "tcpKeepalive")
+
+
+def test_http2_has_streams_and_pings():
+    upgraded = settings(policy("connectionPool: {http: {h2UpgradePolicy: UPGRADE}}"))
+    assert only(upgraded, "connectionPool.http.maxConcurrentStreams") == ("unlimited", "Istio's default", "")
+    assert only(upgraded, "connectionPool.http.http2KeepAlive") == ("none", "Istio's default", "")
+    stated = "{h2UpgradePolicy: UPGRADE, maxConcurrentStreams: 4, http2KeepAlive: {interval: 4s, timeout: 1s}}"
+    found = settings(policy(f"connectionPool: {{http: {stated}}}"))
+    where = "trafficPolicy.connectionPool.http"
+    assert only(found, "connectionPool.http.maxConcurrentStreams") == ("4", "", f"{where}.maxConcurrentStreams")
+    assert only(found, "connectionPool.http.http2KeepAlive") == (
+        "every 4000 ms, answered within 1000 ms",
+        "",
+        f"{where}.http2KeepAlive",
+    )
 
 
 def test_ejection_that_states_nothing_is_envoys():
