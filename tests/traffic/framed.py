@@ -14,10 +14,12 @@ _OK = b"\x88"
 
 @dataclass
 class Framed:
-    """`delay` is how long each answer is held back, in seconds."""
+    """`delay` is how long each answer is held back, in seconds; one that is `mute` answers no ping."""
 
     delay: float = 0.0
+    mute: bool = False
     connections: int = 0
+    ended: int = 0
     pings: int = 0
     news: threading.Condition = field(default_factory=threading.Condition)
 
@@ -27,6 +29,9 @@ class Framed:
         class _Talk(socketserver.BaseRequestHandler):
             def handle(self) -> None:
                 owner._talk(self.request.makefile("rwb", buffering=0))
+                with owner.news:
+                    owner.ended += 1
+                    owner.news.notify_all()
 
         self._server = socketserver.ThreadingTCPServer((address, 0), _Talk)
         self._server.daemon_threads = True
@@ -64,7 +69,8 @@ class Framed:
             if kind == _SETTINGS and not flags & _ACK:
                 send(_SETTINGS, _ACK, 0)
             elif kind == _PING and not flags & _ACK:
-                send(_PING, _ACK, 0, payload)
+                if not self.mute:
+                    send(_PING, _ACK, 0, payload)
                 with self.news:
                     self.pings += 1
                     self.news.notify_all()

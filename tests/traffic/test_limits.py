@@ -21,6 +21,7 @@ _POLICIES = {
     "requests": "connectionPool: {http: {http2MaxRequests: 2}}",
     "retries": "connectionPool: {http: {maxRetries: 1}}",
     "many-retries": "connectionPool: {tcp: {connectTimeout: 5s}}",
+    "short-lived": "connectionPool: {http: {maxRequestsPerConnection: 2}}",
     "idle-http": "connectionPool: {http: {idleTimeout: 0.3s}}",
     "idle-tcp": "connectionPool: {tcp: {idleTimeout: 0.3s}}",
     "idle-both": "connectionPool: {tcp: {idleTimeout: 0.3s}, http: {idleTimeout: 300s}}",
@@ -136,6 +137,13 @@ def test_no_more_retries_are_active_than_allowed(get, backend, name, least, most
     told = (("x-echo-status", "503"), ("x-echo-delay", "300"), (CALL_ID, f"limits-{name}"))
     assert {got.status for got in get(name, *told, times=8, at_once=8)} == {503}
     assert least <= len(backend.seen(f"limits-{name}")) <= most
+
+
+def test_a_connection_takes_no_more_requests_than_allowed(get):
+    peers = [_peer(got) for got in get("short-lived", times=6)]
+    assert peers[0::2] == peers[1::2]
+    assert len(set(peers)) == 3
+    assert len({_peer(got) for got in get("many-retries", times=6)}) == 1
 
 
 @pytest.mark.parametrize("name", ["idle-http", "idle-tcp", "lasting"])

@@ -42,7 +42,6 @@ _EJECTS = "consecutive5xxErrors: 3, baseEjectionTime: 300s, interval: 300s"
 _WORLD = (
     ("bounded", "v1", "{connectionPool: {tcp: {maxConnections: 2}, http: {http1MaxPendingRequests: 1}}}"),
     ("unbounded", "v1", "{connectionPool: {tcp: {connectTimeout: 5s}}}"),
-    ("short-lived", "v1", "{connectionPool: {http: {maxRequestsPerConnection: 2}}}"),
     ("all-out", "v1*2", f"{{outlierDetection: {{{_EJECTS}, maxEjectionPercent: 100}}}}"),
     ("half-out", "v1*4", f"{{outlierDetection: {{{_EJECTS}, maxEjectionPercent: 50}}}}"),
     ("none-out", "v1*4", f"{{outlierDetection: {{{_EJECTS}, maxEjectionPercent: 20}}}}"),

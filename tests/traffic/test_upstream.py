@@ -1,6 +1,5 @@
 """What instances are spoken to in: HTTP versions, streams and pings, headers of the PROXY protocol (reference §1.2, §2.11)."""
 
-import threading
 from collections.abc import Iterator
 
 import pytest
@@ -34,6 +33,7 @@ _UPGRADED = "connectionPool: {http: {h2UpgradePolicy: UPGRADE}}"
 _STREAMS = {
     "one-stream": "connectionPool: {http: {maxConcurrentStreams: 1}}",
     "streams": _PLAIN,
+    "unanswered": "connectionPool: {http: {http2KeepAlive: {interval: 0.2s, timeout: 0.3s}}}",
     "pinged": "connectionPool: {http: {http2KeepAlive: {interval: 0.2s, timeout: 5s}}}",
 }
 
@@ -102,7 +102,7 @@ def test_a_rule_upgrades_where_the_mesh_does_not(polyglot):
 
 @pytest.fixture
 def framed(request) -> Iterator[tuple[Framed, Caller]]:
-    server = Framed(delay=0.3, news=threading.Condition()).start(_ADDRESS)
+    server = Framed(delay=0.3, mute=request.param == "unanswered").start(_ADDRESS)
     caller = Caller("framed", _ruled(request.param, _ADDRESS, server.port, "HTTP2", _STREAMS[request.param]))
     yield server, caller
     caller.envoy.stop()
@@ -123,3 +123,12 @@ def test_connections_are_pinged(framed):
     assert caller.get("pinged")[0].status == 200
     with server.news:
         assert server.news.wait_for(lambda: server.pings >= 2, 20)
+        assert server.ended == 0
+
+
+@pytest.mark.parametrize("framed", ["unanswered"], indirect=True)
+def test_a_connection_whose_pings_nobody_answers_ends(framed):
+    server, caller = framed
+    caller.get("unanswered")
+    with server.news:
+        assert server.news.wait_for(lambda: server.ended, 20)
