@@ -3,6 +3,7 @@
 import asyncio
 import sys
 
+import httpx
 import pytest
 from tests.e2e.embedded import PATIENCE, ask, free_port, gateway, item, running, service, until, workload
 
@@ -116,4 +117,32 @@ async def test_an_agent_elsewhere_tells_what_its_envoy_sees(folder):
         await life
         await until(lambda: agent._agent.proxy.id not in mesh.control.proxies())
         assert agent._agent.proxy.id not in (await endpoint(client, "front-v1-0")).out_at
+    folder.forget_sockets("edge")
+
+
+async def test_so_does_the_sidecar_of_a_workload_elsewhere(folder):
+    write(folder)
+    (folder.path / "edge").mkdir()
+    outbound = free_port()
+    async with running(folder) as mesh, Client(Target(f"unix:{mesh.mesh.server.api_socket}")) as client:
+        place = ServerPlace(mesh.mesh.server.xds_address, f"unix:{mesh.mesh.server.api_socket}")
+        options = AgentOptions(
+            place, folder.path / "edge", name="caller-0", address="127.0.0.1", outbound=f"127.0.0.1:{outbound}"
+        )
+        agent = JoinedAgent(options, lambda _: None)
+        life = asyncio.create_task(agent.run())
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while not (agent.is_stoppable and agent._agent.serving.is_set()):
+                    assert not life.done(), life.result()
+                    await asyncio.sleep(0.02)
+            (folder.path / "front-v1-0.default.sick").touch()
+            async with asyncio.timeout(PATIENCE), httpx.AsyncClient(proxy=f"http://127.0.0.1:{outbound}") as caller:
+                while not out(shown := await endpoint(client, "front-v1-0")):
+                    await caller.get("http://front:9080/")
+            assert shown.out_at == (agent._agent.proxy.id,)
+            await agent.stop()
+        finally:
+            life.cancel()
+            await asyncio.gather(life, return_exceptions=True)
     folder.forget_sockets("edge")
