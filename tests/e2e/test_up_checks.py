@@ -7,6 +7,8 @@ import pytest
 from tests.e2e.embedded import free_port, gateway, item, load, running, service, subsets, to, until, workload
 from tests.traffic.patient import SILENCE, Ward
 
+from pidalio.store import tables
+
 pytestmark = [pytest.mark.envoy, pytest.mark.slow]
 
 APP = '''
@@ -31,7 +33,7 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(delay / 1000)
             with Path(f"asked-{VERSION}").open("a") as log:
                 log.write(f"{self.headers['user-agent']} {self.headers['host']}\\n")
-        body = json.dumps({"service": "reviews", "version": VERSION}).encode()
+        body = json.dumps({"service": os.environ["SERVICE"], "version": VERSION}).encode()
         self.send_response(status)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
@@ -117,6 +119,7 @@ async def test_a_route_waits_until_the_checks_of_its_new_cluster_are_answered(fo
     folder.write("reviews.yaml", *instances.run("v1", "v2"))
     folder.write("checks.yaml", check(timeout="5s"))
     async with running(folder) as mesh, load(mesh.port) as made:
+        await until(lambda: made.outcomes["200 reviews v1"])  # before the first check there is nobody to call
         await made.from_now_on()
         instances.answer("v2", 200, delay=700)
         way_in = item(
@@ -126,6 +129,26 @@ async def test_a_route_waits_until_the_checks_of_its_new_cluster_are_answered(fo
         )
         await mesh.edit("gateway.yaml", *gateway(mesh.port, "reviews")[:1], way_in, subsets("reviews", "v2"))
         await until_only(made, "200 reviews v2")
+
+
+async def test_the_only_instance_is_replaced_without_a_lost_request(folder):
+    """The new one answers its first check late: until then the former one serves."""
+    instances = Instances(folder.path)
+    folder.write("gateway.yaml", *gateway(free_port(), "reviews"))
+    folder.write("reviews.yaml", *instances.run("v1"))
+    folder.write("checks.yaml", check(timeout="2s"))
+    async with running(folder) as mesh, load(mesh.port) as made:
+        await until(lambda: made.outcomes["200 reviews v1"])  # before the first check there is nobody to call
+        await made.from_now_on()
+        instances.answer("v1", 200, delay=700)
+        changed = workload("reviews", "v1", command=[sys.executable, "reviews.py"], environment={"SERVICE": "new"})
+        await mesh.edit("reviews.yaml", service("reviews"), changed)
+        await until(lambda: made.failed or made.outcomes["200 new v1"])
+        await until(lambda: len(mesh.mesh.fleet.members) == 1)
+        assert made.failed == {}
+        await made.from_now_on()
+        assert set(made.outcomes) == {"200 new v1"}
+        assert all(key[2] == "LocalWorkload" for key in tables.WORKLOADS.keys(mesh.control.world))
 
 
 async def until_only(made, *expected: str) -> None:
@@ -148,7 +171,8 @@ async def test_a_new_instance_gets_nothing_before_it_answered_a_check(folder):
         folder.write("outside.yaml", outside(well.port))
         folder.write("checks.yaml", check("outside.test", timeout="500ms"))
         async with running(folder) as mesh, load(mesh.port) as made:
-            await made.more()
+            await until(lambda: well.requests)
+            await made.from_now_on()
             await mesh.edit("outside.yaml", outside(well.port, silent.port))
             await until(lambda: len(silent.checks) >= 3)
             await made.more()

@@ -43,12 +43,17 @@ class Places(msgspec.Struct, frozen=True):
 
 
 class Member(msgspec.Struct, eq=False):
-    """One generation of an instance, and the task that is its life."""
+    """One generation of an instance, and the task that is its life.
+
+    `row` is what the mesh was told of it last, `former` the row of the generation whose place it took.
+    """
 
     generation: int
     key: str
     proxy: Proxy
     sidecar: Sidecar
+    row: Workload | None = None
+    former: Workload | None = None
 
 
 class Fleet:
@@ -178,7 +183,10 @@ class Fleet:
                 return
             if known is not member and row.health is not Health.HEALTHY:
                 return
-            self._known[name] = member
+            if known is not member and known.row is not None and known.row.health is Health.HEALTHY:
+                member.former = known.row
+                await self._control.keep(known.row)
+            self._known[name], member.row = member, row
             await self._control.register(row)
 
         async def deregister(row: Workload) -> None:
@@ -199,6 +207,8 @@ class Fleet:
 
     async def _succeed(self, name: str, member: Member, elder: list[Member]) -> None:
         await member.sidecar.registered.wait()
+        if member.former is not None:
+            await self._control.leave(member.former)
         for each in elder:
             self._tasks.create_task(self._end(name, each), name=f"end of {each.key}")
 

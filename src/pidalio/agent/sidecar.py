@@ -47,6 +47,10 @@ async def _unseen(_proxy: str, _sights: tuple[Sight, ...]) -> None:
     """Take no notice."""
 
 
+async def _unkept(_row: Workload) -> None:
+    """Where nobody keeps rows of former instances."""
+
+
 class ControlPlane(msgspec.Struct, frozen=True):
     """What an agent tells: `register` a row (again when its health changed), `deregister` it, `report` to people."""
 
@@ -56,6 +60,10 @@ class ControlPlane(msgspec.Struct, frozen=True):
     seen: Callable[[str, tuple[Sight, ...]], Awaitable[None]] = _unseen
     counted: Callable[[str, tuple[Tally, ...]], Awaitable[None]] = _uncounted
     """Takes what the Envoy of a proxy (by its id) took out of its own pools."""
+    keep: Callable[[Workload], Awaitable[None]] = _unkept
+    """Keeps the row of an instance beside that of its successor, for callers who have yet to check that one."""
+    leave: Callable[[Workload], Awaitable[None]] = _unkept
+    """Takes such a row away, and returns, once callers had the time for it."""
 
 
 class SidecarFiles(msgspec.Struct, frozen=True):

@@ -29,6 +29,7 @@ from pidalio.ir import ProcessPlan
 from pidalio.model import ObjectRef, Proxy, Report, Sight, Tally, Workload
 from pidalio.platforms.local.workloads import LocalInstance
 from pidalio.rules.gateway_ports import gateways
+from pidalio.rules.health_checks import TIMEOUT
 from pidalio.rules.process import process_plan
 from pidalio.server.control_plane import Applied, ControlPlane
 from pidalio.server.serve import Server
@@ -46,6 +47,8 @@ _LOOK_EVERY_SECONDS = 0.05
 _LIVE_WITHIN_SECONDS = 5
 _FILES = "files"
 _SOURCE, _KIND = "local", "LocalWorkload"
+_CHECKS_AT_MOST = 5.0
+"""How many seconds a former instance stays for checks of its successor."""
 
 
 class Mesh:
@@ -131,7 +134,9 @@ class Mesh:
         self._stack.callback(pool.close)
         bootstrap = bootstraps(self.folder, "unix://" + self.server.xds_address.removeprefix("unix:"))
         options = EnvoyOptions(envoy)
-        agents = AgentsView(self._register, self._deregister, self._happened, self._saw, self._counted)
+        agents = AgentsView(
+            self._register, self._deregister, self._happened, self._saw, self._counted, self._keep, self._leave
+        )
         places = Places(run, self.folder.logs, self.folder.root)
         fleet = Fleet(pool, places, self._processes, agents, bootstrap, options, process=self._process_of)
 
@@ -162,6 +167,21 @@ class Mesh:
 
     async def _deregister(self, row: Workload) -> None:
         self.control.feed(_SOURCE, {tables.WORKLOADS: {(row.namespace, row.name, _KIND): None}})
+
+    async def _keep(self, row: Workload) -> None:
+        """Keep a former instance where proxies check: they use its successor only when that has answered."""
+        if self.control.objects("HealthCheck"):
+            self.control.feed(_SOURCE, {tables.WORKLOADS: {_former(row): row}})
+
+    async def _leave(self, row: Workload) -> None:
+        """Take a former instance away when every proxy knows its successor and had the time to check it."""
+        timeouts = [one.spec.timeout or TIMEOUT for one in self.control.objects("HealthCheck")]
+        try:
+            if timeouts:
+                await self.control.live(self.control.world.generation, _CHECKS_AT_MOST)
+                await asyncio.sleep(min(max(timeouts) / 1000, _CHECKS_AT_MOST))
+        finally:
+            self.control.feed(_SOURCE, {tables.WORKLOADS: {_former(row): None}})
 
     async def _saw(self, proxy: str, sights: tuple[Sight, ...]) -> None:
         self.server.served.observations.tell(proxy, sights)
@@ -228,6 +248,11 @@ class Mesh:
             if one not in self._addresses and (report := moved_port(one)) is not None:
                 self._happened(report)
         self._addresses = now
+
+
+def _former(row: Workload) -> tuple[str, str, str]:
+    """Return the key under which an instance stands beside its successor, which has its name."""
+    return row.namespace, row.name, f"{_KIND} at {row.address} {row.moved_ports}"
 
 
 def _remove_bootstraps(folder: Path) -> None:

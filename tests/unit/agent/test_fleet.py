@@ -131,6 +131,31 @@ async def test_changed_instance_is_replaced_without_a_gap(fleet, rows):
     assert set(answers) == {"old", "new"}
 
 
+async def test_the_former_generation_serves_until_callers_may_do_without_it(fleet, rows):
+    kept, left, may_go = [], [], asyncio.Event()
+
+    async def keep(row) -> None:
+        assert rows.rows["reviews-0"] == row  # before its successor takes its place
+        kept.append(row)
+
+    async def leave(row) -> None:
+        left.append(row)
+        await may_go.wait()
+
+    fleet._control = msgspec.structs.replace(fleet._control, keep=keep, leave=leave)
+    reviews = workload("reviews", environment=(("SAY", "old"),))
+    fleet.reconcile([reviews])
+    await registered(fleet)
+    assert kept == []
+    fleet.reconcile([changed(reviews, environment=(("SAY", "new"),))])
+    await until(lambda: left)
+    assert kept == left
+    assert [await answer(one) for one in (kept[0], rows.rows["reviews-0"])] == ["old", "new"]
+    assert len(fleet.members) == 2
+    may_go.set()
+    await until(lambda: len(fleet.members) == 1)
+
+
 async def ask_on(rows, answers: list[str]) -> None:
     """Ask whom the mesh knows, again and again; a failure or an absence is an answer of its own."""
     while True:
