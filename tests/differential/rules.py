@@ -38,6 +38,7 @@ from pidalio.ir import (
     QueryMatch,
     RedirectPlan,
     RegexRewrite,
+    RetryPlan,
     RoutePlan,
     RouteTablePlan,
     SourceKey,
@@ -47,7 +48,7 @@ from pidalio.ir import (
     WeightedCluster,
     one_chain,
 )
-from pidalio.model import Health
+from pidalio.model import Health, ObjectRef, Origin
 
 SEGMENTS = ("a", "b", "api", "v1", "v2", "A", "Api", "x-1", "a.b", "%61", "a%2fb", "", "..", ".", "~u", "a;c")
 VALUES = ("", "a", "b", "ab", "1", "12", "v1", "A", "a,b", "a b", "x-1")
@@ -233,6 +234,20 @@ def forward(draw: random.Random) -> ForwardPlan:
         prefix_rewrite=draw.choice(("/", "/new", "/new/", "/p?x", "/deep/er")) if rewrite == "prefix" else None,
         regex_rewrite=draw.choice(REWRITES) if rewrite == "regex" else None,
         host_rewrite=draw.choice(("", "", "", "rewritten.host", "Rewritten:81")),
+        retry=retry(draw),
+        deaf=draw.choice((None, None, None, Origin(ObjectRef("MeshConfig", "", "mesh"), "deaf"))),
+    )
+
+
+def retry(draw: random.Random) -> RetryPlan | None:
+    """Return retries of which some go by the method, so that one route is two."""
+    if draw.random() < 0.5:
+        return None
+    return RetryPlan(
+        attempts=draw.choice((1, 3)),
+        retry_on=draw.choice((("5xx",), ("connect-failure", "reset"))),
+        per_try_timeout=draw.choice((None, None, 9_000)),
+        unsafe_retry_on=draw.choice((None, (), ("connect-failure",))),
     )
 
 
