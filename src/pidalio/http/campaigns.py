@@ -10,19 +10,19 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from pidalio.errors import Conflict, NotFound
+from pidalio.errors import Conflict, NotFound, UsageError
 from pidalio.http.fault_bodies import FaultOrder, FaultView
 from pidalio.http.fault_orders import campaign_of
 from pidalio.http.mesh import Mesh
 from pidalio.http.recent import Concerned
 from pidalio.http.tallies import Tallies
-from pidalio.model import Report, Severity
+from pidalio.model import Report, Severity, Tally
 from pidalio.store import tables
 from pidalio.store.campaigns import Campaign
 from pidalio.xds.typeurls import ROUTE, RUNTIME, VIRTUAL_HOST
@@ -31,6 +31,9 @@ SOURCE: Final = "faults"
 MOST: Final = 20
 """How many may run at the same time."""
 _KEPT: Final = 50
+_MOST_TALLIES: Final = 50
+_MOST_COUNTS: Final = 2_000
+_AFTERWARDS: Final = 60.0
 _ROUTES: Final = {ROUTE, VIRTUAL_HOST}
 _log = logging.getLogger(__name__)
 
@@ -86,6 +89,20 @@ class Campaigns:
     def all(self) -> tuple[FaultView, ...]:
         """Return the campaigns that run, then those that are over, the newest first."""
         return tuple(map(self._with_effect, (*reversed(self._running.values()), *reversed(self._over))))
+
+    def counted(self, proxy: str, tallies: Sequence[Tally]) -> int:
+        """Take note of what a proxy counted, if a campaign that runs or has just ended concerns it; return of how many.
+
+        Raise `UsageError` for more than an agent has to tell.
+        """
+        if len(tallies) > _MOST_TALLIES or any(len(one.hosts) + len(one.times) > _MOST_COUNTS for one in tallies):
+            raise UsageError(f"at most {_MOST_TALLIES} tallies of {_MOST_COUNTS} counts are taken at a time")
+        since = self._epoch() - _AFTERWARDS
+        lately = (one for one in self._over if one.ended is not None and one.ended >= since)
+        if not any(proxy in one.proxies for one in (*self._running.values(), *lately)):
+            return 0
+        self.tallies.tell(proxy, tallies)
+        return len(tallies)
 
     def close(self) -> None:
         """Stop the clocks; what ran is over with this process."""

@@ -56,8 +56,7 @@ async def tallies(served: Served, call: Call) -> TalliesAnswer:
     proxy, told = call.path("id"), await call.body(TalliesView)
     if why := objection(call.identities, Proxy.from_id(proxy).namespace):
         raise Forbidden(why)
-    served.campaigns.tallies.tell(proxy, told.tallies)
-    return TalliesAnswer(len(told.tallies))
+    return TalliesAnswer(served.campaigns.counted(proxy, told.tallies))
 
 
 class ProcessQuery(Query, frozen=True):

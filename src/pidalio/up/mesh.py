@@ -187,7 +187,7 @@ class Mesh:
         self.server.served.observations.tell(proxy, sights)
 
     async def _counted(self, proxy: str, tallies: tuple[Tally, ...]) -> None:
-        self.server.served.campaigns.tallies.tell(proxy, tallies)
+        self.server.served.campaigns.counted(proxy, tallies)
 
     def _happened(self, report: Report) -> None:
         self._notices.event(self.control.catalog.locate((report,))[0])

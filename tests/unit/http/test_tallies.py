@@ -3,6 +3,7 @@
 import pytest
 from tests.unit.http.embedded import Embedded
 
+from pidalio.errors import UsageError
 from pidalio.http.fault_bodies import FaultOrder, FaultView
 from pidalio.http.tallies import Tallies
 from pidalio.model import Tally
@@ -97,3 +98,19 @@ async def test_agents_tell_and_the_list_shows_also_when_it_is_over(mesh: Embedde
     following, over = await mesh.client.faults()
     assert following.effect is None
     assert over.effect.during.aborts == 5
+
+
+async def test_only_what_belongs_to_a_campaign_is_kept(mesh: Embedded) -> None:
+    proxy = mesh.connect().start()
+    proxy.ask("type.googleapis.com/envoy.service.runtime.v3.Runtime", "faults")
+    proxy.settle()
+    campaigns = mesh.served.campaigns
+    assert campaigns.counted(proxy.id, [tally(0, 1)]) == 0
+    await mesh.client.start_fault(FaultOrder("storm", "reviews", http_status=503, abort_percent=5.0))
+    assert campaigns.counted("sidecar~10.0.0.9~other.default~default.svc.cluster.local", [tally(0, 1)]) == 0
+    assert campaigns.counted(proxy.id, [tally(0, 1)]) == 1
+    await mesh.client.stop_fault("storm")
+    assert campaigns.counted(proxy.id, [tally(0, 1)]) == 1
+    for much in ([tally(0, 1)] * 51, [Tally(hosts=((HOST, 1, 1),) * 2001)]):
+        with pytest.raises(UsageError, match="at most 50 tallies"):
+            await mesh.client.tallies(proxy.id, tuple(much))
