@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from tests.unit.api.mistakes import TABLES
 from tests.unit.api.objects import text_of
-from tests.unit.api.test_parse import MISPLACED, OBJECTS, TYPES
+from tests.unit.api.test_parse import MISPLACED, OBJECTS, TYPES, UNKNOWN_ANNOTATION
 from tests.unit.api.test_yaml_reader import BROKEN, INSIDE
 
 
@@ -582,6 +582,7 @@ def _mistakes() -> Iterator[tuple[str, str]]:
         yield code, text
     for text in MISPLACED.values():
         yield "misplaced-annotation", text
+    yield "unknown-annotation", UNKNOWN_ANNOTATION
     for text, code, *_ in (*BROKEN.values(), *INSIDE.values()):
         if isinstance(text, str) and text.isprintable():
             yield code, text

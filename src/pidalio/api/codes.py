@@ -60,6 +60,10 @@ CODES: dict[str, Code] = {
         "A label's key or value has characters that labels cannot have, or is too long.",
         "Use letters, digits, `-`, `_` and `.`, at most 63 characters, the first and last alphanumeric.",
     ),
+    "unknown-annotation": Code(
+        "An annotation that begins with `pidalio.dev/` is none that anything reads.",
+        "Write it as in the guides; the nearest name is in the message.",
+    ),
     "misplaced-annotation": Code(
         "An annotation of ours stands on a kind of object on which it means nothing.",
         "Move it to an object of a kind that the message names.",

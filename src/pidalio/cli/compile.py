@@ -78,13 +78,13 @@ def interception_of(mode: str) -> "Interception":
     return Interception.REDIRECT if mode == "transparent" else Interception.NONE
 
 
-def parse_labels(written: str | None) -> Labels | None:
-    """Return labels written as `k=v,k=v`, None when nothing was written."""
+def parse_labels(written: str | None, option: str = "--labels") -> Labels | None:
+    """Return labels written as `k=v,k=v` after an option, None when nothing was written."""
     if written is None:
         return None
     pairs = [part.partition("=") for part in written.split(",") if part]
     if any(not separator for _, separator, _ in pairs):
-        raise UsageError(f"--labels {written!r}: write them as key=value,key=value")
+        raise UsageError(f"{option} {written!r}: write them as key=value,key=value")
     return labels_of((key, value) for key, _, value in pairs)
 
 

@@ -8,7 +8,7 @@ import click
 
 from pidalio.cli.changing import dry_lines, live_lines
 from pidalio.cli.connection import Connection, server_options
-from pidalio.cli.durations import Seconds
+from pidalio.cli.durations import Percent, Seconds
 from pidalio.cli.namespaces import namespace_option
 from pidalio.cli.naming import header_pair
 from pidalio.cli.output import ago, counted, output_option, structured, table
@@ -52,9 +52,11 @@ Examples:
 @click.option("--port", type=click.IntRange(1, 65535), help="Its port; default: all that take requests.")
 @click.option("--subset", default="", help="Its subset (of a DestinationRule); default: all.")
 @click.option("--delay", type=Seconds(), default=0.0, help="Hold requests for so long.")
-@click.option("--delay-percent", type=float, default=0.0, help="Share of the requests that is held: 0.0001 to 100.")
+@click.option("--delay-percent", type=Percent(), default=0.0, help="Share of the requests that is held: 0.0001 to 100.")
 @click.option("--abort", metavar="STATUS", help="Answer with a status: of HTTP (503), or of gRPC by its name.")
-@click.option("--abort-percent", type=float, default=0.0, help="Share of the requests that is aborted: 0.0001 to 100.")
+@click.option(
+    "--abort-percent", type=Percent(), default=0.0, help="Share of the requests that is aborted: 0.0001 to 100."
+)
 @click.option("--path", default="", help="Only requests to this path; with * at its end: to what begins so.")
 @click.option("--method", default="", help="Only requests with this method.")
 @click.option(
@@ -120,7 +122,7 @@ def start(
         method,
         dict(header_pair(one) for one in headers),
         source_namespace,
-        dict(parse_labels(source_labels) or ()),
+        dict(parse_labels(source_labels, "--source-labels") or ()),
         duration,
         lease,
         default_author() if author is None else author,

@@ -66,7 +66,7 @@ def _check_bounds(order: FaultOrder) -> None:
         raise UsageError(f"a lease is between {SHORTEST_LEASE:g} and {LONGEST_LEASE:g} seconds")
     for what, percent in (("delayed", order.delay_percent), ("aborted", order.abort_percent)):
         if percent and not _SMALLEST <= percent <= 100:
-            raise UsageError(f"{percent:g} % of the requests cannot be {what}: say {_SMALLEST:g} to 100")
+            raise UsageError(f"{_plain(percent)} % of the requests cannot be {what}: say {_plain(_SMALLEST)} to 100")
         if percent > MOST_PERCENT and not order.force:
             raise UsageError(f"{percent:g} % of the requests would be {what}: more than {MOST_PERCENT:g} needs force")
 
@@ -85,7 +85,8 @@ def _check_what(order: FaultOrder) -> None:
         raise UsageError(f"{order.grpc_status[:40]!r} is no status of gRPC: say its name, such as UNAVAILABLE")
     for what, does, percent in (("delay", delays, order.delay_percent), ("abort", aborts, order.abort_percent)):
         if does != bool(percent):
-            raise UsageError(f"a {what} needs its percentage" if does else f"a percentage of requests needs its {what}")
+            wanted = f"{_plain(_SMALLEST)} to 100" if does else f"a {what}, or leave its percentage out"
+            raise UsageError(f"{what} and its percentage go together: say {wanted}")
 
 
 def _destination(mesh: Mesh, order: FaultOrder) -> tuple[str, int]:
@@ -134,3 +135,8 @@ def _path(written: str) -> PathMatch:
 
 def _share(percent: float) -> int:
     return round(percent * WHOLE / 100)
+
+
+def _plain(number: float) -> str:
+    """Return a small number without an exponent."""
+    return f"{number:.10f}".rstrip("0").rstrip(".")

@@ -304,6 +304,17 @@ def test_an_annotation_that_means_nothing_is_told(name, text):
     assert result.object is not None
 
 
+UNKNOWN_ANNOTATION = text_of("VirtualService", RULE).replace(
+    "{name: x}", "{name: x, annotations: {pidalio.dev/resillience: safe, other.dev/resilience: safe}}"
+)
+
+
+def test_an_annotation_of_ours_that_nobody_reads_is_told():
+    (report,) = parsed(UNKNOWN_ANNOTATION).reports
+    assert (report.severity, report.code) == (Severity.WARNING, "unknown-annotation")
+    assert "did you mean 'pidalio.dev/resilience'?" in report.message
+
+
 @pytest.mark.parametrize(("text", "code", "path"), OBJECTS.values(), ids=OBJECTS)
 def test_objects(text, code, path):
     result = parsed(text)

@@ -3,7 +3,7 @@
 import click
 import pytest
 
-from pidalio.cli.durations import Seconds
+from pidalio.cli.durations import Percent, Seconds
 from pidalio.cli.naming import kind_named, short_proxy
 from pidalio.cli.output import ago, counted
 from pidalio.errors import UsageError
@@ -45,6 +45,13 @@ def test_durations(text: str, seconds: float) -> None:
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(click.BadParameter):
         Seconds().convert(text, None, None)
+
+
+@pytest.mark.parametrize("text", ["nan", "-1", "100.5", "inf", "half"])
+def test_what_is_no_percentage(text: str) -> None:
+    assert Percent().convert("0.0001", None, None) == 0.0001
+    with pytest.raises(click.BadParameter):
+        Percent().convert(text, None, None)
 
 
 def test_spans_and_counts() -> None:

@@ -3,7 +3,7 @@
 from pidalio.api.findings import Findings
 from pidalio.api.traffic_policy import ConsistentHashLB, LoadBalancerSettings, WarmupConfiguration
 from pidalio.api.validate.locality import check_locality, check_zone_aware
-from pidalio.api.validate.values import check_distinct, check_positive, check_range
+from pidalio.api.validate.values import check_distinct, check_not_negative, check_positive, check_range
 
 TABLE_MAX = 5_000_011
 
@@ -35,6 +35,9 @@ def _check_hash(consistent: ConsistentHashLB, path: str, found: Findings) -> Non
             found.error("missing-field", f"{path}.httpCookie.name", "a cookie has a name")
         names = tuple(attribute.name for attribute in cookie.attributes)
         check_distinct(names, f"{path}.httpCookie.attributes", found)
+    check_not_negative(consistent.minimum_ring_size, f"{path}.minimumRingSize", found)
+    if consistent.ring_hash:
+        check_not_negative(consistent.ring_hash.minimum_ring_size, f"{path}.ringHash.minimumRingSize", found)
     if consistent.maglev and consistent.maglev.table_size and not _is_table(consistent.maglev.table_size):
         message = f"the size of a Maglev table is a prime below {TABLE_MAX}, such as 65537"
         found.error("bad-hash", f"{path}.maglev.tableSize", message)

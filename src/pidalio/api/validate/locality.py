@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pidalio.api.findings import Findings
 from pidalio.api.places import join
 from pidalio.api.traffic_policy import Failover, LocalityLoadBalancerSetting, ZoneAwareLbSetting
+from pidalio.api.validate.values import check_not_negative
 
 LOCALITY_LABELS = (
     "topology.kubernetes.io/region",
@@ -37,6 +38,7 @@ def check_locality(setting: LocalityLoadBalancerSetting, path: str, found: Findi
 
 def check_zone_aware(setting: ZoneAwareLbSetting, path: str, found: Findings) -> None:
     """Note zone-aware settings that contradict themselves."""
+    check_not_negative(setting.min_cluster_size or 0, f"{path}.minClusterSize", found)
     check_failover(setting.failover, f"{path}.failover", found)
     for index, entry in enumerate(setting.failover_priority):
         if _names_locality(entry):

@@ -12,7 +12,7 @@ from pidalio.api.validate.http_actions import check_retries
 from pidalio.api.validate.locality import check_locality, check_zone_aware
 from pidalio.api.validate.proxy_config import check_proxy_config
 from pidalio.api.validate.traffic_policy import check_outlier, check_pool
-from pidalio.api.validate.values import check_dns_label, check_optional_port, check_positive
+from pidalio.api.validate.values import check_dns_label, check_not_negative, check_optional_port, check_positive
 
 STAT_NAME_VARIABLES = (
     "%SERVICE%",
@@ -30,6 +30,8 @@ def validate(spec: MeshConfig, _meta: Meta, found: Findings) -> None:
     """Note everything that is wrong with the mesh's settings."""
     check_positive(spec.connect_timeout, "connectTimeout", found)
     check_positive(spec.dns_refresh_rate, "dnsRefreshRate", found)
+    if spec.tcp_keepalive:
+        check_not_negative(spec.tcp_keepalive.probes, "tcpKeepalive.probes", found)
     for name, port in (
         ("proxyListenPort", spec.proxy_listen_port),
         ("proxyInboundListenPort", spec.proxy_inbound_listen_port),

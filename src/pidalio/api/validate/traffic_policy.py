@@ -39,6 +39,10 @@ def check_policy(policy: TrafficPolicy, path: str, found: Findings) -> None:
         if not policy.tunnel.target_host:
             found.error("missing-field", f"{path}.tunnel.targetHost", "a tunnel leads to a host")
         check_port(policy.tunnel.target_port, f"{path}.tunnel.targetPort", found)
+    if policy.retry_budget:
+        check_range(policy.retry_budget.percent or 0, 0, 100, f"{path}.retryBudget.percent", found)
+        least = policy.retry_budget.min_retry_concurrency or 0
+        check_not_negative(least, f"{path}.retryBudget.minRetryConcurrency", found)
 
 
 def check_pool(pool: ConnectionPoolSettings, path: str, found: Findings) -> None:
@@ -53,6 +57,13 @@ def check_pool(pool: ConnectionPoolSettings, path: str, found: Findings) -> None
 
 def check_outlier(outlier: OutlierDetection, path: str, found: Findings) -> None:
     """Note ejection settings that contradict each other."""
+    for name, number in (
+        ("consecutiveErrors", outlier.consecutive_errors),
+        ("consecutiveLocalOriginFailures", outlier.consecutive_local_origin_failures),
+        ("consecutiveGatewayErrors", outlier.consecutive_gateway_errors),
+        ("consecutive5xxErrors", outlier.consecutive_5xx_errors),
+    ):
+        check_not_negative(number or 0, f"{path}.{name}", found)
     check_positive(outlier.interval, f"{path}.interval", found)
     check_positive(outlier.base_ejection_time, f"{path}.baseEjectionTime", found)
     check_range(outlier.max_ejection_percent, 0, 100, f"{path}.maxEjectionPercent", found)
@@ -97,6 +108,8 @@ def _check_unique_ports(policies: Sequence[PortTrafficPolicy], path: str, found:
 
 def _check_tcp(tcp: TCPSettings, path: str, found: Findings) -> None:
     check_not_negative(tcp.max_connections, f"{path}.maxConnections", found)
+    if tcp.tcp_keepalive:
+        check_not_negative(tcp.tcp_keepalive.probes, f"{path}.tcpKeepalive.probes", found)
     check_positive(tcp.connect_timeout, f"{path}.connectTimeout", found)
     check_positive(tcp.max_connection_duration, f"{path}.maxConnectionDuration", found)
 
@@ -116,3 +129,6 @@ def _check_http(http: HTTPSettings, path: str, found: Findings) -> None:
     keep_alive = http.http2_keep_alive
     if keep_alive and (keep_alive.interval is None or keep_alive.timeout is None):
         found.error("bad-pool", f"{path}.http2KeepAlive", "interval and timeout are both needed")
+    elif keep_alive:
+        check_positive(keep_alive.interval, f"{path}.http2KeepAlive.interval", found)
+        check_positive(keep_alive.timeout, f"{path}.http2KeepAlive.timeout", found)

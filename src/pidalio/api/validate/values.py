@@ -30,7 +30,7 @@ def check_optional_port(number: int, path: str, found: Findings) -> None:
 def check_positive(duration: int | None, path: str, found: Findings) -> None:
     """Note a duration of zero where Istio needs at least one millisecond."""
     if duration is not None and duration < 1:
-        found.error("bad-duration", path, "this must be at least 1ms: leave the field out for no limit")
+        found.error("bad-duration", path, "this must be at least 1ms: say more, or leave the field out")
 
 
 def check_not_negative(number: int, path: str, found: Findings) -> None:
@@ -42,7 +42,7 @@ def check_not_negative(number: int, path: str, found: Findings) -> None:
 def check_range(number: float, low: int, high: int, path: str, found: Findings) -> None:
     """Note a number outside `low`..`high`."""
     if not low <= number <= high:
-        found.error("out-of-range", path, f"{number} is not between {low} and {high}")
+        found.error("out-of-range", path, f"{number:g} is not between {low} and {high}")
 
 
 def check_labels(labels: StringMap, path: str, found: Findings) -> None:

@@ -1,6 +1,7 @@
 """What the mesh's settings and our own kinds must fulfil (reference §1.8, §1.9): each row one mistake and where it is told."""
 
 MESH_CONFIG = {
+    "negative-probes": ("tcpKeepalive: {probes: -1}", "error", "out-of-range", "tcpKeepalive.probes"),
     "log-format": ("accessLogEncoding: JSON\naccessLogFormat: '[x'", "error", "bad-log-format", "accessLogFormat"),
     "log-list": ("accessLogEncoding: JSON\naccessLogFormat: '[]'", "error", "bad-log-format", "accessLogFormat"),
     "trusted-proxies": (
