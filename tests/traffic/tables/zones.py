@@ -257,6 +257,24 @@ CASES = (
         calls=(get("http://callers-ill/", to="callers-ill v1", times=40),),
     ),
     Case(
+        id="zones-of-names",
+        intent="Zones count for instances that are looked up by name, too.",
+        labels=_HOME,
+        config=_callers("v1*4 v2*1")
+        + rule(
+            "looked-up",
+            "hosts: [looked.up]\nresolution: DNS\nports: [{number: 80, name: http, protocol: HTTP}]\nendpoints:\n"
+            + "\n".join(
+                f"- {{address: {address('looked-up', version, number)}, ports: {{http: {PORT}}}, locality: {place}}}"
+                for version, place, count in (("v1", "eu/w", 4), ("v2", "eu/x", 6))
+                for number in range(1, count + 1)
+            ),
+            kind="ServiceEntry",
+        )
+        + rule("looked-up", f"host: looked.up\ntrafficPolicy: {{loadBalancer: {{{_ON}}}}}", kind="DestinationRule"),
+        calls=(get("http://looked.up/", to={"looked-up v1": 0.5, "looked-up v2": 0.5}, times=1000),),
+    ),
+    Case(
         id="zones-no-room-anywhere",
         intent="Where no zone has more room than callers of its own, those without any room go to all zones alike.",
         labels=_HOME,
