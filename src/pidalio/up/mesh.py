@@ -118,7 +118,7 @@ class Mesh:
         self.folder.make()
         self._require_free_ports()
         run = self._stack.enter_context(RunDirectory(self.server.run_directory))
-        self._stack.callback(_remove_bootstraps, run.path)
+        self._stack.callback(_remove_files, run.path)
         self._stack.push_async_callback(self._processes.close)
         self.fleet, self.gateways = self._agents(run, envoy)
         await self._stack.enter_async_context(self.fleet)
@@ -255,8 +255,9 @@ def _former(row: Workload) -> tuple[str, str, str]:
     return row.namespace, row.name, f"{_KIND} at {row.address} {row.moved_ports}"
 
 
-def _remove_bootstraps(folder: Path) -> None:
-    for path in folder.glob("*.json"):
+def _remove_files(folder: Path) -> None:
+    """Remove bootstraps and ejections, those of a run that was killed too."""
+    for path in (*folder.glob("*.json"), *folder.glob("*.ejections")):
         path.unlink(missing_ok=True)
 
 
