@@ -88,7 +88,8 @@ def _open(session: Session, request: Request) -> None:
     _add_names(session, asked, request.subscribe)
     if request.initial:
         _resume(session, asked, request.initial)
-    asked.look_at([*asked.held, *(session.target.names(kind) if asked.wildcard else ())], 0)
+    wanted = session.target.names(kind) if asked.wildcard else ()
+    asked.look_at([*asked.held, *asked.rejected, *wanted], 0)
     asked.look_at(_unanswered(session, asked), 0, force=True)
     if kind == ROUTE:
         _look_at_virtual_hosts(session)

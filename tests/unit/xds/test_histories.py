@@ -1,6 +1,6 @@
 """Random histories of a mesh, its proxy and the network between: never a broken reference, and in the end the same."""
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.unit.xds.model_envoy import BAD, ModelEnvoy
 from tests.unit.xds.proxy import Server
@@ -91,6 +91,7 @@ class Mesh:
 
 @settings(max_examples=150, deadline=None)
 @given(steps=STEPS, tells=st.booleans())
+@example(steps=[(each, 0, 0) for each in ("refused", "emit", "process", "deliver", "drop", "reconnect")], tells=False)
 def test_references_hold_at_every_moment_and_the_end_is_what_was_wanted(steps, tells):
     mesh = Mesh(tells=tells)
     mesh.envoy.settle()
