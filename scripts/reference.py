@@ -16,6 +16,7 @@ import click
 import pidalio
 from pidalio.api.fields import FieldShape, Shape, ShapeKind, fields_of
 from pidalio.api.kinds import KINDS, Kind
+from pidalio.api.resilience import ANNOTATED_KINDS, WORDS
 from pidalio.api.scalars import Message
 from pidalio.model import Code
 from pidalio.rules import effective, refused
@@ -98,12 +99,21 @@ def kinds_page() -> str:
     messages: dict[type[Message], None] = {}
     for kind in KINDS:
         lines += ["", f"## {kind.name}", "", *paragraph(kind.struct), *fields_table(kind.struct)]
+        lines += annotations_table(kind)
         lines += without_effect(kind)
         collect(kind.struct, messages)
     lines += ["", "## Shared messages"]
     for message in sorted(messages, key=lambda each: each.__name__):
         lines += ["", f"### {message.__name__}", "", *paragraph(message), *fields_table(message)]
     return "\n".join(lines) + "\n"
+
+
+def annotations_table(kind: Kind) -> list[str]:
+    """Return the annotations of ours that have a word of their own on objects of the kind."""
+    if kind.name not in ANNOTATED_KINDS:
+        return []
+    rows = [f"| `{name}` | {', '.join(f'`{word}`' for word in words)} |" for name, words in WORDS.items()]
+    return ["", "| Annotation | Words |", "|---|---|", *rows]
 
 
 def without_effect(kind: Kind) -> list[str]:

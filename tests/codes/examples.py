@@ -580,7 +580,7 @@ def _mistakes() -> Iterator[tuple[str, str]]:
         yield code, text_of("VirtualService", spec)
     for text, code, _ in OBJECTS.values():
         yield code, text
-    for text in MISPLACED.values():
+    for text, _ in MISPLACED.values():
         yield "misplaced-annotation", text
     yield "unknown-annotation", UNKNOWN_ANNOTATION
     for text, code, *_ in (*BROKEN.values(), *INSIDE.values()):

@@ -32,7 +32,7 @@ def texts():
     yield from (text_of("VirtualService", spec) for spec, *_ in test_parse.TYPES.values())
     yield from (text_of(kind, spec) for kind, spec, _ in test_parse.HINTS.values())
     yield from (text for text, *_ in test_parse.OBJECTS.values())
-    yield from test_parse.MISPLACED.values()
+    yield from (text for text, _ in test_parse.MISPLACED.values())
     yield test_parse.UNKNOWN_ANNOTATION
 
 

@@ -285,21 +285,29 @@ OBJECTS = {
 
 
 MISPLACED = {
-    name: text_of("VirtualService", RULE).replace("{name: x}", f"{{name: x, annotations: {{{name}: {word}}}}}")
+    name: (
+        text_of("VirtualService", RULE).replace("{name: x}", f"{{name: x, annotations: {{{name}: {word}}}}}"),
+        f'metadata.annotations["{name}"]',
+    )
     for name, word in (
         ("pidalio.dev/resilience", "safe"),
         ("pidalio.dev/caller-overrides", "ignored"),
         ("pidalio.dev/calls", "a"),
     )
+} | {
+    "second-name": (
+        "apiVersion: v1\nkind: Service\nmetadata: {name: a, annotations: {pidalio.dev/resilience: safe}}\nspec: {type: ExternalName, externalName: b.test}\n",
+        "spec.externalName",
+    )
 }
-"""An annotation where it means nothing."""
+"""An annotation where it means nothing, and what is told of it."""
 
 
-@pytest.mark.parametrize(("name", "text"), MISPLACED.items(), ids=MISPLACED)
-def test_an_annotation_that_means_nothing_is_told(name, text):
+@pytest.mark.parametrize(("text", "path"), MISPLACED.values(), ids=MISPLACED)
+def test_an_annotation_that_means_nothing_is_told(text, path):
     result = parsed(text)
     assert [(one.severity, one.code, one.path) for one in result.reports] == [
-        (Severity.WARNING, "misplaced-annotation", f'metadata.annotations["{name}"]')
+        (Severity.WARNING, "misplaced-annotation", path)
     ]
     assert result.object is not None
 

@@ -7,6 +7,7 @@ from pidalio.api import kubernetes
 from pidalio.api.findings import Findings
 from pidalio.api.names import is_address
 from pidalio.api.object import Meta
+from pidalio.api.resilience import WORDS
 
 _WORDS = {
     "internalTrafficPolicy": ("Cluster", "Local"),
@@ -15,9 +16,12 @@ _WORDS = {
 """The words that fields of a Service may hold; the platform may come to know others, which mean nothing here."""
 
 
-def validate_service(spec: kubernetes.Service, _meta: Meta, found: Findings) -> None:
+def validate_service(spec: kubernetes.Service, meta: Meta, found: Findings) -> None:
     """Note what is wrong with the addresses of a Service, and words in it that have no effect."""
     if spec.type == "ExternalName":
+        for name in (name for name, _ in meta.annotations if name in WORDS):
+            message = f"{name} means nothing on a second name: it goes on the service that it stands for"
+            found.warning("misplaced-annotation", "externalName", message)
         return
     stated = {"clusterIP": spec.cluster_ip}
     stated |= {f"clusterIPs[{index}]": one for index, one in enumerate(spec.cluster_ips)}
