@@ -268,6 +268,36 @@ DESTINATION_RULE = {
         "out-of-range",
         "trafficPolicy.retryBudget.minRetryConcurrency",
     ),
+    "hash-header": (
+        policy("loadBalancer: {consistentHash: {httpHeaderName: 'x user'}}"),
+        "error",
+        "bad-header",
+        "trafficPolicy.loadBalancer.consistentHash.httpHeaderName",
+    ),
+    "cookie-name": (
+        policy("loadBalancer: {consistentHash: {httpCookie: {name: 'a;b'}}}"),
+        "error",
+        "bad-hash",
+        "trafficPolicy.loadBalancer.consistentHash.httpCookie.name",
+    ),
+    "cookie-path": (
+        policy("loadBalancer: {consistentHash: {httpCookie: {name: a, path: '/;x'}}}"),
+        "error",
+        "bad-hash",
+        "trafficPolicy.loadBalancer.consistentHash.httpCookie.path",
+    ),
+    "cookie-attribute-without-name": (
+        policy("loadBalancer: {consistentHash: {httpCookie: {name: a, attributes: [{value: x}]}}}"),
+        "error",
+        "bad-hash",
+        "trafficPolicy.loadBalancer.consistentHash.httpCookie.attributes[0].name",
+    ),
+    "cookie-attribute-value": (
+        policy("loadBalancer: {consistentHash: {httpCookie: {name: a, attributes: [{name: b, value: 'x;y'}]}}}"),
+        "error",
+        "bad-hash",
+        "trafficPolicy.loadBalancer.consistentHash.httpCookie.attributes[0].value",
+    ),
     "outlier-percent": (
         policy("outlierDetection: {maxEjectionPercent: 101}"),
         "error",
