@@ -102,11 +102,16 @@ class _Runtime(msgspec.Struct, frozen=True):
 
 
 class Admin:
-    """The admin interface of one Envoy."""
+    """The admin interface of one run of Envoy."""
 
     def __init__(self, socket: Path) -> None:
         self.socket = socket
-        self._client = self._new_client()
+        transport = httpx.AsyncHTTPTransport(uds=str(socket), verify=False)
+        self._client = httpx.AsyncClient(
+            transport=transport, base_url="http://admin", timeout=_ANSWER_WITHIN_SECONDS, trust_env=False
+        )
+        self._asking = 0
+        self._is_closed = False
 
     async def get(self, path: str) -> httpx.Response:
         """Return the answer to GET `path`; raise `EnvoyUnresponsive` when none comes."""
@@ -179,15 +184,10 @@ class Admin:
         )
 
     async def close(self) -> None:
-        """Give the connections up; a later question opens new ones."""
-        client, self._client = self._client, self._new_client()
-        await client.aclose()
-
-    def _new_client(self) -> httpx.AsyncClient:
-        transport = httpx.AsyncHTTPTransport(uds=str(self.socket), verify=False)
-        return httpx.AsyncClient(
-            transport=transport, base_url="http://admin", timeout=_ANSWER_WITHIN_SECONDS, trust_env=False
-        )
+        """Answer no more; the connections are given up, by the last question where some are under way."""
+        self._is_closed = True
+        if not self._asking:
+            await self._client.aclose()
 
     async def _post(self, path: str) -> None:
         answer = await self._ask("POST", path)
@@ -195,10 +195,17 @@ class Admin:
             raise EnvoyUnresponsive(f"{path}: {answer.status_code} {answer.text.strip()[:200]}")
 
     async def _ask(self, method: str, path: str, query: dict[str, str] | None = None) -> httpx.Response:
+        if self._is_closed:
+            raise EnvoyUnresponsive(f"{method} {path}: its Envoy is ending")
+        self._asking += 1
         try:
             return await self._client.request(method, path, params=query)
         except httpx.HTTPError as error:
             raise EnvoyUnresponsive(f"{method} {path}: {error!r}") from error
+        finally:
+            self._asking -= 1
+            if self._is_closed and not self._asking:
+                await self._client.aclose()
 
 
 def _host(cluster: str, status: _HostStatus) -> Host:
