@@ -6,15 +6,16 @@ The instance `reviews v2 #1` answers at an address of its own; the echo server b
 from textwrap import dedent, indent
 
 PORT = "$PORT"
+_BLOCKS = range(10, 90)  # 127.x.0.0/16 for these x are the instances'; tests take addresses of their own beyond them
 _numbers: dict[str, int] = {}
 
 
 def address(service: str, version: str, instance: int = 1) -> str:
     """Return the address of an instance; `version` is written `v1` to `v31`."""
     number = _numbers.setdefault(service, len(_numbers))
-    assert number < 80 * 8, "the addresses of the tables have run out"
+    assert number < len(_BLOCKS) * 8, "the addresses of the tables have run out"
     high, low = divmod(number, 8)
-    return f"127.{10 + high}.{low * 32 + int(version[1:])}.{instance}"
+    return f"127.{_BLOCKS[high]}.{low * 32 + int(version[1:])}.{instance}"
 
 
 def instance_at(found: str) -> str:
@@ -22,14 +23,15 @@ def instance_at(found: str) -> str:
     if not found.replace(".", "").isdigit():
         return found
     _, high, low, instance = (int(part) for part in found.split("."))
-    number = (high - 10) * 8 + low // 32
+    number = (high - _BLOCKS.start) * 8 + low // 32
     name = next((name for name, own in _numbers.items() if own == number), None)
     return f"{name} v{low % 32} #{instance}" if name else found
 
 
 def speaks_first(found: str) -> bool:
-    """Tell whether the instance at an address talks before it is talked to: those of v31 do."""
-    return int(found.split(".")[2]) % 32 == 31
+    """Tell whether who is at an address talks before being talked to: instances of v31 do, and nobody else."""
+    _, high, low, _ = (int(part) for part in found.split("."))
+    return high in _BLOCKS and low % 32 == 31
 
 
 def service(
