@@ -213,7 +213,8 @@ def test_an_instance_that_hangs_is_out_after_the_threshold_and_gets_nothing_more
 def test_two_silences_of_three_are_none(clinic):
     sick, _ = clinic.patients["hangs"]
     clinic.until("hangs", sick, out=False)
-    before, failed = sick.answer(*[SILENCE, SILENCE, 200] * 2), clinic.count("hangs", "failure")
+    failed = clinic.count("hangs", "failure")  # before the first of them is
+    before = sick.answer(*[SILENCE, SILENCE, 200] * 2)
     sick.wait_for(before + 7)
     assert clinic.count("hangs", "failure") == failed + 4
     assert not clinic.is_out("hangs", sick)
@@ -238,7 +239,8 @@ def test_one_503_to_a_check_is_out_at_once_and_back_after_the_healthy_threshold(
 
 def test_a_retriable_status_counts_towards_the_threshold(clinic):
     sick, well = clinic.patients["retriable"]
-    before, failed = sick.answer(*[503, 503, 200] * 4), clinic.count("retriable", "failure")
+    failed = clinic.count("retriable", "failure")  # before the first of them is
+    before = sick.answer(*[503, 503, 200] * 4)
     sick.wait_for(before + 13)
     assert clinic.count("retriable", "failure") == failed + 8
     assert not clinic.is_out("retriable", sick)
