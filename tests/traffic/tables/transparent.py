@@ -120,6 +120,19 @@ spec:
   resolution: NONE
   ports: [{number: 80, name: http, protocol: HTTP, targetPort: $PORT}]
 """
+_PASSED = """
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: passed, namespace: default}
+spec:
+  hosts: [passed.example.com]
+  resolution: STATIC
+  ports: [{number: $PORT, name: http, protocol: HTTP}]
+  endpoints: [{address: 127.0.0.1, ports: {http: 1}}]
+""" + rule(
+    "passed", "host: passed.example.com\ntrafficPolicy: {loadBalancer: {simple: PASSTHROUGH}}", kind="DestinationRule"
+)
 
 CASES = (
     Case(
@@ -308,6 +321,16 @@ CASES = (
             to("127.61.0.1:80", "http://a.pages.example.com/x", cluster="outbound|80||*.pages.example.com", path="/x"),
         ),
         connections=(raw("127.60.0.9:$PORT"), raw("127.62.0.9:$PORT", cluster=PASSTHROUGH)),
+    ),
+    Case(
+        id="transparent-passthrough",
+        intent="With PASSTHROUGH the address that was called is the one that is reached, whatever instances there are.",
+        mode="transparent",
+        config=_REGISTRY_ONLY + _PASSED,
+        calls=(
+            to("127.60.0.9:$PORT", "http://passed.example.com:$PORT/x", path="/x"),
+            to("127.60.0.9:$PORT", "http://unknown.example.com:$PORT/x", status=502),
+        ),
     ),
     Case(
         id="transparent-by-name",
