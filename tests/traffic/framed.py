@@ -1,8 +1,7 @@
-"""A server of HTTP/2 that answers 200 to everything after a while, and remembers its connections and their pings."""
+"""A server of HTTP/2 that answers 200 to everything, and remembers its connections and their pings."""
 
 import socketserver
 import threading
-import time
 from dataclasses import dataclass, field
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -14,11 +13,12 @@ _OK = b"\x88"
 
 @dataclass
 class Framed:
-    """`delay` is how long each answer is held back, in seconds; one that is `mute` answers no ping."""
+    """The first `together` answers are held back until so many requests are there; one that is `mute` answers no ping."""
 
-    delay: float = 0.0
+    together: int = 1
     mute: bool = False
     connections: int = 0
+    requests: int = 0
     ended: int = 0
     pings: int = 0
     news: threading.Condition = field(default_factory=threading.Condition)
@@ -57,7 +57,10 @@ class Framed:
                 stream.write(len(payload).to_bytes(3) + bytes([kind, flags]) + number.to_bytes(4) + payload)
 
         def answer(number: int) -> None:
-            time.sleep(self.delay)  # the server is as slow as it was told to be
+            with self.news:
+                self.requests += 1
+                self.news.notify_all()
+                self.news.wait_for(lambda: self.requests >= self.together)
             send(_HEADERS, _END | _END_HEADERS, number, _OK)
 
         send(_SETTINGS, 0, 0)

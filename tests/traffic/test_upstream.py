@@ -36,6 +36,7 @@ _STREAMS = {
     "unanswered": "connectionPool: {http: {http2KeepAlive: {interval: 0.2s, timeout: 0.3s}}}",
     "pinged": "connectionPool: {http: {http2KeepAlive: {interval: 0.2s, timeout: 5s}}}",
 }
+_TOGETHER = {"one-stream": 4, "streams": 4}
 
 
 def _ruled(name: str, address: str, port: int, protocol: str, policy: str) -> str:
@@ -102,7 +103,7 @@ def test_a_rule_upgrades_where_the_mesh_does_not(polyglot):
 
 @pytest.fixture
 def framed(request) -> Iterator[tuple[Framed, Caller]]:
-    server = Framed(delay=0.3, mute=request.param == "unanswered").start(_ADDRESS)
+    server = Framed(together=_TOGETHER.get(request.param, 1), mute=request.param == "unanswered").start(_ADDRESS)
     caller = Caller("framed", _ruled(request.param, _ADDRESS, server.port, "HTTP2", _STREAMS[request.param]))
     yield server, caller
     caller.envoy.stop()
@@ -113,7 +114,7 @@ def framed(request) -> Iterator[tuple[Framed, Caller]]:
 def test_a_connection_carries_as_many_streams_as_allowed(framed, connections, request):
     server, caller = framed
     name = request.node.callspec.params["framed"]
-    assert {got.status for got in caller.get(name, times=4)} == {200}
+    assert {got.status for got in caller.get(name, times=_TOGETHER[name])} == {200}
     assert server.connections == connections
 
 
