@@ -136,7 +136,9 @@ class Campaigns:
     def _planned(self, row: Campaign, order: FaultOrder) -> tuple[FaultView, Concerned]:
         concerned = self._mesh.foresee(SOURCE, {tables.CAMPAIGNS: {order.name: row}})
         # A proxy that is lent shares and has no route to the host, as many a gateway, has nothing to inject them into.
-        lent = tuple(sorted(one for one, held in concerned.items() if RUNTIME in held and held.keys() & _ROUTES))
+        # One that was connected lately may be among those that a change concerns.
+        found = {one: concerned[one].keys() for one in concerned.keys() & self._mesh.proxies().keys()}
+        lent = tuple(sorted(one for one, held in found.items() if RUNTIME in held and held & _ROUTES))
         now = self._epoch()
         return FaultView(order, row.host, now, now + order.duration, lent), concerned
 

@@ -65,6 +65,14 @@ async def test_it_is_sent_to_its_callers_and_listed_until_it_is_stopped(mesh: Em
         await mesh.client.stop_fault("storm")
 
 
+async def test_proxies_that_are_gone_do_not_count(mesh: Embedded) -> None:
+    proxy, gone = caller(mesh), caller(mesh, "web-1", "10.0.0.2")
+    mesh.control.ads.close(gone.stream, "gone")
+    answer = await mesh.client.start_fault(STORM)
+    assert answer.fault.proxies == (proxy.id,)
+    assert set(answer.concerned) == {proxy.id}
+
+
 async def test_a_dry_run_tells_whom_it_concerns_and_does_nothing(mesh: Embedded) -> None:
     proxy = caller(mesh)
     answer = await mesh.client.start_fault(order(dry_run=True))
