@@ -44,14 +44,15 @@ async def run(_: int) -> Outcome:
     async with Rig() as rig:
         instances = await rig.add(5)
         await rig.start(_RULE, service(_ASK.host, instances))
-        back = 0.0
+        last_out = 0.0
         for times, word in ((1, "first"), (2, "second")):
             claims += await _fail(rig, instances[-1], answers, word)
             out = instances[-1].arrivals[_ERRORS - 1].at
-            # A sweep that finds an instance well forgets one of its ejections.
-            doubled = times if times == 1 or out - back < _INTERVAL else 1
+            # A sweep that finds an instance well forgets one of its ejections; the one that ended the first came later
+            # than the instance was last seen out.
+            doubled = times if times == 1 or out - last_out < _INTERVAL else 1
             claims.append(await _stays_out(rig, instances, answers, word))
-            back = await _mended(rig, instances[-1])
+            last_out, back = await _mended(rig, instances[-1])
             lasted[word] = back - out
             latest = _BASE * times + _INTERVAL + _GRACE
             claims.append(at_least(f"{word} time: out for", back - out, _BASE * doubled, " s"))
@@ -94,15 +95,20 @@ async def _stays_out(rig: Rig, instances: Sequence[Instance], answers: list[Answ
     return exactly(f"{word} time: calls that reach it while it is out", reached, 0)
 
 
-async def _mended(rig: Rig, failing: Instance) -> float:
-    """Return when the instance, well again, is back."""
+async def _mended(rig: Rig, failing: Instance) -> tuple[float, float]:
+    """Return when the instance, well again, was last seen out, and when it is seen back."""
     failing.answer = after(0.0)
+    last_out = failing.arrivals[-1].at  # what came last put it out
 
     async def is_back() -> bool:
-        return not await rig.ejected(_POOL)
+        nonlocal last_out
+        asked = rig.now()
+        if is_out := bool(await rig.ejected(_POOL)):
+            last_out = asked
+        return not is_out
 
     await rig.until(is_back)
-    return rig.now()
+    return last_out, rig.now()
 
 
 async def limit(scale: int) -> Outcome:
