@@ -30,7 +30,7 @@ from pidalio.ir import ProcessPlan, StatsPlan
 from pidalio.model import Locality, Proxy
 from pidalio.server.proxies import metadata_of
 
-_STATS = StatsPlan(suffixes=(".upstream_rq_pending_active", ".upstream_rq_retry_overflow"))
+_STATS = StatsPlan(suffixes=(".upstream_rq_pending_active", ".upstream_rq_retry_overflow", ".ejections_enforced_total"))
 _LOG = {
     "number": "%REQ(X-NUMBER)%",
     "flags": "%RESPONSE_FLAGS%",

@@ -11,6 +11,7 @@ _ERRORS, _BASE, _INTERVAL, _GRACE = 5, 1.0, 2.0, 0.25
 _SHARE, _SIZES = 30, (9, 10)
 _WATCHED = 2.5
 _ASK, _POOL = Ask("errors.example"), cluster("errors.example")
+_EJECTIONS = "ejections_enforced_total"
 _RULE = f"""\
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
@@ -84,11 +85,12 @@ async def _fail(rig: Rig, failing: Instance, answers: list[Answer], word: str) -
 
 
 async def _stays_out(rig: Rig, instances: Sequence[Instance], answers: list[Answer], word: str) -> Claim:
-    """Call a hundred times; again when the instance was back before the last call, on a machine that stood still."""
+    """Call a hundred times; again when the instance was back meanwhile, on a machine that stood still."""
     await rig.reached(_ASK, {one.name for one in instances[:-1]})
     while True:
+        times = await rig.stat(_POOL, _EJECTIONS)
         rest = await rig.load.one_by_one(_ASK, 100)
-        if await rig.ejected(_POOL):
+        if await rig.ejected(_POOL) and await rig.stat(_POOL, _EJECTIONS) == times:
             break
     answers += rest
     reached = sum(answer.instance == instances[-1].name for answer in rest)
