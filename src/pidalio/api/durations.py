@@ -13,7 +13,8 @@ _UNITS = {
     "ns": Fraction(1, 1_000_000),
 }
 _PART = re.compile(r"(\d{1,15}(?:\.\d{0,15})?|\.\d{1,15})(ms|us|µs|ns|h|m|s)")
-_LIMIT = 315_576_000_000_000
+_LIMIT = 3_155_760_000_000
+"""A hundred years: the seconds of more than 136 do not fit into 32 bits, which Envoy's keep-alive has."""
 
 
 def milliseconds(text: str) -> int:
@@ -34,7 +35,7 @@ def milliseconds(text: str) -> int:
     if total.denominator != 1:
         raise ValueError("a duration must be in whole milliseconds")
     if total > _LIMIT:
-        raise ValueError("a duration cannot be longer than 10,000 years")
+        raise ValueError("a duration cannot be longer than 100 years")
     return int(total)
 
 

@@ -25,7 +25,13 @@ from pidalio.api.sidecar import Sidecar
 from pidalio.api.validate.destination_rule import validate as check_destination_rule
 from pidalio.api.validate.gateway import validate as check_gateway
 from pidalio.api.validate.health_check import validate as check_health_check
-from pidalio.api.validate.kubernetes import validate_endpoint_slice, validate_endpoints, validate_pod, validate_service
+from pidalio.api.validate.kubernetes import (
+    validate_deployment,
+    validate_endpoint_slice,
+    validate_endpoints,
+    validate_pod,
+    validate_service,
+)
 from pidalio.api.validate.local_workload import validate as check_local_workload
 from pidalio.api.validate.mesh_config import validate as check_mesh_config
 from pidalio.api.validate.proxy_config import validate as check_proxy_config
@@ -98,7 +104,7 @@ KINDS: tuple[Kind, ...] = (
     _kubernetes("", kubernetes.Endpoints, validate_endpoints, whole=True),
     _kubernetes("discovery.k8s.io", kubernetes.EndpointSlice, validate_endpoint_slice, whole=True),
     _kubernetes("", kubernetes.Pod, validate_pod, whole=True),
-    _kubernetes("apps", kubernetes.Deployment),
+    _kubernetes("apps", kubernetes.Deployment, validate_deployment),
     _kubernetes("networking.k8s.io", kubernetes.Ingress),
     _kubernetes("networking.k8s.io", kubernetes.IngressClass, cluster_wide=True),
 )

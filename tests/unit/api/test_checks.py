@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.unit.api.mistakes import TABLES
-from tests.unit.api.mistakes.kubernetes import KUBERNETES, WORDS, manifest
+from tests.unit.api.mistakes.kubernetes import KUBERNETES, PORTS, WORDS, manifest
 
 import pidalio.api
 from pidalio.api import load
@@ -26,7 +26,7 @@ def texts():
     """Every text of the tables."""
     for kind, table in TABLES.items():
         yield from (text_of(kind, spec) for spec, *_ in table.values())
-    yield from (manifest(*row[:3]) for row in KUBERNETES.values())
+    yield from (manifest(*row[:3]) for row in (*KUBERNETES.values(), *PORTS.values()))
     yield from (manifest("v1", "Service", f"spec: {{{line}}}") for line, _ in WORDS.values())
     yield text_of("Gateway", TABLES["Gateway"]["no-selector"][0], name="a.b")
     yield from (text_of("VirtualService", spec) for spec, *_ in test_parse.TYPES.values())

@@ -2,7 +2,7 @@
 
 import pytest
 from tests.unit.api.mistakes import TABLES
-from tests.unit.api.mistakes.kubernetes import KUBERNETES, WORDS, manifest
+from tests.unit.api.mistakes.kubernetes import KUBERNETES, PORTS, WORDS, manifest
 from tests.unit.api.mistakes.shapes import HTTP, RULE, TO, entry, match, policy, rule, server
 
 from pidalio.api import dump
@@ -24,6 +24,13 @@ def test_finds(kind, spec, severity, code, path):
 def test_addresses_of_the_platforms_kinds_are_addresses(version, kind, body, paths):
     found = parsed(manifest(version, kind, body))
     assert [(one.code, one.path) for one in found.reports] == [("bad-address", path) for path in paths]
+    assert (found.object is None) == bool(paths)
+
+
+@pytest.mark.parametrize(("version", "kind", "body", "paths"), PORTS.values(), ids=PORTS)
+def test_ports_of_the_platforms_kinds_are_ports(version, kind, body, paths):
+    found = parsed(manifest(version, kind, body))
+    assert [(one.code, one.path) for one in found.reports] == [("bad-port", path) for path in paths]
     assert (found.object is None) == bool(paths)
 
 

@@ -1,13 +1,16 @@
 """What Kubernetes' own kinds must hold to mean something: the platform's API checks it, and files may say anything.
 
-A single name among the addresses of endpoints would have Envoy refuse the whole service.
+A single name among the addresses of endpoints, or a number that is no port, would have Envoy refuse the whole service.
 """
+
+from collections.abc import Iterable
 
 from pidalio.api import kubernetes
 from pidalio.api.findings import Findings
 from pidalio.api.names import is_address
 from pidalio.api.object import Meta
 from pidalio.api.resilience import WORDS
+from pidalio.api.validate.values import check_optional_port, check_port
 
 _WORDS = {
     "internalTrafficPolicy": ("Cluster", "Local"),
@@ -28,6 +31,10 @@ def validate_service(spec: kubernetes.Service, meta: Meta, found: Findings) -> N
     for path, address in stated.items():
         if address not in ("", "None") and not is_address(address):
             found.error("bad-address", path, f"{address!r} is neither an IP address nor None")
+    for index, port in enumerate(spec.ports):
+        check_port(port.port, f"ports[{index}].port", found)
+        if port.target_port.removeprefix("-").isdigit():
+            check_port(int(port.target_port), f"ports[{index}].targetPort", found)
     words = {"internalTrafficPolicy": spec.internal_traffic_policy, "trafficDistribution": spec.traffic_distribution}
     for path, word in words.items():
         if word and word not in _WORDS[path]:
@@ -41,6 +48,7 @@ def validate_endpoints(spec: kubernetes.Endpoints, _meta: Meta, found: Findings)
         for field, addresses in (("addresses", subset.addresses), ("notReadyAddresses", subset.not_ready_addresses)):
             for position, one in enumerate(addresses):
                 _check(one.ip, f"subsets[{index}].{field}[{position}].ip", found)
+        _check_ports(subset.ports, f"subsets[{index}].ports", found)
 
 
 def validate_endpoint_slice(spec: kubernetes.EndpointSlice, _meta: Meta, found: Findings) -> None:
@@ -48,12 +56,33 @@ def validate_endpoint_slice(spec: kubernetes.EndpointSlice, _meta: Meta, found: 
     for index, endpoint in enumerate(spec.endpoints):
         for position, address in enumerate(endpoint.addresses):
             _check(address, f"endpoints[{index}].addresses[{position}]", found)
+    _check_ports(spec.ports, "ports", found)
 
 
 def validate_pod(spec: kubernetes.Pod, _meta: Meta, found: Findings) -> None:
-    """Note everything that is wrong with the address of a Pod, which it may not have yet."""
+    """Note everything that is wrong with the address of a Pod, which it may not have yet, and with its ports."""
     if spec.status and spec.status.pod_ip:
         _check(spec.status.pod_ip, "status.podIP", found)
+    if spec.spec:
+        _check_containers(spec.spec.containers, "spec.containers", found)
+
+
+def validate_deployment(spec: kubernetes.Deployment, _meta: Meta, found: Findings) -> None:
+    """Note everything that is wrong with the ports of a Deployment's pods."""
+    if spec.template and spec.template.spec:
+        _check_containers(spec.template.spec.containers, "template.spec.containers", found)
+
+
+def _check_containers(containers: tuple[kubernetes.Container, ...], path: str, found: Findings) -> None:
+    for index, container in enumerate(containers):
+        for position, port in enumerate(container.ports):
+            check_optional_port(port.container_port, f"{path}[{index}].ports[{position}].containerPort", found)
+
+
+def _check_ports(ports: Iterable[kubernetes.EndpointPort], path: str, found: Findings) -> None:
+    """Note numbers that are no ports; a slice that names none has all."""
+    for index, port in enumerate(ports):
+        check_optional_port(port.port, f"{path}[{index}].port", found)
 
 
 def _check(address: str, path: str, found: Findings) -> None:

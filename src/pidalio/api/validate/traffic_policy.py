@@ -120,9 +120,9 @@ def _check_http(http: HTTPSettings, path: str, found: Findings) -> None:
         ("http2MaxRequests", http.http2_max_requests),
         ("maxRequestsPerConnection", http.max_requests_per_connection),
         ("maxRetries", http.max_retries),
-        ("maxConcurrentStreams", http.max_concurrent_streams),
     ):
         check_not_negative(number, f"{path}.{name}", found)
+    check_range(http.max_concurrent_streams, 0, 2**31 - 1, f"{path}.maxConcurrentStreams", found)
     if http.use_client_protocol and http.h2_upgrade_policy is H2UpgradePolicy.UPGRADE:
         message = "useClientProtocol and h2UpgradePolicy: UPGRADE exclude each other: keep one"
         found.error("bad-pool", f"{path}.useClientProtocol", message)

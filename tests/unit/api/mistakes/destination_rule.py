@@ -489,4 +489,16 @@ DESTINATION_RULE = {
         "bad-tls",
         "trafficPolicy.tls.clientCertificate",
     ),
+    "streams-beyond-31-bits": (
+        policy("connectionPool: {http: {maxConcurrentStreams: 2147483648}}"),
+        "error",
+        "out-of-range",
+        "trafficPolicy.connectionPool.http.maxConcurrentStreams",
+    ),
+    "keep-alive-for-ages": (
+        policy("connectionPool: {tcp: {tcpKeepalive: {time: 900000h}}}"),
+        "error",
+        "bad-duration",
+        "trafficPolicy.connectionPool.tcp.tcpKeepalive.time",
+    ),
 }

@@ -22,6 +22,31 @@ KUBERNETES = {
     "pod-of-six": ("v1", "Pod", "status: {podIP: 'fd00::1'}", []),
 }
 
+PORTS = {
+    "service": (
+        "v1",
+        "Service",
+        "spec: {ports: [{port: 80, targetPort: 65536}, {port: 0, targetPort: web}, {port: 81, targetPort: -1}]}",
+        ["spec.ports[0].targetPort", "spec.ports[1].port", "spec.ports[2].targetPort"],
+    ),
+    "service-of-names": ("v1", "Service", "spec: {ports: [{port: 80, targetPort: web}, {name: b, port: 81}]}", []),
+    "endpoints": ("v1", "Endpoints", "subsets: [{ports: [{port: 65536}]}]", ["subsets[0].ports[0].port"]),
+    "slice": ("discovery.k8s.io/v1", "EndpointSlice", "ports: [{port: -1}, {name: any}]", ["ports[0].port"]),
+    "pod": (
+        "v1",
+        "Pod",
+        "spec: {containers: [{ports: [{containerPort: 65536}]}]}",
+        ["spec.containers[0].ports[0].containerPort"],
+    ),
+    "deployment": (
+        "apps/v1",
+        "Deployment",
+        "spec: {template: {spec: {containers: [{ports: [{containerPort: 80}, {containerPort: -1}]}]}}}",
+        ["spec.template.spec.containers[0].ports[1].containerPort"],
+    ),
+}
+"""Numbers that are no ports, in the same form."""
+
 WORDS = {
     "distribution": ("trafficDistribution: PreferFoo", "spec.trafficDistribution"),
     "policy": ("internalTrafficPolicy: local", "spec.internalTrafficPolicy"),
