@@ -22,7 +22,7 @@ _OUTBOUND = "127.0.0.1:15001"
 """Where a proxy that is not connected is assumed to take its workload's calls."""
 
 
-class Question(Body, frozen=True):
+class Question(Body, frozen=True, forbid_unknown_fields=True):
     """What is asked: the proxy of the workload `from` (`[namespace/]name`, or a proxy's id), and the request.
 
     The request is `method`, `url` and `headers`, or `request` with its parts.

@@ -9,7 +9,7 @@ from pidalio.http.wire import Body
 from pidalio.model import Tally
 
 
-class FaultOrder(Body, frozen=True):
+class FaultOrder(Body, frozen=True, forbid_unknown_fields=True):
     """What is ordered: delays and aborts for a share of the requests to a host, for `duration` seconds.
 
     `host` may be short, as seen from `namespace`; `port` 0 and `subset` "" are any. A request is concerned when it has

@@ -54,20 +54,20 @@ class ErrorAnswer(Body, frozen=True):
     reports: tuple[ReportView, ...] = ()
 
 
-class SourceFile(Body, frozen=True):
+class SourceFile(Body, frozen=True, forbid_unknown_fields=True):
     """One file of YAML or JSON documents; `name` is what places in it are shown with."""
 
     name: str
     text: str
 
 
-class SourceFiles(Body, frozen=True):
+class SourceFiles(Body, frozen=True, forbid_unknown_fields=True):
     """Several files that are applied as one change."""
 
     files: tuple[SourceFile, ...]
 
 
-class ObjectNames(Body, frozen=True):
+class ObjectNames(Body, frozen=True, forbid_unknown_fields=True):
     """Objects by kind, namespace and name."""
 
     objects: tuple[ObjectRef, ...]

@@ -66,3 +66,10 @@ async def test_what_is_not_in_the_table(mesh: Embedded, method: str, path: str, 
         {404: "not-found", 405: "method-not-allowed"}[status],
     )
     assert decoded(answer)["message"] == f"no operation {method} {path}: see /openapi.json"
+
+
+@pytest.mark.parametrize("path", ["/v1/faults", "/v1/explain", "/v1/delete"])
+async def test_a_field_that_nobody_knows_is_refused(mesh: Embedded, path: str) -> None:
+    answer = await mesh.http.post(path, json={"bogus": 2}, headers={"content-type": "application/json"})
+    assert answer.status_code in (400, 422)
+    assert "`bogus`" in decoded(answer)["message"]
