@@ -127,7 +127,7 @@ async def test_it_is_told_what_it_did_to_calls(folder, port):
         await up.prints("ready: 1 workloads, 2 proxies")
         made = await stack.enter_async_context(load(port))
         await made.from_now_on()
-        await asyncio.sleep(6)  # so that agents looked twice: what was before is what they counted, and told nobody
+        await asyncio.sleep(11)  # so that agents looked twice: what was before is what they counted, and told nobody
         made.outcomes.clear()
         await done(folder, *storm("front"), *slow)
         await storms_for(made, 100)
