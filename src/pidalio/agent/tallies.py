@@ -23,6 +23,8 @@ Tell: TypeAlias = Callable[[tuple[Tally, ...]], Awaitable[None]]
 _EVERY: Final = 5.0
 """Seconds between two looks: as often as Envoy brings its histograms up to date."""
 _KEPT: Final = 13
+_AFTER: Final = 2
+"""Looks that are told when a campaign has ended: the second has the histograms of the first one's calls for certain."""
 
 
 class TallyKeeper:
@@ -31,7 +33,7 @@ class TallyKeeper:
     def __init__(self, supervisor: EnvoySupervisor, tell: Tell, *, now: Callable[[], float] = time.monotonic) -> None:
         self._supervisor, self._tell, self._now = supervisor, tell, now
         self._untold: deque[tuple[float, Tally]] = deque(maxlen=_KEPT)
-        self._was_lent = False
+        self._owed = 0
 
     async def run(self) -> None:
         """Count until cancelled."""
@@ -41,17 +43,17 @@ class TallyKeeper:
             await asyncio.sleep(_EVERY)
 
     async def look(self) -> None:
-        """Look once, and tell what there is to tell: also once more when a campaign has just ended."""
+        """Look once, and tell what there is to tell: also when a campaign has just ended."""
         envoy = self._supervisor.envoy
         if envoy is None or not self._supervisor.ready.is_set():
             self._untold.clear()  # a new Envoy counts from 0
             return
         with contextlib.suppress(EnvoyUnresponsive):  # it is looked at again, or it ended
             self._untold.append((self._now(), await envoy.admin.tally()))
-            is_lent = await envoy.admin.is_lent_faults()
-            if is_lent or self._was_lent:
+            self._owed = _AFTER + 1 if await envoy.admin.is_lent_faults() else self._owed
+            if self._owed:
+                self._owed -= 1
                 await self._told()
-            self._was_lent = is_lent
 
     async def _told(self) -> None:
         now = self._now()

@@ -16,6 +16,8 @@ _MOST: Final = 1_000
 _LOOK_BACK: Final = 70.0
 _LATE: Final = 8.0
 """Seconds after its end in which what a campaign did may still be counted."""
+_TIMES_LATE: Final = 6.0
+"""Seconds by which an Envoy's histograms may be behind its counters: they are brought up to date every 5 s."""
 _HALF: Final = 0.5
 _MOST_OF_ALL: Final = 0.99
 
@@ -43,9 +45,12 @@ class Tallies:
         """Return what is known of a campaign's effect, None where nothing is."""
         told = [self._of[proxy] for proxy in view.proxies if proxy in self._of]
         until = self._epoch() if view.ended is None else view.ended + _LATE
-        before = _figures([_between(one, view.started - _LOOK_BACK, view.started) for one in told], view.host)
-        during = _figures([_between(one, _last(one, view.started), until) for one in told], view.host)
-        return FaultEffect(len(told), before, during) if told else None
+        before = [_between(one, view.started - _LOOK_BACK, view.started) for one in told]
+        during = [_between(one, _last(one, view.started), until) for one in told]
+        timed = [_between(one, _last(one, view.started), until + _TIMES_LATE) for one in told]
+        if not told:
+            return None
+        return FaultEffect(len(told), _figures(before, before, view.host), _figures(during, timed, view.host))
 
 
 def _last(taken: Sequence[Taken], moment: float) -> float:
@@ -57,9 +62,13 @@ def _between(taken: Sequence[Taken], since: float, until: float) -> list[Taken]:
     return [one for one in taken if since <= one[0] <= until]
 
 
-def _figures(proxies: Sequence[Sequence[Taken]], host: str) -> Figures:
-    """Return what was counted between the first and the last tally of each proxy, all together."""
+def _figures(proxies: Sequence[Sequence[Taken]], timed: Sequence[Sequence[Taken]], host: str) -> Figures:
+    """Return what was counted between the first and the last tally of each proxy, all together.
+
+    How long calls took is taken from the tallies `timed`.
+    """
     steps = [step for taken in proxies for step in _steps(taken)]
+    times = [step for taken in timed for step in _steps(taken)]
     seconds = max((taken[-1][0] - taken[0][0] for taken in proxies if taken), default=0.0)
     return Figures(
         seconds=seconds,
@@ -67,8 +76,8 @@ def _figures(proxies: Sequence[Sequence[Taken]], host: str) -> Figures:
         errors=sum(new.errors - old.errors for old, new in steps),
         aborts=sum(new.aborts - old.aborts for old, new in steps),
         delays=sum(new.delays - old.delays for old, new in steps),
-        half_within=_within(steps, _HALF),
-        most_within=_within(steps, _MOST_OF_ALL),
+        half_within=_within(times, _HALF),
+        most_within=_within(times, _MOST_OF_ALL),
         host_requests=sum(_of_host(new, host)[0] - _of_host(old, host)[0] for old, new in steps),
         host_errors=sum(_of_host(new, host)[1] - _of_host(old, host)[1] for old, new in steps),
     )

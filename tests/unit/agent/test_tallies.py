@@ -74,13 +74,13 @@ async def test_the_minute_before_is_told_first_and_then_what_is_new():
     assert control.told == [[(60.0 - 5 * number, 9 + number) for number in range(13)], [(0.0, 22)]]
 
 
-async def test_once_more_when_it_ended():
+async def test_twice_more_when_it_ended():
     kept, envoy, control, clock = keeper()
     envoy.lent = True
     await look(kept, clock)
     envoy.lent = False
-    await look(kept, clock, 3)
-    assert control.told == [[(0.0, 1)], [(0.0, 2)]]
+    await look(kept, clock, 4)
+    assert control.told == [[(0.0, 1)], [(0.0, 2)], [(0.0, 3)]]
 
 
 async def test_a_control_plane_that_is_away_is_told_later():

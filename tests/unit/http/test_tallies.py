@@ -1,5 +1,6 @@
 """What a campaign did, from what proxies counted: before it and during."""
 
+import msgspec
 import pytest
 from tests.unit.http.embedded import Embedded
 
@@ -69,6 +70,15 @@ def test_what_comes_after_the_end_is_not_its_own(tallies, clock):
     tallies.tell("a", [tally(95, 200, 50), tally(0, 900, 50)])
     effect = tallies.effect(view(1000, ended=1002))
     assert (effect.during.requests, effect.during.aborts) == (100, 50)
+
+
+def test_times_may_come_after_what_was_counted(tallies, clock):
+    tallies.tell("a", [tally(0, 100)])
+    clock.now += 14
+    late = ((1.0, 100), (250.0, 100), (500.0, 100))
+    tallies.tell("a", [msgspec.structs.replace(tally(9, 200, slow=50), times=late), tally(0, 300, slow=50)])
+    during = tallies.effect(view(1000, ended=1005)).during
+    assert (during.requests, during.delays, during.most_within) == (100, 50, 500)
 
 
 def test_an_envoy_that_was_started_again_counts_from_nothing(tallies, clock):
