@@ -6,6 +6,8 @@ Starting costs this process neither a fork nor a thread.
 """
 
 import asyncio
+import contextlib
+import errno
 import json
 import os
 import signal
@@ -60,9 +62,13 @@ class Process:
 
 
 class Processes:
-    """Every process that this agent started; the guard starts with the first of them, and again if it is killed."""
+    """Every process that this agent started; the guard starts with the first of them, and again if it is killed.
+
+    After `close` none starts any more.
+    """
 
     def __init__(self) -> None:
+        self._closed = False
         self._guard: subprocess.Popen[bytes] | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -96,8 +102,10 @@ class Processes:
 
     async def close(self) -> None:
         """End every process that is left, and the guard; return when all are gone."""
-        if self._guard is None or self._writer is None or self._reading is None:
-            return
+        self._closed = True
+        async with self._lock:  # who is just connecting has connected then
+            if self._guard is None or self._writer is None or self._reading is None:
+                return
         self._writer.close()
         guard, self._guard = self._guard, None
         await asyncio.to_thread(guard.wait)
@@ -111,28 +119,41 @@ class Processes:
             self._writer.write(json.dumps(message).encode() + b"\n")
 
     async def _connect(self) -> None:
+        """Start the guard unless it runs; cancelled, it leaves nothing: once it was started nothing is awaited."""
+        if self._closed:
+            raise ConnectionResetError(errno.ECONNRESET, "nothing is started any more", str(GUARD))
         if self._guard is not None and self._guard.poll() is None:
             return
+        if self._reading is not None:  # of a guard that was killed, and with it all that it had started
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+            self._forget_all()
         mine, theirs = socket.socketpair()
-        with theirs:
+        with contextlib.ExitStack() as unless_started, theirs:
+            unless_started.callback(mine.close)
+            reader, writer = await asyncio.open_connection(sock=mine)
+            unless_started.callback(writer.close)
             command = [sys.executable, "-I", "-S", str(GUARD)]
             self._guard = subprocess.Popen(  # noqa: ASYNC220 - a vfork of milliseconds, once
                 command, stdin=theirs.fileno(), stdout=subprocess.DEVNULL, start_new_session=True
             )
-        reader, self._writer = await asyncio.open_connection(sock=mine)
-        self._reading = asyncio.create_task(self._read(reader, self._writer), name="processes")
+            unless_started.pop_all()
+        self._writer = writer
+        self._reading = asyncio.create_task(self._read(reader, writer), name="processes")
 
     async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while line := await reader.readline():
-            message = json.loads(line)
-            if "started" in message:
-                self._settle(message["started"], message["pid"])
-            elif "failed" in message:
-                error = OSError(message["errno"], message["error"], message["path"])
-                self._settle(message["failed"], error)
-            elif (process := self._live.pop(message["ended"], None)) is not None:
-                process.end(message["status"])
-        writer.close()
+        try:
+            while line := await reader.readline():
+                message = json.loads(line)
+                if "started" in message:
+                    self._settle(message["started"], message["pid"])
+                elif "failed" in message:
+                    error = OSError(message["errno"], message["error"], message["path"])
+                    self._settle(message["failed"], error)
+                elif (process := self._live.pop(message["ended"], None)) is not None:
+                    process.end(message["status"])
+        finally:
+            writer.close()
         self._forget_all()
 
     def _settle(self, number: int, outcome: int | OSError) -> None:

@@ -99,6 +99,33 @@ async def test_close_ends_everything(tmp_path):
     assert await first.wait() == -signal.SIGKILL
 
 
+@pytest.mark.parametrize("moment", range(8))
+async def test_a_start_that_is_given_up_leaves_nothing(tmp_path, moment):
+    """`moment` is how often other tasks ran since: before the guard runs, and after it."""
+    processes = Processes()
+    start = asyncio.create_task(processes.start(SLEEP, log=tmp_path / "log"))
+    for _ in range(moment):
+        await asyncio.sleep(0)
+    start.cancel()
+    await asyncio.gather(start, return_exceptions=True)
+    after = await processes.start(["true"], log=tmp_path / "log")
+    assert await after.wait() == 0
+    await processes.close()
+
+
+@pytest.mark.parametrize("moment", range(8))
+async def test_a_start_beside_the_end_is_ended_too_and_later_ones_are_refused(tmp_path, moment):
+    processes = Processes()
+    start = asyncio.create_task(processes.start(SLEEP, log=tmp_path / "log"))
+    for _ in range(moment):
+        await asyncio.sleep(0)
+    await processes.close()
+    (outcome,) = await asyncio.gather(start, return_exceptions=True)
+    assert isinstance(outcome, OSError) or not alive(outcome.pid)
+    with pytest.raises(ConnectionResetError, match="nothing is started any more"):
+        await processes.start(["true"], log=tmp_path / "log")
+
+
 async def test_lost_guard_is_noticed_and_replaced(processes, tmp_path):
     process = await processes.start(SLEEP, log=tmp_path / "1")
     os.kill(processes._guard.pid, signal.SIGKILL)
