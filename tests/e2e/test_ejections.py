@@ -144,6 +144,7 @@ async def test_so_does_the_sidecar_of_a_workload_elsewhere(folder):
                     await caller.get("http://front:9080/")
             assert shown.out_at == (agent._agent.proxy.id,)
             await agent.stop()
+            await life
         finally:
             life.cancel()
             await asyncio.gather(life, return_exceptions=True)

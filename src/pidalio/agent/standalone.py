@@ -6,6 +6,7 @@ Invariant: the control plane may be away at any time but the first; what serves 
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
@@ -123,22 +124,23 @@ class StandaloneAgent:
             await self._stop()
 
     async def _run(self, life: Any, ready: asyncio.Event, *telling: Coroutine[Any, Any, None]) -> None:
-        await self.relay.start()
-        logs = [
-            self.files.log,
-            self.places.logs / f"{self._name}.log",
-            *map(Path, filter(None, [self.proxy.access_log])),
-        ]
-        beside = [asyncio.create_task(keep_bounded(lambda: logs)), asyncio.create_task(self._announce(ready))]
-        beside += [asyncio.create_task(each) for each in telling]
-        try:
-            await life
-        finally:
-            for task in beside:
-                task.cancel()
-            await asyncio.gather(*beside, return_exceptions=True)
-            await self.relay.stop()
-            await self._processes.close()
+        async with contextlib.AsyncExitStack() as ending:  # each part ends, also when this is cancelled while one does
+            ending.push_async_callback(self._processes.close)
+            await self.relay.start()
+            ending.push_async_callback(self.relay.stop)
+            logs = [
+                self.files.log,
+                self.places.logs / f"{self._name}.log",
+                *map(Path, filter(None, [self.proxy.access_log])),
+            ]
+            beside = [asyncio.create_task(keep_bounded(lambda: logs)), asyncio.create_task(self._announce(ready))]
+            beside += [asyncio.create_task(each) for each in telling]
+            try:
+                await life
+            finally:
+                for task in beside:
+                    task.cancel()
+                await asyncio.gather(*beside, return_exceptions=True)
 
     async def _announce(self, ready: asyncio.Event) -> None:
         await ready.wait()
