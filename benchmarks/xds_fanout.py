@@ -27,7 +27,8 @@ from grpc import aio
 from pidalio.envoy import messages as pb
 from pidalio.envoy.resource import Resource, resource
 from pidalio.xds import Ads, AdsServer, State, Unobserved
-from pidalio.xds.server import METHOD, SERVICE, Transport, transport_options
+from pidalio.xds.delta import METHOD
+from pidalio.xds.server import SERVICE, Transport, transport_options
 from pidalio.xds.typeurls import CLUSTER, ENDPOINT, LISTENER, ROUTE, VIRTUAL_HOST
 
 WARM_UP = 3
