@@ -2,8 +2,9 @@
 
 Fed by `relay` with every message of the stream, in memory only, for it may hold keys.
 It is an `xds.Target`, so that the protocol's own server can serve it while the control plane is away.
-Invariant: what is kept as a whole was acknowledged as a whole: a new stream's resources replace the former ones only
-when nothing that they refer to is missing. What ends unless the control plane renews it is not kept: it would live on.
+Invariants: what is kept as a whole was acknowledged as a whole: a new stream's resources replace the former ones only
+while nothing that they refer to is missing. What Envoy says that it holds it has accepted, whether or not its answer
+was heard before the stream ended. What ends unless the control plane renews it is not kept: it would live on.
 """
 
 from collections.abc import Collection
@@ -11,7 +12,7 @@ from collections.abc import Collection
 from pidalio.envoy import messages as pb
 from pidalio.envoy.protos import encode
 from pidalio.envoy.resource import Resource
-from pidalio.xds.typeurls import CLUSTER, ENDPOINT, LISTENER, RENEWED, ROUTE
+from pidalio.xds.typeurls import CLUSTER, ENDPOINT, LISTENER, RENEWED, ROUTE, VIRTUAL_HOST
 from pidalio.xds.wire import Request
 
 Tables = dict[str, dict[str, Resource]]
@@ -22,6 +23,7 @@ class KeptConfiguration:
 
     def __init__(self) -> None:
         self.tables: Tables = {}
+        self._newest: Recording | None = None
 
     @property
     def is_usable(self) -> bool:
@@ -38,7 +40,18 @@ class KeptConfiguration:
 
     def recording(self) -> "Recording":
         """Return what takes note of one stream from its beginning."""
-        return Recording(self)
+        self._newest = Recording(self)
+        return self._newest
+
+    def claimed(self, request: Request) -> None:
+        """Take note of what Envoy says on a stream of the agent's own that it holds."""
+        if self._newest is None or not request.initial:
+            return
+        table = self.tables.setdefault(request.type_url, {})
+        accepted, removed = self._newest.unheard(request)
+        table.update(accepted)
+        for name in removed:
+            table.pop(name, None)
 
 
 class Recording:
@@ -46,9 +59,10 @@ class Recording:
 
     def __init__(self, kept: KeptConfiguration) -> None:
         self._kept = kept
-        self._tables: Tables = {}
+        self._tables: Tables = dict(kept.tables)  # of a type that Envoy has not named yet, what was kept
         self._asked: dict[str, set[str]] = {}
         self._answered: set[str] = set()
+        self._whole = False
         self._unacknowledged: dict[str, pb.DeltaDiscoveryResponse] = {}
 
     def sent(self, response: pb.DeltaDiscoveryResponse) -> None:
@@ -57,7 +71,7 @@ class Recording:
 
     def heard(self, request: Request) -> None:
         """Take note of what Envoy said: what it holds, what it asks for, what it accepted or refused."""
-        if request.type_url not in self._tables:
+        if request.type_url not in self._asked:
             self._begin(request)
         asked = self._asked[request.type_url]
         asked |= set(request.subscribe)
@@ -67,11 +81,30 @@ class Recording:
         response = self._unacknowledged.pop(request.nonce, None)
         if response is not None and request.error is None:
             self._accept(response)
-        if self._is_complete:
-            self._kept.tables = self._tables
+        self._keep(request.type_url)
+
+    def _keep(self, kind: str) -> None:
+        """Replace what is kept, of all types where they were not whole before, else of the one that changed."""
+        was_whole, self._whole = self._whole, self._is_complete
+        if self._whole and was_whole:
+            self._kept.tables[kind] = dict(self._tables[kind])
+        elif self._whole:
+            self._kept.tables = {each: dict(table) for each, table in self._tables.items()}
+
+    def unheard(self, request: Request) -> tuple[dict[str, Resource], list[str]]:
+        """Return what Envoy claims to hold of what this stream sent, and the names that it gave up."""
+        known: dict[str, Resource] = dict(self._tables.get(request.type_url, {}))
+        removed: set[str] = set()
+        for response in self._unacknowledged.values():
+            if response.type_url == request.type_url and response.type_url not in RENEWED:
+                known |= _resources(response)
+                removed |= set(response.removed_resources)
+        held = request.initial
+        accepted = {name: one for name, one in known.items() if held.get(name) == one.version}
+        return accepted, [name for name in removed if name not in held]
 
     def _begin(self, request: Request) -> None:
-        former = self._kept.tables.get(request.type_url, {})
+        former = self._tables.get(request.type_url, {})
         held = {name: former[name] for name in request.initial if name in former}
         self._tables[request.type_url] = held
         self._asked[request.type_url] = set()
@@ -83,15 +116,22 @@ class Recording:
             return
         table = self._tables[response.type_url]
         self._answered.add(response.type_url)
-        for entry in response.resources:
-            body = encode(pb.DeltaDiscoveryResponse(resources=[entry]))
-            table[entry.name] = Resource(response.type_url, entry.name, entry.version, body)
+        table.update(_resources(response))
         for name in response.removed_resources:
             table.pop(name, None)
 
     @property
     def _is_complete(self) -> bool:
-        if not {CLUSTER, LISTENER} <= self._answered:
+        if not {CLUSTER, LISTENER, *self._asked.keys() & {VIRTUAL_HOST}} <= self._answered:
             return False
         named = (self._asked.get(kind, set()) - self._tables.get(kind, {}).keys() for kind in (ENDPOINT, ROUTE))
         return not any(named)
+
+
+def _resources(response: pb.DeltaDiscoveryResponse) -> dict[str, Resource]:
+    """Return what a response holds, each as a response of its own."""
+    kind = response.type_url
+    return {
+        entry.name: Resource(kind, entry.name, entry.version, encode(pb.DeltaDiscoveryResponse(resources=[entry])))
+        for entry in response.resources
+    }

@@ -18,14 +18,14 @@ import grpc
 import msgspec
 from grpc import aio
 
-from pidalio.agent.kept import KeptConfiguration, Recording
+from pidalio.agent.kept import KeptConfiguration
 from pidalio.envoy import messages as pb
 from pidalio.errors import UsageError
 from pidalio.settings import TlsPaths
 from pidalio.xds.ads import Ads
 from pidalio.xds.delta import METHOD
 from pidalio.xds.server import SERVICE, AdsServer
-from pidalio.xds.wire import parse_delta
+from pidalio.xds.wire import Request, parse_delta
 
 _log = logging.getLogger(__name__)
 _EOF: Final[Any] = vars(aio)["EOF"]  # missing in the type stubs
@@ -118,11 +118,12 @@ class XdsRelay:
         channel = await self._connect()
         self._notice(reachable=channel is not None)
         if channel is not None:
-            reason = await self._hand_through(context, channel, self.kept.recording())
+            recording = self.kept.recording()
+            reason = await self._hand_through(context, channel, recording.heard, recording.sent)
         elif self.kept.is_usable:
             back = asyncio.create_task(self._until_back())
             kept = aio.insecure_channel(self._kept_address, options=_OPTIONS)
-            reason = await self._hand_through(context, kept, None, until=back)
+            reason = await self._hand_through(context, kept, self.kept.claimed, until=back)
         else:
             reason = f"the control plane at {self.upstream.address} does not answer"
         await context.abort(grpc.StatusCode.UNAVAILABLE, reason)
@@ -141,13 +142,18 @@ class XdsRelay:
         return "the control plane is back"
 
     async def _hand_through(
-        self, context: Any, channel: aio.Channel, recording: Recording | None, until: asyncio.Task[str] | None = None
+        self,
+        context: Any,
+        channel: aio.Channel,
+        heard: Callable[[Request], None],
+        sent: Callable[[pb.DeltaDiscoveryResponse], None] | None = None,
+        until: asyncio.Task[str] | None = None,
     ) -> str:
-        """Copy both directions until one side ends or `until` is done; return why."""
+        """Copy both directions, telling of each message, until one side ends or `until` is done; return why."""
         call: Any = channel.stream_stream(f"/{SERVICE}/{METHOD}", None, None)(None)
         tasks = [
-            asyncio.create_task(_requests(context, call, recording)),
-            asyncio.create_task(_responses(context, call, recording)),
+            asyncio.create_task(_requests(context, call, heard)),
+            asyncio.create_task(_responses(context, call, sent)),
             *([until] if until is not None else []),
         ]
         try:
@@ -166,20 +172,19 @@ class XdsRelay:
             self._noticed(reachable)
 
 
-async def _requests(context: Any, call: Any, recording: Recording | None) -> str:
+async def _requests(context: Any, call: Any, heard: Callable[[Request], None]) -> str:
     while (data := await context.read()) is not _EOF:
-        if recording is not None:
-            recording.heard(parse_delta(data))
+        heard(parse_delta(data))
         with contextlib.suppress(asyncio.InvalidStateError):  # the call has ended: `_responses` tells why
             await call.write(data)
     return "Envoy closed the stream"
 
 
-async def _responses(context: Any, call: Any, recording: Recording | None) -> str:
+async def _responses(context: Any, call: Any, sent: Callable[[pb.DeltaDiscoveryResponse], None] | None) -> str:
     try:
         while (data := await call.read()) is not _EOF:
-            if recording is not None:
-                recording.sent(pb.DeltaDiscoveryResponse.FromString(data))
+            if sent is not None:
+                sent(pb.DeltaDiscoveryResponse.FromString(data))
             await context.write(data)
     except aio.AioRpcError as error:
         return f"the control plane ended the stream: {error.code().name}: {error.details()}"

@@ -10,6 +10,7 @@ import pytest
 
 from pidalio.agent.envoy_process import EnvoyFiles, EnvoyOptions
 from pidalio.agent.envoy_supervisor import EnvoySupervisor
+from pidalio.agent.kept import Recording
 from pidalio.agent.relay import Upstream, XdsRelay
 from pidalio.envoy import messages as pb
 from pidalio.envoy.bootstrap import ads_bootstrap, node
@@ -173,6 +174,40 @@ async def test_returning_control_plane_sends_what_differs_and_restarts_nothing(w
     assert pid(supervisor) == before
     assert set(world.sent) == {"table"}
     assert relay.seen == [True, False, True]
+
+
+async def test_what_envoy_accepted_last_stays_though_its_answer_was_not_heard(world, relay, supervisor, monkeypatch):
+    """The control plane dies between Envoy's acceptance and the moment in which the agent reads of it."""
+    port = free_port()
+    say(world, port, "first")
+    await ready(supervisor)
+    await until(lambda: relay.kept.is_usable)
+    await world.stop()
+    await until(lambda: relay.seen == [True, False])
+
+    heard = Recording.heard
+    monkeypatch.setattr(Recording, "heard", lambda self, request: None if request.nonce else heard(self, request))
+    say(world, port, "second")
+    await world.start()
+    await until(lambda: said(port, "second"))
+    await world.stop()
+    await until(lambda: relay.seen == [True, False, True, False])
+    await until(lambda: settled(relay))
+    assert await answer(port) == "second"
+
+    before = pid(supervisor)
+    os.kill(before, signal.SIGKILL)
+    await until(lambda: supervisor.restarts == 1 and supervisor.ready.is_set())
+    assert await answer(port) == "second"
+
+
+def settled(relay) -> bool:
+    """Tell whether the relay's own server has said all that it has to say to an Envoy that asked for everything."""
+    return any(
+        {CLUSTER, ENDPOINT, LISTENER, ROUTE} <= stream.subscriptions.keys()
+        and all(asked.is_settled for asked in stream.subscriptions.values())
+        for stream in relay._kept_server._ads.streams()
+    )
 
 
 async def said(port: int, text: str) -> bool:
