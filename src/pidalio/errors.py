@@ -12,6 +12,7 @@ Exceptions are for what stops an operation as a whole::
     ├── Unavailable              try again later, nothing was changed
     │   ├── HistoryUnavailable   a change could not be recorded (full disk, locked file)
     │   ├── ServerUnreachable    no control plane answers at the address
+    │   ├── PlatformUnavailable  a platform does not answer, or not as it should: what is known of it stays
     │   └── PortInUse            another process holds the address
     └── EnvoyError               the data plane cannot run
         ├── EnvoyNotFound        no executable
@@ -69,6 +70,19 @@ class HistoryUnavailable(Unavailable):
 
 class ServerUnreachable(Unavailable):
     """No control plane answers at the address."""
+
+
+class PlatformUnavailable(Unavailable):
+    """A platform does not answer, or not as it should; what is known of it stays in force.
+
+    `is_lasting` says that asking again soon is no use (no permission, no such thing); `retry_after` is the platform's
+    own word, in seconds, on when to ask again (0: none).
+    """
+
+    def __init__(self, message: str, *, is_lasting: bool = False, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.is_lasting = is_lasting
+        self.retry_after = retry_after
 
 
 class PortInUse(Unavailable):

@@ -15,7 +15,6 @@ import grpc
 import httpx
 import msgspec
 
-from pidalio.agent.damping import Damping
 from pidalio.agent.processes import Processes
 from pidalio.api.workload_entry import (
     ExecHealthCheckConfig,
@@ -23,6 +22,7 @@ from pidalio.api.workload_entry import (
     HTTPHealthCheckConfig,
     ReadinessProbe,
 )
+from pidalio.model.damping import Damping
 
 _SERVING = b"\x08\x01"  # grpc.health.v1.HealthCheckResponse with status SERVING
 _LONGEST_REASON = 200

@@ -22,7 +22,6 @@ from pathlib import Path
 import msgspec
 
 from pidalio.agent.backoff import Backoff
-from pidalio.agent.damping import Damping
 from pidalio.agent.ejections import Lookout
 from pidalio.agent.envoy_process import Bootstrap, EnvoyFiles, EnvoyOptions
 from pidalio.agent.envoy_supervisor import EnvoySupervisor
@@ -35,6 +34,7 @@ from pidalio.api.workload_entry import ReadinessProbe, TCPHealthCheckConfig
 from pidalio.errors import EnvoyError
 from pidalio.ir import ProcessPlan
 from pidalio.model import Health, Report, Severity, Sight, Tally, Word, Workload
+from pidalio.model.damping import Damping
 from pidalio.platforms.local.addresses import Placement
 from pidalio.platforms.local.workloads import LocalInstance, workload_row
 

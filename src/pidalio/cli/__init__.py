@@ -40,6 +40,7 @@ _SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "Ask": {
         "get": ("get:get", "Show live objects."),
         "status": ("status:status", "Show every proxy, and what there is to mend."),
+        "platforms": ("platforms:platforms", "Show what services are learnt from, and how each of it is."),
         "proxy": ("proxy:proxy", "Show what a proxy holds, and what it should hold."),
         "explain": ("explain:explain", "Explain why a request goes where it goes."),
         "logs": ("logs:logs", "Show requests as proxies logged them."),

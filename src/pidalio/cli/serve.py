@@ -13,6 +13,7 @@ from pidalio.cli.namespaces import namespace_option
 from pidalio.model import Severity
 
 if TYPE_CHECKING:
+    from pidalio.platforms.installed import Configured
     from pidalio.server.control_plane import Applied
     from pidalio.settings import ServerSettings
 
@@ -42,6 +43,21 @@ Examples:
     metavar="PERCENT",
     help="Share of a platform's healthy instances below which its word is held back; 0 believes everything.",
 )
+@click.option(
+    "--platform",
+    "platforms",
+    multiple=True,
+    metavar="KIND[=VALUE][?FIELD=VALUE&...]",
+    help="A platform to learn services from; may be given several times, the first settles what two of them say.",
+)
+@click.option(
+    "--start-timeout",
+    type=float,
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long proxies wait for platforms that do not answer.",
+)
 @namespace_option()
 def serve(
     paths: tuple[str, ...],
@@ -51,6 +67,8 @@ def serve(
     tls_key: Path | None,
     tls_ca: Path | None,
     minimum_healthy: int,
+    platforms: tuple[str, ...],
+    start_timeout: float,
     namespace: str,
 ) -> None:
     """Run a control plane: proxies and agents connect to it, commands ask it.
@@ -59,6 +77,7 @@ def serve(
     loopback mutual TLS is required; certificates are read again when their files change. Ctrl-C ends it; proxies go
     on with what they have.
     """
+    from pidalio.platforms.installed import check_names, from_option
     from pidalio.settings import ServerSettings, TlsPaths
 
     settings = ServerSettings(
@@ -69,11 +88,14 @@ def serve(
         api_address=api_address,
         tls=TlsPaths.given(tls_cert, tls_key, tls_ca),
         minimum_healthy=minimum_healthy,
+        start_timeout=start_timeout,
     )
     settings.check()
+    configured = tuple(from_option(each) for each in platforms)
+    check_names(configured)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(settings))
+        runner.run(_serve(settings, configured))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
@@ -85,7 +107,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     return uvloop.new_event_loop
 
 
-async def _serve(settings: "ServerSettings") -> None:
+async def _serve(settings: "ServerSettings", platforms: "tuple[Configured, ...]") -> None:
     """Serve until a signal comes."""
     from pidalio.server.serve import Server
 
@@ -99,7 +121,7 @@ async def _serve(settings: "ServerSettings") -> None:
         if serving:  # what the files hold at the start is told as it stands, below
             _tell(applied)
 
-    async with Server(settings, changed=tell) as server:
+    async with Server(settings, platforms=platforms, changed=tell) as server:
         serving = True
         for report in server.control.reports():
             click.echo(f"{report.severity.name.lower()}: {report.line()}", err=True)

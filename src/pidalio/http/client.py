@@ -148,6 +148,10 @@ class Client:
         """Return every proxy, every standing report, every platform."""
         return await self._ask("GET", "/v1/status", wire.StatusAnswer)
 
+    async def platforms(self) -> tuple[wire.PlatformView, ...]:
+        """Return every platform: whether it was read, when it was heard last, and what is wrong with it."""
+        return (await self._ask("GET", "/v1/platforms", wire.PlatformsAnswer)).platforms
+
     async def endpoints(self, host: str = "") -> tuple[wire.EndpointView, ...]:
         """Return the endpoints of a service, or of all, with what each source says of their health."""
         return (await self._ask("GET", "/v1/endpoints", wire.EndpointsAnswer, {"host": host})).endpoints

@@ -52,6 +52,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("GET", "/v1/live", writing.live, wire.LiveAnswer, writing.LiveQuery),
     Operation("GET", "/v1/objects", reading.objects, wire.ObjectsAnswer, reading.ObjectsQuery),
     Operation("GET", "/v1/status", reading.status, wire.StatusAnswer),
+    Operation("GET", "/v1/platforms", reading.platforms, wire.PlatformsAnswer),
     Operation("GET", "/v1/endpoints", endpoints.endpoints, wire.EndpointsAnswer, endpoints.EndpointsQuery),
     Operation("GET", "/v1/proxies/{id}/{what}", reading.holdings, wire.HoldingsAnswer, reading.HoldingsQuery),
     Operation("POST", "/v1/explain", explaining.explain, explaining.Explained, None, explaining.Question),

@@ -17,6 +17,7 @@ from pidalio.http.wire import (
     HealthAnswer,
     HoldingsAnswer,
     ObjectsAnswer,
+    PlatformsAnswer,
     PlatformView,
     ResourceView,
     StatusAnswer,
@@ -95,6 +96,11 @@ async def status(served: Served, _: Call) -> StatusAnswer:
         served.views.reports(reports),
         tuple(_platforms(served)),
     )
+
+
+async def platforms(served: Served, _: Call) -> PlatformsAnswer:
+    """Return every platform: whether it was read, when it was heard last, and what is wrong with it."""
+    return PlatformsAnswer(tuple(_platforms(served)))
 
 
 def _platforms(served: Served) -> Iterator[PlatformView]:

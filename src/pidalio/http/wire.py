@@ -192,12 +192,29 @@ class ProxyView(Body, frozen=True):
 
 
 class PlatformView(Body, frozen=True):
-    """One source of objects or instances; `detail` says how it is."""
+    """One source of objects or instances; `detail` says how it is.
+
+    Of a platform that is followed: its `kind`, its `state` (`starting`, `synced`, `stale`: it does not answer, `held`:
+    its answer is not believed), when it was read completely and when it was `heard` last, its last `error`.
+    """
 
     name: str
     objects: int = 0
     instances: int = 0
     detail: str = ""
+    kind: str = ""
+    state: str = "synced"
+    services: int = 0
+    synced: float | None = None
+    heard: float | None = None
+    error: str = ""
+    reports: tuple[ReportView, ...] = ()
+
+
+class PlatformsAnswer(Body, frozen=True):
+    """Everything that feeds the mesh."""
+
+    platforms: tuple[PlatformView, ...]
 
 
 class StatusAnswer(Body, frozen=True):

@@ -99,7 +99,8 @@ class Service(msgspec.Struct, frozen=True, gc=False):
     `node_local` sends callers to instances on their own node only; with `publish_not_ready` readiness does not count.
     `prefers` sends them to near instances first.
     `profile` and `heeds_callers` are its own word on failures, and on callers' own timeouts and retries; None is none.
-    `registry` is `Kubernetes`, `ServiceEntry`, or the platform's name; it settles ties (Kubernetes first).
+    `registry` is `Kubernetes`, `ServiceEntry`, or the kind of platform; ServiceEntries come last where several declare
+    one host, platforms by `rank`, in the order in which they were configured (files come first, with 0).
     """
 
     hostname: str
@@ -120,6 +121,7 @@ class Service(msgspec.Struct, frozen=True, gc=False):
     prefers: Nearness = Nearness.ANYWHERE
     profile: Profile | None = None
     heeds_callers: bool | None = None
+    rank: int = 0
 
     def port(self, number: int) -> Port | None:
         """Return the port numbered `number`, or None."""
@@ -141,6 +143,7 @@ class Endpoint(msgspec.Struct, frozen=True, gc=False):
     `service_port` is the number that callers use, or 0 where only `port_name` is known (EndpointSlice);
     `weight` is a relative load share (0 means 1); `workload` names the instance, which may add labels.
     `hostname` is its own name below that of a headless service; `node` the machine that it runs on.
+    `identity` is the name that its certificate bears (a SPIFFE id or a DNS name), where the platform says it.
     """
 
     address: str
@@ -155,6 +158,7 @@ class Endpoint(msgspec.Struct, frozen=True, gc=False):
     network: str = ""
     hostname: str = ""
     node: str = ""
+    identity: str = ""
 
     @property
     def instance(self) -> str:

@@ -44,8 +44,8 @@ def declarations(world: Database, identity: ServiceId) -> list[Service]:
     return sorted(rows, key=_precedence) if len(rows) > 1 else rows
 
 
-def _precedence(row: Service) -> tuple[bool, str, str, str]:
-    return row.registry == "ServiceEntry", row.created, row.namespace, row.object.name
+def _precedence(row: Service) -> tuple[bool, int, str, str, str]:
+    return row.registry == "ServiceEntry", row.rank, row.created, row.namespace, row.object.name
 
 
 @derived

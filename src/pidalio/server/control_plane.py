@@ -120,16 +120,21 @@ class ControlPlane:
         """Remove objects that the API owns: all, or none, also where others refer to them, unless `force`."""
         return await self._write(lambda: self.catalog.delete(refs), author, message, dry_run, force, None)
 
-    async def replace_units(self, source: str, units: Mapping[str, Loaded | None], *, author: str) -> Applied:
+    async def replace_units(
+        self, source: str, units: Mapping[str, Loaded | None], *, author: str, believed: bool = False
+    ) -> Applied:
         """Take over the content of files; objects in none any more vanish, broken ones keep their last version.
 
-        When all files are gone at once, what they held stays until somebody says that it is meant.
+        When all files are gone at once, what they held stays until somebody says that it is meant, unless it is
+        `believed`: a platform's own word on its objects.
         """
-        believed = self.guard.files(
+        if believed:
+            return await self._take_over(lambda: self.catalog.replace_all(source, units), author)
+        kept = self.guard.files(
             source, self.catalog.units(source), units, lambda gone: self.catalog.replace_all(source, gone)
         )
-        applied = await self._take_over(lambda: self.catalog.replace_all(source, believed), author)
-        if believed or not units:
+        applied = await self._take_over(lambda: self.catalog.replace_all(source, kept), author)
+        if kept or not units:
             self.guard.took(source)
             return applied
         return msgspec.structs.replace(applied, reports=(*applied.reports, *self.guard.reports()))
@@ -139,16 +144,23 @@ class ControlPlane:
 
         A complete delivery that would take nearly all healthy instances of the platform away is held back.
         """
+        if not complete or self.believes(source, rows):
+            self._commit(self.catalog.feed(source, rows, complete=complete))
+        return self.world.generation
+
+    def believes(self, source: str, rows: Edits, *, confirmed: bool = False) -> bool:
+        """Tell whether all that a platform has now is believed; if not, it is held back until somebody releases it.
+
+        `confirmed` says that the platform was asked twice: then only the health of what it still shows counts.
+        """
 
         def change() -> Change:
-            return self.catalog.feed(source, rows, complete=complete)
+            return self.catalog.feed(source, rows, complete=True)
 
-        if complete:
-            if not self.guard.feed(source, self.catalog.fed(source), rows, change):
-                return self.world.generation
-            self.guard.took(source)
-        self._commit(change())
-        return self.world.generation
+        if not self.guard.feed(source, self.catalog.fed(source), rows, change, confirmed=confirmed):
+            return False
+        self.guard.took(source)
+        return True
 
     def foresee(self, source: str, rows: Edits) -> dict[str, dict[str, tuple[str, ...]]]:
         """Return, by proxy and type URL, the resources that `feed` of these rows would change; change nothing."""

@@ -30,9 +30,11 @@ from pidalio.http.tls import ServerTls
 from pidalio.http.wire import PlatformView
 from pidalio.model import Proxy, Report, Severity, Word
 from pidalio.platforms.files import FileSource
+from pidalio.platforms.installed import Configured
 from pidalio.server.control_plane import Applied, ControlPlane
 from pidalio.server.explaining import decide_for
 from pidalio.server.observers import Observers
+from pidalio.server.platforms import Platforms
 from pidalio.settings import ServerSettings, joined_address, split_address
 from pidalio.store.change import Change
 from pidalio.xds import AdsServer, Events, Node, Peer, TlsFiles
@@ -44,19 +46,21 @@ _log = logging.getLogger(__name__)
 class Server:
     """A control plane that listens; an asynchronous context manager, or `start` and `stop`.
 
-    `control` is the mesh itself. `platforms`, `tellers` and `agents` are for what runs beside it: how each platform is,
-    what stands to be told, and what agents say of instances. `changed(applied)` is called after each change that came
-    from files.
+    `control` is the mesh itself, the argument `platforms` those to follow. The attributes `platforms`, `tellers` and
+    `agents` are for what runs beside it: how each platform is, what stands to be told, and what agents say of
+    instances. `changed(applied)` is called after each change that came from files or of a platform's objects.
     """
 
     def __init__(
         self,
         settings: ServerSettings,
         *,
+        platforms: Sequence[Configured] = (),
         events: Sequence[Events] = (),
         changed: Callable[[Applied], None] = lambda _: None,
     ) -> None:
         settings.check()
+        self._configured = tuple(platforms)
         self.settings = settings
         self.data = discovery.data_directory(settings.folder)
         self.run_directory = settings.run_directory or discovery.run_directory(settings.folder)
@@ -75,6 +79,7 @@ class Server:
         self._stack = contextlib.AsyncExitStack()
         self._unready = "starting"
         self._offline: Report | None = None
+        self._followed: Platforms | None = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -118,6 +123,7 @@ class Server:
         stack.callback(self.served.campaigns.close)
         await asyncio.to_thread(protos.prepare)
         await self._follow_files(stack)
+        await self._follow_platforms(stack)
         self.control.catalog.forget()
         gc.collect()
         gc.freeze()  # what was loaded stays: no later collection, which would hold the loop, looks at it again
@@ -149,6 +155,13 @@ class Server:
         await (first if first.done() else task)
         task.add_done_callback(self._ended)
         self.platforms.append(self._files_view)
+
+    async def _follow_platforms(self, stack: contextlib.AsyncExitStack) -> None:
+        """Follow the platforms until the end; each has its time to be read before proxies are served."""
+        followed = Platforms(self.control, self._configured, self.data, self._changed)
+        await followed.start(stack, self.settings.start_timeout)
+        self.tellers.append(followed.reports)
+        self._followed = followed
 
     async def _take(self, units: Mapping[str, Loaded | None]) -> None:
         """Take over what files hold; what cannot be recorded is told until it can be."""
@@ -203,7 +216,8 @@ class Server:
 
     def platform_views(self) -> Iterable[PlatformView]:
         """Return how each platform is."""
-        return (view() for view in self.platforms)
+        yield from (view() for view in self.platforms)
+        yield from self._followed.views() if self._followed else ()
 
     def reports(self) -> Iterable[Report]:
         """Yield what stands to be told besides the mesh's own reports."""

@@ -6,8 +6,8 @@ Invariant: what single agents or users say of single things is never held back; 
 Source of the idea: Netflix Eureka's self-preservation; design record 0016 says what differs.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Final, TypeAlias, TypeGuard
 
 import msgspec
 
@@ -48,10 +48,17 @@ class Guard:
         former: Mapping[Any, Any],
         rows: Mapping[Any, Mapping[Any, Any]],
         change: Callable[[], Change],
+        *,
+        confirmed: bool = False,
     ) -> bool:
-        """Tell whether all that a platform has now is believed, beside its `former` rows; else hold it back."""
-        before = sum(_healthy(row) for row in former.values())
-        after = sum(_healthy(row) for by_key in rows.values() for row in by_key.values())
+        """Tell whether all that a platform has now is believed, beside its `former` rows; else hold it back.
+
+        When the platform has `confirmed` what it lacks, only what it still shows is judged: what became of its health.
+        """
+        new = {(table, key): row for table, by_key in rows.items() for key, row in by_key.items()}
+        had = _instances(former, _WELL)
+        before = len(had & _instances(new) if confirmed else had)
+        after = len(_instances(new, _WELL))
         if self.is_believed(before, after):
             return True
         what = f"{source} shows {after} healthy instances where it showed {before}"
@@ -93,13 +100,20 @@ def kept(source: str, what: str) -> Report:
     return Report(Severity.WARNING, "kept-last-known", message)
 
 
-def _healthy(row: Any) -> int:
-    """Return how many healthy instances a row shows."""
-    if isinstance(row, Workload):
-        return int(bool(row.address) and row.health in _WELL)
-    if isinstance(row, tuple):
-        return sum(isinstance(one, Endpoint) and one.health in _WELL for one in row)
-    return 0
+def _instances(rows: Mapping[Any, Any], health: Collection[Health] = tuple(Health)) -> set[tuple[Any, str, int]]:
+    """Return slot, address and port of each instance with such a health that rows show (port 0: a whole workload)."""
+    found: set[tuple[Any, str, int]] = set()
+    for slot, row in rows.items():
+        if isinstance(row, Workload):
+            if row.address and row.health in health:
+                found.add((slot, row.address, 0))
+        elif isinstance(row, tuple):
+            found.update((slot, one.address, one.port) for one in row if _is_endpoint(one) and one.health in health)
+    return found
+
+
+def _is_endpoint(one: Any) -> TypeGuard[Endpoint]:
+    return isinstance(one, Endpoint)
 
 
 _WELL = frozenset({Health.HEALTHY, Health.UNKNOWN})

@@ -8,7 +8,6 @@ import grpc
 import pytest
 
 from pidalio.agent.certificates import create_authority
-from pidalio.agent.damping import Damping
 from pidalio.agent.probe import Held, Prober, ProbeTarget
 from pidalio.api.workload_entry import (
     ExecHealthCheckConfig,
@@ -18,6 +17,7 @@ from pidalio.api.workload_entry import (
     ReadinessProbe,
     TCPHealthCheckConfig,
 )
+from pidalio.model.damping import Damping
 
 from .conftest import free_port
 

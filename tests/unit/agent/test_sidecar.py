@@ -188,8 +188,8 @@ async def test_failing_probe_is_reported_and_recovers(make, tmp_path):
 
 
 async def test_one_that_flaps_is_held_back_and_says_so(make, tmp_path, monkeypatch):
-    monkeypatch.setattr("pidalio.agent.damping.FREE", 0)
-    monkeypatch.setattr("pidalio.agent.damping.FIRST", 1.5)
+    monkeypatch.setattr("pidalio.model.damping.FREE", 0)
+    monkeypatch.setattr("pidalio.model.damping.FIRST", 1.5)
     probe = ReadinessProbe(period_seconds=1, failure_threshold=1, http_get=HTTPHealthCheckConfig(path="/health"))
     sidecar, control = await make(probe=probe)
     await registered(sidecar)

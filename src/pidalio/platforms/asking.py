@@ -1,0 +1,153 @@
+"""HTTP as adapters speak it: one session with limits, credentials that are read again, and errors as one line each.
+
+Invariant: nothing hangs for ever (a read that gets nothing for its time fails), nothing unbounded is read, and every
+failure of transport or status becomes `PlatformUnavailable`.
+Chosen: aiohttp, for it streams lines of a megabyte and more, and reads at twice the speed of httpx (record 0020).
+"""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+import msgspec
+
+from pidalio.errors import PlatformUnavailable, UsageError
+from pidalio.platforms.offers import NamedSettings
+
+BIGGEST: Final = 64 << 20
+"""Bytes of one answer that are read at most."""
+_BUFFER: Final = 8 << 20
+"""Bytes of one line that are read at most."""
+_QUOTED: Final = 200
+
+
+class HttpSettings(NamedSettings, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """A platform that is asked over HTTP: `address` is its URL.
+
+    `token_file` is read again whenever the platform refuses it; `ca`, `cert` and `key` are PEM files.
+    """
+
+    address: str = ""
+    token: str = ""
+    token_file: str = ""
+    ca: str = ""
+    cert: str = ""
+    key: str = ""
+
+    def check(self) -> None:
+        """Raise `UsageError` for an address that is none, or parts of what belongs together."""
+        super().check()
+        if not self.address.startswith(("http://", "https://")):
+            raise UsageError(f"address: {self.address!r} is not a URL: write http://HOST:PORT or https://HOST:PORT")
+        if self.token and self.token_file:
+            raise UsageError("token and tokenFile exclude each other")
+        if bool(self.cert) != bool(self.key):
+            raise UsageError("cert and key go together")
+
+    def secret(self) -> str:
+        """Return the token as it is now, "" for none; raise `PlatformUnavailable` when its file cannot be read."""
+        if not self.token_file:
+            return self.token
+        try:
+            return Path(self.token_file).expanduser().read_text().strip()
+        except OSError as error:
+            raise PlatformUnavailable(f"{self.token_file}: the token cannot be read: {error.strerror}") from error
+
+    def tls(self) -> ssl.SSLContext | None:
+        """Return how to speak TLS, None where the address has none; raise `PlatformUnavailable` for files unread."""
+        return tls_context(self.ca, self.cert, self.key) if self.address.startswith("https://") else None
+
+
+def tls_context(ca: str = "", cert: str = "", key: str = "") -> ssl.SSLContext:
+    """Return a client's context: the system's CAs or `ca`; raise `PlatformUnavailable` when a file cannot be read."""
+    try:
+        context = ssl.create_default_context(cafile=str(Path(ca).expanduser()) if ca else None)
+        if cert:
+            context.load_cert_chain(Path(cert).expanduser(), Path(key).expanduser())
+    except (OSError, ssl.SSLError) as error:
+        named = ", ".join(name for name in (ca, cert, key) if name)
+        raise PlatformUnavailable(f"{named}: certificates cannot be read: {error}", is_lasting=True) from error
+    return context
+
+
+def session(
+    tls: ssl.SSLContext | None = None, *, silence: float = 60.0, connections: int = 100
+) -> aiohttp.ClientSession:
+    """Return a session; a read that gets nothing for `silence` seconds fails. To be closed by who asked for it."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=connections, ssl=tls if tls is not None else True),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=silence),
+        read_bufsize=_BUFFER,
+        auto_decompress=True,
+        trust_env=False,
+    )
+
+
+@contextlib.asynccontextmanager
+async def asked(
+    client: aiohttp.ClientSession,
+    method: str,
+    url: str,
+    *,
+    params: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+    body: Any = None,
+    accepts: Callable[[int], bool] = lambda status: status == 200,
+) -> AsyncIterator[aiohttp.ClientResponse]:
+    """Yield the answer to one question; raise `PlatformUnavailable` for one that fails, before or while it is read."""
+    data = None if body is None else msgspec.json.encode(body)
+    kind = {} if body is None else {"Content-Type": "application/json"}
+    try:
+        async with client.request(
+            method, url, params=params, data=data, headers={**kind, **(headers or {})}, allow_redirects=False
+        ) as answer:
+            if not accepts(answer.status):
+                raise await refusal(answer)
+            yield answer
+    except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+        raise PlatformUnavailable(f"{_host(url)}: {_said(error)}") from error
+
+
+async def read(answer: aiohttp.ClientResponse, most: int = BIGGEST) -> bytes:
+    """Return the whole body; raise `PlatformUnavailable` for one of more than `most` bytes."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in answer.content.iter_any():
+        size += len(part)
+        if size > most:
+            raise PlatformUnavailable(f"{_host(str(answer.url))}: an answer of more than {most >> 20} MB is not read")
+        parts.append(part)
+    return b"".join(parts)
+
+
+async def refusal(answer: aiohttp.ClientResponse) -> PlatformUnavailable:
+    """Return what an answer with an unwanted status means."""
+    try:
+        text = (await read(answer, 1 << 20)).decode(errors="replace").strip()
+    except PlatformUnavailable:
+        text = ""
+    said = f": {text[:_QUOTED]}" if text else ""
+    reason = f"{answer.method} {answer.url.path} is answered {answer.status}{said}"
+    try:
+        after = float(answer.headers.get("Retry-After", "0"))
+    except ValueError:
+        after = 0.0  # a date: rare, and ours to wait anyway
+    return PlatformUnavailable(
+        f"{_host(str(answer.url))}: {reason}",
+        is_lasting=answer.status in (400, 403, 404, 405),
+        retry_after=min(max(after, 0.0), 300.0),
+    )
+
+
+def _host(url: str) -> str:
+    return url.partition("://")[2].partition("/")[0].rpartition("@")[2]
+
+
+def _said(error: BaseException) -> str:
+    if isinstance(error, asyncio.TimeoutError):
+        return "no answer in time"
+    return str(error) or type(error).__name__

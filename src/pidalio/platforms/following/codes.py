@@ -1,0 +1,26 @@
+"""Every code that a report about a platform as a whole can carry; codes are stable, messages may change."""
+
+from pidalio.model import Code
+
+CODES: dict[str, Code] = {
+    "platform-stale": Code(
+        "A platform does not answer, or refuses: what was known of it last stays in force without limit.",
+        "Do what the message says of the platform; nothing else of the mesh is touched.",
+    ),
+    "platform-not-read": Code(
+        "A platform could not be read even once, so nothing of it is known.",
+        "Mend its address, its credentials or the platform; it is tried again for ever.",
+    ),
+    "platform-held": Code(
+        "A platform's answer lacks so much of what it showed before that it is read once more before it counts.",
+        "Nothing; if it is meant, it counts as soon as the platform says it a second time.",
+    ),
+    "platform-not-kept": Code(
+        "What is known of a platform cannot be written to disk: a restart would not know it.",
+        "Free the disk, or give the user who runs pidalio the right to write there.",
+    ),
+    "platform-failed": Code(
+        "An adapter ended by a mistake of ours, or of the package that it comes from; it was started again.",
+        "Report it with the log; what was known of the platform stays in force.",
+    ),
+}

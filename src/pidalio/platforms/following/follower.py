@@ -1,0 +1,398 @@
+"""One platform in the mesh: runs its adapter for ever, and carries what it says into the store.
+
+Invariants: what is known of a platform stays in force, in memory and on disk, until the platform itself says otherwise;
+a suspicious answer counts when it is given twice; changes come in order, and many at once as one; the event loop is
+given its turn in the midst of anything large.
+It stands between an `Adapter` (as its `Feed`) and the control plane (`Takes`). Source: design record 0020.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import logging
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, Protocol, TypeAlias
+
+import msgspec
+
+from pidalio.api.load import Loaded
+from pidalio.api.parse import Skipped, parse
+from pidalio.api.places import Places
+from pidalio.api.yaml_reader import Document
+from pidalio.derive import Table
+from pidalio.errors import PidalioError, PlatformUnavailable
+from pidalio.model import Report, Severity, Workload
+from pidalio.platforms.adapter import Adapter, Rows, Tree
+from pidalio.platforms.following import kept
+from pidalio.platforms.following.judging import loss
+from pidalio.platforms.following.state import Standing, Told
+from pidalio.platforms.pausing import Pause
+from pidalio.store import tables
+
+Slot: TypeAlias = tuple[Table[Any, Any], Any]
+_TOGETHER: Final = 200
+"""Rows that are compiled in one step."""
+_COMPARED: Final = 2000
+"""Rows that are compared before the event loop gets its turn."""
+_ORDER: Final = (tables.WORKLOADS, tables.ENDPOINTS, tables.SERVICES, tables.ALIASES)
+"""What is used comes before what uses it; removals go the other way."""
+_log = logging.getLogger(__name__)
+
+
+class Takes(Protocol):
+    """What a follower needs of the control plane."""
+
+    def feed(self, source: str, rows: Rows) -> int:
+        """Take over changed rows."""
+
+    def fed(self, source: str) -> Mapping[Slot, Any]:
+        """Return the rows that are live of a source."""
+
+    def believes(self, source: str, rows: Rows, *, confirmed: bool = False) -> bool:
+        """Tell whether all that a source has is believed; if not, hold it back until somebody releases it."""
+
+    def holds_back(self, source: str) -> bool:
+        """Tell whether something of a source is held back."""
+
+    async def take_objects(self, source: str, units: Mapping[str, Loaded | None]) -> None:
+        """Take over a source's rule objects; raise `Unavailable` when they cannot be recorded."""
+
+
+class Pace(msgspec.Struct, frozen=True):
+    """How long things take, in seconds.
+
+    `patience` passes before a suspicious answer is asked for again, `gather` for changes that come together, `keep`
+    between two times that what is known is written (longer where writing takes a twentieth of it).
+    """
+
+    patience: float = 2.0
+    gather: float = 0.02
+    keep: float = 2.0
+
+
+class Follower:
+    """Follows one platform; its `Feed`. `rank` is its place among the platforms, `file` where it is kept (or None)."""
+
+    def __init__(
+        self,
+        name: str,
+        kind: str,
+        adapter: Adapter,
+        mesh: Takes,
+        *,
+        rank: int = 1,
+        file: Path | None = None,
+        pace: Pace = Pace(),  # noqa: B008 - frozen
+    ) -> None:
+        self._name, self._kind, self._adapter, self._mesh = name, kind, adapter, mesh
+        self._rank, self._file, self._pace = rank, file, pace
+        self._told = Told()
+        self._ready = asyncio.Event()
+        self._objects: dict[str, Tree] = {}
+        self._pending: dict[Slot, Any] = {}
+        self._flush: asyncio.Handle | None = None
+        self._flushed = 0.0
+        self._withheld: dict[Slot, Any] | None = None
+        self._dirty = asyncio.Event()
+
+    @property
+    def name(self) -> str:
+        """Return what the platform is called."""
+        return self._name
+
+    async def restore(self) -> None:
+        """Take over what an earlier process knew; what cannot be read is told, and the platform read anew."""
+        if self._file is None or not self._file.exists():
+            return
+        try:
+            known = await asyncio.to_thread(kept.read, self._file)
+        except (OSError, ValueError) as error:
+            _log.warning("%s: what was known of %s is not restored: %s", self._file, self._name, error)
+            return
+        self._told.restored = True
+        await self._publish({slot: self._own(*slot, row) for slot, row in known.rows.items()}, ())
+        with contextlib.suppress(PidalioError):  # told by the control plane; the platform says it again
+            await self._take_objects(known.objects)
+
+    async def run(self) -> None:
+        """Follow until cancelled."""
+        keeper = asyncio.create_task(self._keep(), name=f"keep {self._name}")
+        pause = Pause()
+        now = asyncio.get_running_loop().time
+        try:
+            while True:
+                begun = now()
+                error = await self._run_adapter()
+                self.lost(str(error))
+                await asyncio.sleep(pause.after(now() - begun, error))
+        finally:
+            keeper.cancel()
+            await asyncio.gather(keeper, return_exceptions=True)
+            self._flush_now()
+            await self._write()
+
+    async def wait_ready(self) -> None:
+        """Wait until everything was read once."""
+        await self._ready.wait()
+
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether everything was read once."""
+        return self._ready.is_set()
+
+    def standing(self) -> Standing:
+        """Return how the platform is."""
+        told, fed = self._told, self._mesh.fed(self._name)
+        counts = dict.fromkeys(_ORDER, 0)
+        instances: set[str] = set()
+        for (table, _), row in fed.items():
+            counts[table] = counts.get(table, 0) + 1
+            if table is tables.ENDPOINTS:
+                instances.update(one.address for one in row)
+            elif isinstance(row, Workload) and row.address:
+                instances.add(row.address)
+        return Standing(
+            name=self._name,
+            kind=self._kind,
+            state="held" if self._withheld is not None else told.state,
+            synced=told.synced,
+            heard=told.heard,
+            since=told.lost_since,
+            error=told.error,
+            services=counts[tables.SERVICES] + counts[tables.ALIASES],
+            instances=len(instances),
+            objects=len(self._objects),
+            reports=tuple(self.reports()),
+        )
+
+    def reports(self) -> Iterator[Report]:
+        """Yield what there is to tell of the platform."""
+        yield from self._told.reports(self._name)
+
+    # What an adapter says: the methods of `Feed`.
+
+    async def complete(
+        self,
+        rows: Rows,
+        again: Callable[[], Awaitable[Rows]],
+        within: Collection[Table[Any, Any]] | None = None,
+    ) -> None:
+        """Take over all that there is of the tables `within`; ask `again` where it is suspiciously little."""
+        self._flush_now()
+        wanted = self._flat(rows)
+        whole = {**self._others(within), **wanted}
+        if why := self._suspicion(wanted, within) or self._doubt(whole):
+            self._told.held = f"its answer lacks {why}: it is asked again before that counts"
+            _log.warning("%s: %s", self._name, self._told.held)
+            try:
+                await asyncio.sleep(self._pace.patience)
+                wanted = self._flat(await again())
+            finally:
+                self._told.held = ""
+            self._flush_now()
+            whole = {**self._others(within), **wanted}
+            is_believed = self._mesh.believes(self._name, _by_table(whole.items()), confirmed=True)
+        else:
+            is_believed = True
+        if is_believed:
+            self._withheld = None
+            live = self._mesh.fed(self._name)
+            gone = [slot for slot in live if slot not in whole]
+            await self._publish(wanted, gone)
+        else:
+            self._withheld = whole
+        if within is None:
+            self.ready()
+        self.heard()
+
+    def change(self, rows: Rows) -> None:
+        """Take over what became different."""
+        loop = asyncio.get_running_loop()
+        for table, by_key in rows.items():
+            for key, row in by_key.items():
+                slot = (table, key)
+                self._pending.pop(slot, None)
+                self._pending[slot] = self._own(table, key, row)
+        if self._pending and self._flush is None:
+            wait = self._flushed + self._pace.gather - loop.time()
+            self._flush = loop.call_soon(self._flush_some) if wait <= 0 else loop.call_later(wait, self._flush_some)
+
+    async def objects(self, units: Mapping[str, Tree | None], *, complete: bool = False) -> None:
+        """Take over rule objects."""
+        changed = {name: tree for name, tree in units.items() if self._objects.get(name) != tree}
+        if complete:
+            changed |= {name: None for name in self._objects if name not in units}
+        if changed:
+            await self._take_objects(changed)
+            self._dirty.set()
+
+    def ready(self) -> None:
+        """Note that everything was read once."""
+        self._told.sync()
+        self._told.tell("adapter", ())
+        self._ready.set()
+
+    def heard(self) -> None:
+        """Note that the platform is there."""
+        self._told.hear()
+
+    def lost(self, why: str) -> None:
+        """Note that the platform cannot be followed now."""
+        if why != self._told.error:
+            _log.warning("%s: %s", self._name, why)
+        self._told.lose(why)
+
+    def tell(self, topic: str, *reports: Report) -> None:
+        """Make `reports` all that stands about `topic`."""
+        self._told.tell(topic, reports)
+
+    async def _run_adapter(self) -> PlatformUnavailable:
+        """Run the adapter until it ends, and return why it did."""
+        try:
+            await self._adapter.run(self)
+        except PlatformUnavailable as error:
+            return error
+        except PidalioError as error:
+            return PlatformUnavailable(str(error), is_lasting=True)
+        except Exception as error:  # noqa: BLE001 - an adapter may come from anybody: told, and run again
+            _log.exception("the adapter of %s ended by a mistake", self._name)
+            message = f"the adapter of {self._name} ended by a mistake and is started again: {error!r}"
+            self.tell("adapter", Report(Severity.ERROR, "platform-failed", message))
+            return PlatformUnavailable(f"its adapter failed: {error!r}")
+        return PlatformUnavailable("its adapter ended by itself")
+
+    def _own(self, table: Table[Any, Any], _key: Any, row: Any) -> Any:
+        """Return the row as this platform's: services carry its rank."""
+        if table is tables.SERVICES and row is not None and row.rank != self._rank:
+            return msgspec.structs.replace(row, rank=self._rank)
+        return row
+
+    def _flat(self, rows: Rows) -> dict[Slot, Any]:
+        return {
+            (table, key): self._own(table, key, row)
+            for table, by_key in rows.items()
+            for key, row in by_key.items()
+            if row is not None
+        }
+
+    def _others(self, within: Collection[Table[Any, Any]] | None) -> dict[Slot, Any]:
+        """Return what is known of the tables that an answer is not about."""
+        if within is None:
+            return {}
+        known = self._withheld if self._withheld is not None else self._mesh.fed(self._name)
+        return {slot: row for slot, row in known.items() if slot[0] not in within}
+
+    def _doubt(self, whole: Mapping[Slot, Any]) -> str:
+        """Return what the store's guard misses in an answer, in words, empty where it believes it."""
+        return "" if self._mesh.believes(self._name, _by_table(whole.items())) else "nearly all that was well"
+
+    def _suspicion(self, wanted: Mapping[Slot, Any], within: Collection[Table[Any, Any]] | None) -> str:
+        counts = (lambda _table: True) if within is None else (lambda table: table in within)
+        return loss(self._mesh.fed(self._name), _by_table(wanted.items()), counts)
+
+    async def _publish(self, wanted: Mapping[Slot, Any], gone: Iterable[Slot]) -> None:
+        """Make `wanted` live where it differs, then remove what is `gone`, a little at a time."""
+        live = self._mesh.fed(self._name)
+        different: list[tuple[Slot, Any]] = []
+        for number, (slot, row) in enumerate(wanted.items()):
+            if number % _COMPARED == _COMPARED - 1:
+                await asyncio.sleep(0)
+            if live.get(slot) != row:
+                different.append((slot, row))
+        place = {table: number for number, table in enumerate(_ORDER)}
+        different.sort(key=lambda item: place.get(item[0][0], len(place)))
+        removed = sorted(((slot, None) for slot in gone), key=lambda item: -place.get(item[0][0], len(place)))
+        for some in _chunks((*different, *removed)):
+            self._feed(some)
+            await asyncio.sleep(0)
+
+    def _feed(self, items: Iterable[tuple[Slot, Any]]) -> None:
+        self._mesh.feed(self._name, _by_table(items))
+        self._dirty.set()
+
+    def _flush_some(self) -> None:
+        """Make pending changes live: so many in one step, the rest in the next turn of the loop."""
+        loop = asyncio.get_running_loop()
+        some = list(itertools.islice(self._pending.items(), _TOGETHER))
+        for slot, _ in some:
+            del self._pending[slot]
+        self._flushed = loop.time()
+        self._flush = loop.call_soon(self._flush_some) if self._pending else None
+        self._carry(some)
+
+    def _flush_now(self) -> None:
+        """Make all pending changes live: a complete answer is compared with what is live."""
+        if self._flush is not None:
+            self._flush.cancel()
+            self._flush = None
+        some, self._pending = list(self._pending.items()), {}
+        self._carry(some)
+
+    def _carry(self, items: list[tuple[Slot, Any]]) -> None:
+        """Make changes live, and part of what is held back, which may be believed now."""
+        if not items:
+            return
+        self._feed(items)
+        if self._withheld is None:
+            return
+        for slot, row in items:
+            if row is None:
+                self._withheld.pop(slot, None)
+            else:
+                self._withheld[slot] = row
+        if not self._mesh.holds_back(self._name):
+            self._withheld = None  # released: what was held back is live
+        elif self._mesh.believes(self._name, _by_table(self._withheld.items())):
+            whole, self._withheld = self._withheld, None
+            gone = [(slot, None) for slot in self._mesh.fed(self._name) if slot not in whole]
+            self._feed((*whole.items(), *gone))
+
+    async def _take_objects(self, units: Mapping[str, Tree | None]) -> None:
+        loaded = {name: None if tree is None else _loaded(tree) for name, tree in units.items()}
+        await self._mesh.take_objects(self._name, loaded)
+        for name, tree in units.items():
+            if tree is None:
+                self._objects.pop(name, None)
+            else:
+                self._objects[name] = tree
+
+    async def _keep(self) -> None:
+        """Write what is known, some time after it changed."""
+        now = asyncio.get_running_loop().time
+        while True:
+            await self._dirty.wait()
+            begun = now()
+            await self._write()
+            await asyncio.sleep(max(self._pace.keep, 20 * (now() - begun)))
+
+    async def _write(self) -> None:
+        if self._file is None or not self._dirty.is_set():
+            return
+        self._dirty.clear()
+        try:
+            await kept.write(self._file, kept.Known(dict(self._mesh.fed(self._name)), dict(self._objects)))
+        except OSError as error:
+            self._dirty.set()
+            message = f"what is known of {self._name} cannot be kept: {error}"
+            self.tell("kept", Report(Severity.WARNING, "platform-not-kept", message))
+        else:
+            self.tell("kept")
+
+
+def _by_table(items: Iterable[tuple[Slot, Any]]) -> dict[Table[Any, Any], dict[Any, Any]]:
+    rows: dict[Table[Any, Any], dict[Any, Any]] = {}
+    for (table, key), row in items:
+        rows.setdefault(table, {})[key] = row
+    return rows
+
+
+def _chunks(items: Iterable[tuple[Slot, Any]]) -> Iterator[list[tuple[Slot, Any]]]:
+    rest = iter(items)
+    while some := list(itertools.islice(rest, _TOGETHER)):
+        yield some
+
+
+def _loaded(tree: Tree) -> Loaded:
+    result = parse(Document(dict(tree), Places("", 0), ()))
+    return Loaded((), (result,), ()) if isinstance(result, Skipped) else Loaded((result,), (), ())

@@ -1,0 +1,106 @@
+"""Which kinds of platform there are: those that come with Pidalio, and those that other packages bring.
+
+A package brings one by an entry point of the group `pidalio.platforms` whose value is a `Kind`. Nothing is imported
+before it is asked for by name. `--platform KIND[=VALUE][?field=value&…]` and a list in a settings file mean the same.
+"""
+
+import importlib
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from pidalio.errors import UsageError
+from pidalio.platforms.adapter import Adapter, AdapterSettings, Kind
+
+GROUP: Final = "pidalio.platforms"
+_OWN: Final[Mapping[str, str]] = {}
+"""Module of each kind that comes with Pidalio; its `KIND` is what is meant."""
+
+
+class Configured(msgspec.Struct, frozen=True):
+    """One platform that is to be followed."""
+
+    kind: Kind
+    settings: AdapterSettings
+
+    @property
+    def name(self) -> str:
+        """Return what it is called in status and reports."""
+        return self.settings.name or self.kind.name
+
+    def adapter(self) -> Adapter:
+        """Return its adapter."""
+        return self.kind.build(self.settings)
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all kinds, sorted."""
+    return tuple(sorted({*_OWN, *(one.name for one in entry_points(group=GROUP))}))
+
+
+def kind_named(name: str) -> Kind:
+    """Return a kind; raise `UsageError` when there is none of that name, or it cannot be loaded."""
+    if name in _OWN:
+        found: object = importlib.import_module(_OWN[name]).KIND
+    else:
+        entries = tuple(entry_points(group=GROUP, name=name))
+        if not entries:
+            raise UsageError(f"no kind of platform {name!r}: there are {', '.join(names())}")
+        try:
+            found = entries[0].load()
+        except Exception as error:  # what another package does at import is not known
+            raise UsageError(f"platform {name}: {entries[0].value} cannot be loaded: {error!r}") from error
+    if not isinstance(found, Kind):
+        raise UsageError(f"platform {name}: the entry point is no pidalio.platforms.adapter.Kind")
+    return found
+
+
+def from_option(text: str) -> Configured:
+    """Return what `KIND[=VALUE][?field=value&…]` means; raise `UsageError`, one line, for anything else.
+
+    A value of its own query goes before the last `?`.
+    """
+    head, _, query = text.partition("?")
+    name, equals, value = head.partition("=")
+    kind = kind_named(name)
+    fields: dict[str, Any] = {}
+    for field, stated in parse_qsl(query, keep_blank_values=True):
+        if field in fields:
+            raise UsageError(f"--platform {text}: {field} is stated twice")
+        fields[field] = stated
+    if equals:
+        fields[kind.main] = value
+    return _configured(kind, fields, f"--platform {text}")
+
+
+def from_tree(tree: Mapping[str, Any], where: str) -> Configured:
+    """Return what a map of a settings file means (`kind`, and the fields of its settings); raise `UsageError`."""
+    stated = dict(tree)
+    name = stated.pop("kind", None)
+    if not isinstance(name, str):
+        raise UsageError(f"{where}: kind is missing: one of {', '.join(names())}")
+    return _configured(kind_named(name), stated, where)
+
+
+def _configured(kind: Kind, fields: Mapping[str, Any], where: str) -> Configured:
+    try:
+        settings = msgspec.convert(dict(fields), kind.settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{where}: {kind.name}: {error}") from error
+    try:
+        settings.check()
+    except UsageError as error:
+        raise UsageError(f"{where}: {kind.name}: {error}") from error
+    return Configured(kind, settings)
+
+
+def check_names(platforms: tuple[Configured, ...]) -> None:
+    """Raise `UsageError` when two platforms have one name, or one that means something else already."""
+    seen: set[str] = {"files", "api", "agents", "local"}
+    for one in platforms:
+        if one.name in seen:
+            raise UsageError(f"two platforms are called {one.name!r}: give one of them another `name`")
+        seen.add(one.name)

@@ -1,0 +1,113 @@
+"""The platforms of a control plane: which are followed, how they are started, what they tell.
+
+Invariant: proxies are served only when each platform was read once, or has had its time; what an earlier process knew
+of it is live by then. One platform that cannot be followed touches nothing of the others.
+"""
+
+import asyncio
+import contextlib
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from pidalio.api.load import Loaded
+from pidalio.http.wire import PlatformView, ReportView
+from pidalio.model import Report
+from pidalio.platforms.following import Follower, Standing
+from pidalio.platforms.installed import Configured, check_names
+from pidalio.server.control_plane import Applied, ControlPlane
+
+_FOLDER: Final = "platforms"
+
+
+class _Taking:
+    """The control plane as followers see it."""
+
+    def __init__(self, control: ControlPlane, changed: Callable[[Applied], None]) -> None:
+        self._control, self._changed = control, changed
+
+    def feed(self, source: str, rows: Mapping[Any, Mapping[Any, Any]]) -> int:
+        return self._control.feed(source, rows)
+
+    def fed(self, source: str) -> Mapping[Any, Any]:
+        return self._control.catalog.fed(source)
+
+    def believes(self, source: str, rows: Mapping[Any, Mapping[Any, Any]], *, confirmed: bool = False) -> bool:
+        return self._control.believes(source, rows, confirmed=confirmed)
+
+    def holds_back(self, source: str) -> bool:
+        return self._control.guard.held(source) is not None
+
+    async def take_objects(self, source: str, units: Mapping[str, Loaded | None]) -> None:
+        self._changed(await self._control.replace_units(source, units, author=source, believed=True))
+
+
+class Platforms:
+    """Every platform that is followed, in the order in which they were configured."""
+
+    def __init__(
+        self,
+        control: ControlPlane,
+        configured: Sequence[Configured],
+        folder: Path,
+        changed: Callable[[Applied], None],
+    ) -> None:
+        check_names(tuple(configured))
+        mesh = _Taking(control, changed)
+        self.followers = tuple(
+            Follower(
+                one.name,
+                one.kind.name,
+                one.adapter(),
+                mesh,
+                rank=rank,
+                file=folder / _FOLDER / f"{re.sub('[^a-z0-9-]', '-', one.name)}.jsonl",
+            )
+            for rank, one in enumerate(configured, 1)
+        )
+        self._folder = folder / _FOLDER
+
+    async def start(self, stack: contextlib.AsyncExitStack, seconds: float) -> None:
+        """Follow all until the stack is closed; wait until each was read once, at most so many `seconds`."""
+        if not self.followers:
+            return
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        for one in self.followers:
+            await one.restore()
+        tasks = [asyncio.create_task(one.run(), name=f"platform {one.name}") for one in self.followers]
+        stack.push_async_callback(_cancelled, tasks)
+        waiting = [asyncio.ensure_future(one.wait_ready()) for one in self.followers]
+        _, late = await asyncio.wait(waiting, timeout=seconds)
+        await _cancelled(late)
+
+    def views(self) -> Iterable[PlatformView]:
+        """Yield how each platform is."""
+        return (_view(one.standing()) for one in self.followers)
+
+    def reports(self) -> Iterable[Report]:
+        """Yield what there is to tell of platforms."""
+        for one in self.followers:
+            yield from one.reports()
+
+
+def _view(one: Standing) -> PlatformView:
+    return PlatformView(
+        one.name,
+        objects=one.objects,
+        instances=one.instances,
+        kind=one.kind,
+        state=one.state,
+        services=one.services,
+        heard=one.heard or None,
+        synced=one.synced or None,
+        error=one.error,
+        reports=tuple(map(ReportView.of, one.reports)),
+    )
+
+
+async def _cancelled(tasks: Iterable[asyncio.Future[None]]) -> None:
+    every = list(tasks)
+    for task in every:
+        task.cancel()
+    await asyncio.gather(*every, return_exceptions=True)
