@@ -420,6 +420,36 @@ ELSEWHERE: dict[str, dict[str, Example]] = {
             ),
         )
     },
+    "platforms.following": {
+        name: _test(shown, f"platforms/following/{test}")
+        for name, shown, test in (
+            (
+                "platform-stale",
+                "$ pidalio platforms   # and the registry was stopped",
+                "test_follower.py::test_an_error_is_never_empty",
+            ),
+            (
+                "platform-not-read",
+                "$ pidalio serve --platform consul=http://127.0.0.1:1   # where nobody listens",
+                "test_follower.py::test_a_platform_that_was_never_read_is_an_error",
+            ),
+            (
+                "platform-held",
+                "$ pidalio platforms   # and a registry came back empty",
+                "test_telling.py::test_an_answer_that_is_asked_for_twice_says_so_meanwhile",
+            ),
+            (
+                "platform-not-kept",
+                "$ pidalio serve --platform consul=http://127.0.0.1:8500   # on a full disk",
+                "test_telling.py::test_what_cannot_be_written_is_told_until_it_can",
+            ),
+            (
+                "platform-failed",
+                "$ pidalio platforms   # with an adapter that has a mistake",
+                "test_telling.py::test_an_adapter_that_ends_by_a_mistake_is_run_again_and_told_until_it_works",
+            ),
+        )
+    },
     "platforms.local": {
         "too-many-instances": _mesh(
             """
