@@ -7,6 +7,7 @@ Chosen: aiohttp, for it streams lines of a megabyte and more, and reads at twice
 
 import asyncio
 import contextlib
+import datetime as dt
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
@@ -75,15 +76,19 @@ def tls_context(ca: str = "", cert: str = "", key: str = "") -> ssl.SSLContext:
 
 
 def session(
-    tls: ssl.SSLContext | None = None, *, silence: float = 60.0, connections: int = 100
+    tls: ssl.SSLContext | None = None, *, silence: float = 60.0, connections: int = 100, proxy: str | None = None
 ) -> aiohttp.ClientSession:
-    """Return a session; a read that gets nothing for `silence` seconds fails. To be closed by who asked for it."""
+    """Return a session; a read that gets nothing for `silence` seconds fails. To be closed by who asked for it.
+
+    `proxy` is the URL of an HTTP proxy that every call goes through.
+    """
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=connections, ssl=tls if tls is not None else True),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=silence),
         read_bufsize=_BUFFER,
         auto_decompress=True,
         trust_env=False,
+        proxy=proxy,
     )
 
 
@@ -150,4 +155,18 @@ def _host(url: str) -> str:
 def _said(error: BaseException) -> str:
     if isinstance(error, asyncio.TimeoutError):
         return "no answer in time"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError) and isinstance(
+        error.certificate_error, ssl.SSLCertVerificationError
+    ):
+        return _distrusted(error.certificate_error)
     return str(error) or type(error).__name__
+
+
+def _distrusted(error: ssl.SSLCertVerificationError) -> str:
+    """Return why a server's certificate is not accepted, and what to look at."""
+    why = error.verify_message
+    if "expired" in why or "not yet valid" in why:
+        clock = dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+        return f"its certificate is not accepted: {why}: renew it, or set this machine's clock ({clock})"
+    cure = "state the name in it" if "mismatch" in why or "not valid for" in why else "state the CA that issued it"
+    return f"its certificate is not accepted: {why}: {cure}"
