@@ -395,6 +395,12 @@ ELSEWHERE: dict[str, dict[str, Example]] = {
             "unit/history/test_replay.py::test_a_secret_cannot_be_replayed",
         )
     },
+    "platforms.eureka": {
+        "eureka-bad-instance": _test(
+            '$ pidalio platforms   # and an instance registered its port as "http"',
+            "platforms/eureka/test_adapter.py::test_an_instance_that_cannot_be_read_stays_as_it_was",
+        )
+    },
     "platforms.files": {
         name: _test(shown, f"platforms/files/{test}")
         for name, shown, test in (
