@@ -36,9 +36,9 @@ def host_reference(host: str, namespace: str) -> str:
     return f"{lowered}.{namespace}.svc.{DOMAIN}"
 
 
-def kubernetes_host(name: str, namespace: str) -> str:
+def kubernetes_host(name: str, namespace: str, domain: str = DOMAIN) -> str:
     """Return the host of a platform service."""
-    return f"{name}.{namespace}.svc.{DOMAIN}"
+    return f"{name}.{namespace}.svc.{domain}"
 
 
 def kubernetes_aliases(hostname: str) -> tuple[str, ...]:

@@ -15,11 +15,8 @@ from pidalio.api.service_entry import Location, ServiceEntry
 from pidalio.api.workload_entry import WorkloadEntry
 from pidalio.derive import Table
 from pidalio.model import (
-    Alias,
     Endpoint,
     Health,
-    Locality,
-    Nearness,
     Port,
     Protocol,
     Resolution,
@@ -32,7 +29,16 @@ from pidalio.model import (
 from pidalio.store import tables
 from pidalio.store.claims import Live
 from pidalio.store.hosts import canonical_address, kubernetes_host
-from pidalio.store.protocols import port_protocol, protocol_named
+from pidalio.store.kubernetes_rows import (
+    SERVICE_NAME,
+    container_ports,
+    pod_workload,
+    service_rows,
+    slice_endpoint,
+    slice_members,
+    workload_of,
+)
+from pidalio.store.protocols import protocol_named
 
 Rows: TypeAlias = Mapping[Table[Any, Any], Mapping[Any, Any]]
 
@@ -121,64 +127,19 @@ def _workload_entry(item: Object[WorkloadEntry]) -> Rows:
     return {tables.WORKLOADS: {(item.meta.namespace, item.meta.name, item.kind): row}}
 
 
-_NEARNESS = {
-    "PreferClose": Nearness.SAME_ZONE,
-    "PreferSameZone": Nearness.SAME_ZONE,
-    "PreferSameNode": Nearness.SAME_NODE,
-}
-
-
-def _kubernetes_service(item: Object[kubernetes.Service]) -> Rows:
-    spec, namespace = item.spec, item.meta.namespace
-    if spec.type == "ExternalName":
-        return _external_name(item)
-    export = dict(item.meta.annotations).get("networking.istio.io/exportTo", "")
-    host = kubernetes_host(item.meta.name, namespace)
-    addresses = spec.cluster_ips or ((spec.cluster_ip,) if spec.cluster_ip else ())
-    service = Service(
-        hostname=host,
-        namespace=namespace,
-        ports=tuple(_kubernetes_port(port) for port in spec.ports),
-        registry="Kubernetes",
-        object=item.ref,
-        addresses=tuple(canonical_address(one) for one in addresses if one not in ("None", "")),
-        headless=spec.cluster_ip == "None",
-        export_to=tuple(part.strip() for part in export.split(",") if part.strip()),
-        selector=labels_of(spec.selector) or None,
-        created=item.meta.created,
-        node_local=spec.internal_traffic_policy == "Local",
-        publish_not_ready=spec.publish_not_ready_addresses,
-        prefers=_NEARNESS.get(spec.traffic_distribution, Nearness.ANYWHERE),
-        profile=profile_of(item.meta.annotations),
-        heeds_callers=heeds_callers(item.meta.annotations),
-    )
-    return {tables.SERVICES: {(host, namespace, str(item.ref)): service}}
-
-
-def _external_name(item: Object[kubernetes.Service]) -> Rows:
-    """Return the alias that the service is; its ports, selector and addresses mean nothing, as in DNS."""
-    target = item.spec.external_name.lower().removesuffix(".")
-    host = kubernetes_host(item.meta.name, item.meta.namespace)
-    if not target:
-        return {}
-    return {tables.ALIASES: {(host, item.meta.namespace, str(item.ref)): Alias(host, target, item.ref)}}
-
-
-def _kubernetes_port(port: kubernetes.KubeServicePort) -> Port:
-    number = int(port.target_port) if port.target_port.isdigit() else 0
-    return Port(
-        number=port.port,
-        name=port.name,
-        protocol=port_protocol(port.port, port.name, port.app_protocol, port.protocol or "TCP"),
-        target_port=number,
-        target_port_name="" if number else port.target_port,
-    )
-
-
 def _endpoints(item: Object[kubernetes.Endpoints]) -> Rows:
     host = kubernetes_host(item.meta.name, item.meta.namespace)
     found = [
-        _named_endpoint(address.ip, port, address.target_ref, health, hostname=address.hostname, node=address.node_name)
+        Endpoint(
+            address.ip,
+            port.port,
+            0,
+            port_name=port.name,
+            health=health,
+            workload=workload_of(address.target_ref),
+            hostname=address.hostname,
+            node=address.node_name,
+        )
         for subset in item.spec.subsets
         for addresses, health in ((subset.addresses, Health.HEALTHY), (subset.not_ready_addresses, Health.UNHEALTHY))
         for address in addresses
@@ -188,82 +149,16 @@ def _endpoints(item: Object[kubernetes.Endpoints]) -> Rows:
 
 
 def _endpoint_slice(item: Object[kubernetes.EndpointSlice]) -> Rows:
-    name = dict(item.meta.labels).get("kubernetes.io/service-name", "")
+    name = dict(item.meta.labels).get(SERVICE_NAME, "")
     if not name:
         return {}
-    found = [
-        _named_endpoint(
-            address,
-            port,
-            one.target_ref,
-            _slice_health(one.conditions),
-            zone=one.zone,
-            hostname=one.hostname,
-            node=one.node_name,
-        )
-        for one in item.spec.endpoints
-        for address in one.addresses[:1]
-        for port in item.spec.ports
-    ]
-    host = kubernetes_host(name, item.meta.namespace)
-    return {tables.ENDPOINTS: {(host, item.meta.namespace, str(item.ref)): tuple(found)}}
-
-
-def _named_endpoint(
-    address: str,
-    port: kubernetes.EndpointPort,
-    target: kubernetes.ObjectReference | None,
-    health: Health,
-    *,
-    hostname: str,
-    node: str,
-    zone: str = "",
-) -> Endpoint:
-    workload = target.name if target and target.kind == "Pod" else ""
-    return Endpoint(
-        address,
-        port.port,
-        0,
-        port_name=port.name,
-        health=health,
-        workload=workload,
-        locality=Locality("", zone),
-        hostname=hostname,
-        node=node,
-    )
-
-
-def _slice_health(conditions: kubernetes.EndpointConditions | None) -> Health:
-    if conditions is None or conditions.ready is None or conditions.ready:
-        return Health.HEALTHY
-    return Health.DRAINING if conditions.terminating and conditions.serving else Health.UNHEALTHY
+    found = tuple(slice_endpoint(one, port) for one, port in slice_members(item.spec))
+    return {tables.ENDPOINTS: {(kubernetes_host(name, item.meta.namespace), item.meta.namespace, str(item.ref)): found}}
 
 
 def _pod(item: Object[kubernetes.Pod]) -> Rows:
-    status, spec = item.spec.status, item.spec.spec
-    if status and status.phase in ("Succeeded", "Failed"):
-        return {}
-    row = Workload(
-        name=item.meta.name,
-        namespace=item.meta.namespace,
-        address=status.pod_ip if status else "",
-        labels=item.meta.labels,
-        named_ports=_container_ports(spec),
-        locality=labelled_locality(dict(item.meta.labels)),
-        health=_pod_health(item),
-        object=item.ref,
-        hostname=spec.hostname if spec else "",
-        node=spec.node_name if spec else "",
-    )
-    return {tables.WORKLOADS: {(item.meta.namespace, item.meta.name, item.kind): row}}
-
-
-def _pod_health(item: Object[kubernetes.Pod]) -> Health:
-    """Return the health of a pod: one that is being removed finishes what it has and gets nothing new."""
-    status = item.spec.status
-    if status and any(one.status == "False" for one in status.conditions if one.type == "Ready"):
-        return Health.UNHEALTHY
-    return Health.DRAINING if item.meta.deleting else Health.HEALTHY
+    row = pod_workload(item.meta, item.spec)
+    return {tables.WORKLOADS: {(item.meta.namespace, item.meta.name, item.kind): row}} if row else {}
 
 
 def _deployment(item: Object[kubernetes.Deployment]) -> Rows:
@@ -274,15 +169,10 @@ def _deployment(item: Object[kubernetes.Deployment]) -> Rows:
         namespace=item.meta.namespace,
         address="",
         labels=labels_of(labels),
-        named_ports=_container_ports(template.spec if template else None),
+        named_ports=container_ports(template.spec if template else None),
         object=item.ref,
     )
     return {tables.WORKLOADS: {(item.meta.namespace, item.meta.name, item.kind): row}}
-
-
-def _container_ports(spec: kubernetes.PodSpec | kubernetes.TemplateSpec | None) -> tuple[tuple[str, int], ...]:
-    ports = (port for container in (spec.containers if spec else ()) for port in container.ports)
-    return tuple(sorted((port.name, port.container_port) for port in ports if port.name))
 
 
 def _mesh_config(item: Object[MeshConfig]) -> Rows:
@@ -305,7 +195,7 @@ _OWN_TABLE: Mapping[str, Table[Any, Any]] = {
 _MAKERS: Mapping[str, Callable[[Object[Any]], Rows]] = {
     "ServiceEntry": _service_entry,
     "WorkloadEntry": _workload_entry,
-    "Service": _kubernetes_service,
+    "Service": service_rows,
     "Endpoints": _endpoints,
     "EndpointSlice": _endpoint_slice,
     "Pod": _pod,
