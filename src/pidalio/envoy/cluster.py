@@ -9,12 +9,14 @@ from pidalio.envoy import messages as pb
 from pidalio.envoy.endpoint import load_assignment
 from pidalio.envoy.filters.forward_proxy import dns_cache
 from pidalio.envoy.health_check import health_check
+from pidalio.envoy.instance_tls import instance_tls
 from pidalio.envoy.metadata import ISTIO, write_origin
 from pidalio.envoy.outlier import outlier_detection
 from pidalio.envoy.pool import circuit_breakers, protocol_options, tcp_keepalive
 from pidalio.envoy.protos import pack
+from pidalio.envoy.proxy_header import raw_buffer, with_proxy_header
 from pidalio.envoy.values import duration
-from pidalio.ir import ClusterPlan, Discovery, LoadBalancing, ProxyProtocolVersion, WarmupPlan
+from pidalio.ir import ClusterPlan, Discovery, LoadBalancing, WarmupPlan
 
 STAT_NAME_END = ";"  # ends a cluster's name in statistics, where dots would hide it
 HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -50,7 +52,9 @@ def cluster(plan: ClusterPlan) -> pb.Cluster:
     if plan.pool.keepalive is not None:
         message.upstream_connection_options.tcp_keepalive.CopyFrom(tcp_keepalive(plan.pool.keepalive))
     if plan.proxy_protocol is not None:
-        message.transport_socket.CopyFrom(_proxy_protocol(plan.proxy_protocol))
+        message.transport_socket.CopyFrom(with_proxy_header(plan.proxy_protocol, raw_buffer()))
+    if plan.instance_ca:
+        message.transport_socket_matches.append(instance_tls(plan))
     if plan.bind:
         message.upstream_bind_config.source_address.CopyFrom(pb.SocketAddress(address=plan.bind, port_value=0))
     if plan.buffer_limit is not None:
@@ -70,15 +74,6 @@ def _set_localities(message: pb.Cluster, plan: ClusterPlan) -> None:
 
 
 _CHOOSES_ITSELF = frozenset({Discovery.DYNAMIC_FORWARD_PROXY, Discovery.ORIGINAL_DST})
-
-
-def _proxy_protocol(version: ProxyProtocolVersion) -> pb.TransportSocket:
-    """Begin every connection with a header that names the caller."""
-    wrapped = pb.ProxyProtocolUpstreamTransport()
-    wrapped.config.version = pb.ProxyProtocolConfig.Version.Value(version.value)
-    wrapped.transport_socket.name = "envoy.transport_sockets.raw_buffer"
-    wrapped.transport_socket.typed_config.CopyFrom(pack(pb.RawBuffer()))
-    return pb.TransportSocket(name="envoy.transport_sockets.upstream_proxy_protocol", typed_config=pack(wrapped))
 
 
 def _set_balancer(message: pb.Cluster, plan: ClusterPlan) -> None:

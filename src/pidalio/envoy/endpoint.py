@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pidalio.envoy import messages as pb
+from pidalio.envoy.instance_tls import write_tls_match
 from pidalio.envoy.metadata import PIDALIO
 from pidalio.envoy.values import address
 from pidalio.ir import AssignmentPlan, EndpointPlan, LocalityPlan
@@ -39,6 +40,9 @@ def _endpoint(plan: EndpointPlan) -> pb.LbEndpoint:
     )
     if plan.weight != 1:
         message.load_balancing_weight.value = plan.weight
+    if plan.tls_name:
+        message.endpoint.hostname = plan.tls_name
+        write_tls_match(message.metadata)
     if plan.workload:
         message.metadata.filter_metadata[PIDALIO].fields["workload"].string_value = plan.workload
     return message

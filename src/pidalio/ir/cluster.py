@@ -50,7 +50,7 @@ _HASHING = frozenset({LoadBalancing.RING_HASH, LoadBalancing.MAGLEV})
 
 
 class EndpointPlan(msgspec.Struct, frozen=True, gc=False):
-    """One address; `weight` 1 or more; `workload` names the instance, for people."""
+    """One address; `weight` 1 or more; `workload` names the instance, for people; `tls_name` as `Endpoint` has it."""
 
     address: str
     port: int
@@ -58,6 +58,7 @@ class EndpointPlan(msgspec.Struct, frozen=True, gc=False):
     health: Health = Health.HEALTHY
     workload: str = ""
     labels: Labels = ()
+    tls_name: str = ""
 
 
 class LocalityPlan(msgspec.Struct, frozen=True, gc=False):
@@ -93,6 +94,7 @@ class ClusterPlan(msgspec.Struct, frozen=True, gc=False):
     `lb_origin` is the rule that chose the load balancer, None for the default; `table_size` is the least size of a hash
     ring, or that of a Maglev table (0: Envoy's own); `service` declares its endpoints.
     `keeps_case` leaves header names of HTTP/1.1 as they are written.
+    `instance_ca` (PEM) signs the certificates of instances that have a `tls_name`; "": none may have one.
     """
 
     name: str
@@ -116,6 +118,7 @@ class ClusterPlan(msgspec.Struct, frozen=True, gc=False):
     dns_refresh: int = 60_000
     buffer_limit: int | None = None
     keeps_case: bool = False
+    instance_ca: str = ""
     called_port: int = 0
     assignment: AssignmentPlan | None = None
     healthy_panic_threshold: int | None = 0

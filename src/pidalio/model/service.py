@@ -99,6 +99,7 @@ class Service(msgspec.Struct, frozen=True, gc=False):
     `node_local` sends callers to instances on their own node only; with `publish_not_ready` readiness does not count.
     `prefers` sends them to near instances first.
     `profile` and `heeds_callers` are its own word on failures, and on callers' own timeouts and retries; None is none.
+    `instance_ca` holds the certificates (PEM) of who signs those of instances that are spoken to with TLS.
     `registry` is `Kubernetes`, `ServiceEntry`, or the kind of platform; ServiceEntries come last where several declare
     one host, platforms by `rank`, in the order in which they were configured (files come first, with 0).
     """
@@ -122,6 +123,7 @@ class Service(msgspec.Struct, frozen=True, gc=False):
     profile: Profile | None = None
     heeds_callers: bool | None = None
     rank: int = 0
+    instance_ca: str = ""
 
     def port(self, number: int) -> Port | None:
         """Return the port numbered `number`, or None."""
@@ -144,6 +146,8 @@ class Endpoint(msgspec.Struct, frozen=True, gc=False):
     `weight` is a relative load share (0 means 1); `workload` names the instance, which may add labels.
     `hostname` is its own name below that of a headless service; `node` the machine that it runs on.
     `identity` is the name that its certificate bears (a SPIFFE id or a DNS name), where the platform says it.
+    With a `tls_name` connections to it are TLS, and go on only if its certificate bears this DNS name and is signed by
+    the service's `instance_ca`.
     """
 
     address: str
@@ -159,6 +163,7 @@ class Endpoint(msgspec.Struct, frozen=True, gc=False):
     hostname: str = ""
     node: str = ""
     identity: str = ""
+    tls_name: str = ""
 
     @property
     def instance(self) -> str:

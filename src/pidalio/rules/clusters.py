@@ -180,6 +180,7 @@ def cluster(world: Database, key: ClusterKey) -> ClusterPlan | None:
         locality_weighted=_is_locality_weighted(preferred),
         dns_refresh=wide.dns_refresh,
         assignment=assignment,
+        instance_ca=services.instance_ca(world, key.identity) if discovery is Discovery.EDS else "",
         called_port=port.target_port if discovery is Discovery.ORIGINAL_DST and not found.headless else 0,
         host=key.host,
         namespace=key.owner,
@@ -206,7 +207,7 @@ def endpoints_of(world: Database, key: ClusterKey) -> AssignmentPlan:
     """Return the endpoints of a cluster, grouped by locality; empty when there are none.
 
     Unhealthy ones are among them, for panic to count, unless a rule states the share that must be healthy: then
-    panic would send them requests, and they are withheld.
+    panic would send them requests, and they are withheld. So are those whose certificate nobody could vouch for.
     """
     found = services.service(world, key.identity)
     chosen = destination_rules.subset(world, key.view, key.identity, key.subset) if key.subset else None
@@ -222,6 +223,7 @@ def endpoints_of(world: Database, key: ClusterKey) -> AssignmentPlan:
         and selects(labels, one.labels)
         and _is_in(key, one)
         and not (withheld and one.health is Health.UNHEALTHY)
+        and not (one.tls_name and not services.instance_ca(world, key.identity))
     ]
     preferred = preference(world, holds, found)
     localities = arranged(instances, preferred.value if preferred else None, key.vantage)

@@ -58,9 +58,15 @@ def _outlier(plan: OutlierPlan) -> GrpcOutlierPlan | None:
 
 
 def grpc_assignment(plan: AssignmentPlan) -> GrpcAssignmentPlan:
-    """Return the endpoints, each address once and in priorities without gaps: gRPC refuses anything else."""
+    """Return the endpoints, each address once and in priorities without gaps: gRPC refuses anything else.
+
+    Instances with a name for TLS are left out: gRPC's clusters cannot ask each for a name of its own.
+    """
     seen: set[tuple[str, int]] = set()
-    parts = [(each, tuple(one for one in each.endpoints if _is_new(one, seen))) for each in plan.localities]
+    parts = [
+        (each, tuple(one for one in each.endpoints if not one.tls_name and _is_new(one, seen)))
+        for each in plan.localities
+    ]
     places = {number: place for place, number in enumerate(sorted({each.priority for each, rest in parts if rest}))}
     localities = tuple(
         msgspec.structs.replace(

@@ -129,6 +129,8 @@ def _of_cluster(plan: ClusterPlan) -> Iterator[Lack]:
         yield Lack(plan.zone_aware.origin or origin, "balance zones", "all instances of its region get the same")
     if plan.proxy_protocol is not None:
         yield Lack(origin, "begin connections with a PROXY header", "the server would wait for it in vain")
+    if plan.instance_ca:
+        yield Lack(origin, "ask each instance for a name of its own", "those that speak TLS are left out")
     if plan.health_check is not None:
         yield Lack(plan.health_check.origin, "check instances", "the platform's and the agents' word holds")
     if plan.retry_budget is not None:

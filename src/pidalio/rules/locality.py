@@ -42,7 +42,8 @@ def arranged(endpoints: Iterable[Endpoint], setting: Preference | None, vantage:
 
 def _plan(members: Sequence[Endpoint], where: Locality, priority: int = 0) -> LocalityPlan:
     plans = tuple(
-        EndpointPlan(one.address, one.port, one.weight or 1, one.health, one.workload, one.labels) for one in members
+        EndpointPlan(one.address, one.port, one.weight or 1, one.health, one.workload, one.labels, one.tls_name)
+        for one in members
     )
     return LocalityPlan(plans, where, sum(one.weight for one in plans), priority)
 

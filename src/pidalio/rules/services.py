@@ -44,6 +44,13 @@ def declarations(world: Database, identity: ServiceId) -> list[Service]:
     return sorted(rows, key=_precedence) if len(rows) > 1 else rows
 
 
+@derived
+def instance_ca(world: Database, identity: ServiceId) -> str:
+    """Return who signs the certificates of a service's instances (PEM), by all of its declarations; "" for nobody."""
+    stated = (row.instance_ca for row in declarations(world, identity))
+    return "".join(dict.fromkeys(each if each.endswith("\n") else f"{each}\n" for each in stated if each))
+
+
 def _precedence(row: Service) -> tuple[bool, int, str, str, str]:
     return row.registry == "ServiceEntry", row.rank, row.created, row.namespace, row.object.name
 

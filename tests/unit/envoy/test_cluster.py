@@ -10,6 +10,7 @@ from pidalio.ir import (
     EndpointPlan,
     LoadBalancing,
     LocalityPlan,
+    ProxyProtocolVersion,
     UpstreamProtocol,
     ZoneAwarePlan,
 )
@@ -144,3 +145,40 @@ def test_zones_are_balanced_only_where_a_rule_says_so(plan, expected) -> None:
     written = protos.to_dict(cluster(plan)).get("common_lb_config", {})
     written.pop("healthy_panic_threshold", None)
     assert written == expected
+
+
+def test_instances_with_a_name_for_tls_are_matched_by_their_metadata() -> None:
+    message = cluster(ClusterPlan("c", Discovery.EDS, protocol=UpstreamProtocol.HTTP2, instance_ca="CA"))
+    (match,) = protos.to_dict(message)["transport_socket_matches"]
+    assert match == {
+        "name": "tls",
+        "match": {"tls": True},
+        "transport_socket": {
+            "name": "envoy.transport_sockets.tls",
+            "typed_config": {
+                "@type": protos.type_url("envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"),
+                "auto_host_sni": True,
+                "auto_sni_san_validation": True,
+                "common_tls_context": {
+                    "alpn_protocols": ["h2"],
+                    "validation_context": {"trusted_ca": {"inline_string": "CA"}},
+                },
+            },
+        },
+    }
+    assert not message.HasField("transport_socket")
+    plans = (EndpointPlan("10.0.0.1", 61001, tls_name="guid"), EndpointPlan("10.0.0.2", 8080))
+    found = load_assignment(AssignmentPlan("c", (LocalityPlan(plans, weight=2),)))
+    named, plain = found.endpoints[0].lb_endpoints
+    assert named.endpoint.hostname == "guid"
+    assert protos.to_dict(named.metadata) == {"filter_metadata": {"envoy.transport_socket_match": {"tls": True}}}
+    assert not plain.endpoint.hostname
+    assert not plain.HasField("metadata")
+
+
+def test_a_proxy_header_goes_before_tls() -> None:
+    plan = ClusterPlan("c", Discovery.EDS, instance_ca="CA", proxy_protocol=ProxyProtocolVersion.V2)
+    (match,) = cluster(plan).transport_socket_matches
+    wrapped = protos.unpack(match.transport_socket.typed_config)
+    assert match.transport_socket.name == "envoy.transport_sockets.upstream_proxy_protocol"
+    assert wrapped.transport_socket.name == "envoy.transport_sockets.tls"

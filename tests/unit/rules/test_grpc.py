@@ -255,6 +255,7 @@ CLUSTER_LACKS = [
     ({"retry_budget": RetryBudgetPlan()}, "keep a retry budget"),
     ({"zone_aware": ZoneAwarePlan()}, "balance zones"),
     ({"proxy_protocol": ProxyProtocolVersion.V1}, "begin connections with a PROXY header"),
+    ({"instance_ca": "PEM"}, "ask each instance for a name of its own"),
 ]
 
 
@@ -296,7 +297,7 @@ class TestLacks:
             RetryPlan: "attempts retry_on unsafe_retry_on status_codes per_try_timeout backoff origin",
             MatchPlan: "path headers query claims connect",
             ClusterPlan: "name discovery load_balancing lb_origin table_size warmup pool retry_budget proxy_protocol outlier health_check assignment"
-            " zone_aware host service origin",
+            " zone_aware host service origin instance_ca",
         }
         # Without meaning for calls of gRPC, or for people only.
         other = {
@@ -352,3 +353,8 @@ class TestClusters:
         made = grpc_assignment(AssignmentPlan("c", found)).assignment
         assert [[one.port for one in each.endpoints] for each in made.localities] == [[1, 2], [3], [4]]
         assert [(each.weight, each.priority) for each in made.localities] == [(4, 0), (2, 0), (7, 1)]
+
+    def test_instances_that_speak_tls_are_left_out(self):
+        found = (EndpointPlan("10.0.0.1", 1, tls_name="guid"), EndpointPlan("10.0.0.2", 2))
+        made = grpc_assignment(AssignmentPlan("c", (LocalityPlan(found),))).assignment
+        assert [one.address for each in made.localities for one in each.endpoints] == ["10.0.0.2"]
