@@ -456,6 +456,21 @@ ELSEWHERE: dict[str, dict[str, Example]] = {
             ),
         )
     },
+    "platforms.nomad": {
+        name: _test(shown, f"platforms/nomad/test_adapter.py::{test}")
+        for name, shown, test in (
+            (
+                "nomad-bad-registration",
+                "$ pidalio platforms   # and a service block has no port",
+                "test_a_registration_that_cannot_be_used_is_told_and_the_others_count",
+            ),
+            (
+                "nomad-no-nodes",
+                "$ pidalio serve --platform nomad   # with a token that may not read nodes",
+                "test_a_token_without_nodes_follows_services_and_says_what_is_missing",
+            ),
+        )
+    },
     "platforms.local": {
         "too-many-instances": _mesh(
             """
