@@ -21,25 +21,30 @@ from pidalio.server.control_plane import Applied, ControlPlane
 _FOLDER: Final = "platforms"
 
 
-class _Taking:
+class Taking:
     """The control plane as followers see it."""
 
     def __init__(self, control: ControlPlane, changed: Callable[[Applied], None]) -> None:
         self._control, self._changed = control, changed
 
     def feed(self, source: str, rows: Mapping[Any, Mapping[Any, Any]]) -> int:
+        """Take over changed rows; return the generation."""
         return self._control.feed(source, rows)
 
     def fed(self, source: str) -> Mapping[Any, Any]:
+        """Return what is live of a source."""
         return self._control.catalog.fed(source)
 
     def believes(self, source: str, rows: Mapping[Any, Mapping[Any, Any]], *, confirmed: bool = False) -> bool:
+        """Tell whether all that a source has is believed; else it is held back."""
         return self._control.believes(source, rows, confirmed=confirmed)
 
     def holds_back(self, source: str) -> bool:
+        """Tell whether something of a source is held back."""
         return self._control.guard.held(source) is not None
 
     async def take_objects(self, source: str, units: Mapping[str, Loaded | None]) -> None:
+        """Take over rule objects, and tell what became of them."""
         self._changed(await self._control.replace_units(source, units, author=source, believed=True))
 
 
@@ -54,7 +59,7 @@ class Platforms:
         changed: Callable[[Applied], None],
     ) -> None:
         check_names(tuple(configured))
-        mesh = _Taking(control, changed)
+        mesh = Taking(control, changed)
         self.followers = tuple(
             Follower(
                 one.name,

@@ -18,7 +18,7 @@ from pidalio.platforms.following.follower import Pace
 from pidalio.platforms.installed import from_option, names
 from pidalio.rules import services
 from pidalio.server.control_plane import ControlPlane
-from pidalio.server.platforms import _Taking
+from pidalio.server.platforms import Taking
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = ROOT / "examples" / "dns-srv"
@@ -60,7 +60,7 @@ class Following:
     def __init__(self, control: ControlPlane, zone: Zone, asked: str) -> None:
         configured = from_option(f"dns-srv={asked}?server=127.0.0.1:{zone.port}")
         pace = Pace(patience=0.01, gather=0, keep=1)
-        self.follower = Follower("dns", "dns-srv", configured.adapter(), _Taking(control, lambda _: None), pace=pace)
+        self.follower = Follower("dns", "dns-srv", configured.adapter(), Taking(control, lambda _: None), pace=pace)
 
     async def __aenter__(self) -> Follower:
         self.task = asyncio.create_task(self.follower.run())

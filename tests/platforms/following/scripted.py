@@ -7,7 +7,7 @@ from pidalio.model import Endpoint, Health, Port, Protocol
 from pidalio.platforms.following import Follower
 from pidalio.platforms.following.follower import Pace
 from pidalio.platforms.offers import Offer, offered
-from pidalio.server.platforms import _Taking
+from pidalio.server.platforms import Taking
 
 HTTP = (Port(80, "http", Protocol.HTTP),)
 QUICK = Pace(patience=0.01, gather=0, keep=0.01)
@@ -56,7 +56,7 @@ def fails(why: str):
 async def follow(control, *steps, file=None) -> Follower:
     """Run the steps, end the adapter, and return its follower."""
     adapter = Scripted(*steps)
-    follower = Follower("test", "scripted", adapter, _Taking(control, lambda _: None), file=file, pace=QUICK)
+    follower = Follower("test", "scripted", adapter, Taking(control, lambda _: None), file=file, pace=QUICK)
     await follower.restore()
     task = asyncio.create_task(follower.run())
     try:
