@@ -68,7 +68,7 @@ class Pace(msgspec.Struct, frozen=True):
 
     patience: float = 2.0
     gather: float = 0.02
-    keep: float = 2.0
+    keep: float = 0.5
 
 
 class Follower:
