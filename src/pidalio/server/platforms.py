@@ -15,6 +15,7 @@ from pidalio.api.load import Loaded
 from pidalio.http.wire import PlatformView, ReportView
 from pidalio.model import Report
 from pidalio.platforms.following import Follower, Standing
+from pidalio.platforms.informing import Informed
 from pidalio.platforms.installed import Configured, check_names
 from pidalio.server.control_plane import Applied, ControlPlane
 
@@ -49,7 +50,10 @@ class Taking:
 
 
 class Platforms:
-    """Every platform that is followed, in the order in which they were configured."""
+    """Every platform that is followed, in the order in which they were configured.
+
+    `informed` are the adapters that want to be told what became of their objects, by the platform's name.
+    """
 
     def __init__(
         self,
@@ -60,11 +64,13 @@ class Platforms:
     ) -> None:
         check_names(tuple(configured))
         mesh = Taking(control, changed)
+        adapters = {one.name: one.adapter() for one in configured}
+        self.informed = {name: one for name, one in adapters.items() if isinstance(one, Informed)}
         self.followers = tuple(
             Follower(
                 one.name,
                 one.kind.name,
-                one.adapter(),
+                adapters[one.name],
                 mesh,
                 rank=rank,
                 file=folder / _FOLDER / f"{re.sub('[^a-z0-9-]', '-', one.name)}.jsonl",

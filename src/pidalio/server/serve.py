@@ -33,6 +33,7 @@ from pidalio.platforms.files import FileSource
 from pidalio.platforms.installed import Configured
 from pidalio.server.control_plane import Applied, ControlPlane
 from pidalio.server.explaining import decide_for
+from pidalio.server.informing import Informing
 from pidalio.server.observers import Observers
 from pidalio.server.platforms import Platforms
 from pidalio.settings import ServerSettings, joined_address, split_address
@@ -162,6 +163,7 @@ class Server:
         await followed.start(stack, self.settings.start_timeout)
         self.tellers.append(followed.reports)
         self._followed = followed
+        await Informing(self.control, self.served.surveyor, followed.informed).start(stack)
 
     async def _take(self, units: Mapping[str, Loaded | None]) -> None:
         """Take over what files hold; what cannot be recorded is told until it can be."""

@@ -68,7 +68,7 @@ class Election:
         return asyncio.get_running_loop().time() < self._until
 
     async def run(self, calls: Calls, told: Callable[[str], None]) -> None:
-        """Take and keep the lease whenever it can be had, until cancelled; `told` hears what is wrong, "" for nothing."""
+        """Take and keep the lease when it can be had, until cancelled; `told` hears what is wrong, or ""."""
         while True:
             try:
                 await self._turn(calls)
