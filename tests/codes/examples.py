@@ -456,6 +456,21 @@ ELSEWHERE: dict[str, dict[str, Example]] = {
             ),
         )
     },
+    "platforms.kubernetes.informing": {
+        name: _test(shown, f"platforms/kubernetes/test_denied.py::{test}")
+        for name, shown, test in (
+            (
+                "no-leader",
+                "$ pidalio platforms   # and the account may not touch Leases",
+                "test_a_lease_that_is_denied_is_told_and_nothing_is_written",
+            ),
+            (
+                "status-not-written",
+                "$ pidalio platforms   # and the account may not write virtualservices/status",
+                "test_a_kind_that_is_denied_is_told_once_and_left_for_a_while",
+            ),
+        )
+    },
     "platforms.nomad": {
         name: _test(shown, f"platforms/nomad/test_adapter.py::{test}")
         for name, shown, test in (

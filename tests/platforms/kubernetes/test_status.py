@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from typing import Self
 
 import pytest
 from tests.platforms.servers.kube_api import path_of_object
@@ -48,7 +49,7 @@ class Plane:
         self.told = Told()
         self.task: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> "Plane":
+    async def __aenter__(self) -> Self:
         self.task = asyncio.create_task(self.writer.run(self.way, self.told))
         return self
 
@@ -173,7 +174,7 @@ async def test_of_two_exactly_one_writes_and_the_other_takes_over(kube_cluster):
             )
         assert (await api.call("GET", lease))["spec"]["holderIdentity"] == first.election.who
 
-        link.cut()  # the leader is cut off, as when it dies: nobody says that it is over
+        await link.cut()  # the leader is cut off, as when it dies: nobody says that it is over
         await second.leads()
         assert not first.election.is_leading()
         second.writer.inform({ref(made): ObjectStatus(1, True, 0, 1)})
@@ -182,7 +183,7 @@ async def test_of_two_exactly_one_writes_and_the_other_takes_over(kube_cluster):
         assert (held["holderIdentity"], held["leaseTransitions"]) == (second.election.who, 1)
         assert "lease" in await first.told.until("no status is written")
 
-        link.restore()
+        await link.restore()
         await second.__aexit__()  # gives it up: the other need not wait for its end
         await first.leads()
         assert (await api.call("GET", lease))["spec"]["holderIdentity"] == first.election.who
