@@ -23,7 +23,9 @@ def found(kubeconfig: str, context: str, environment: Mapping[str, str], mounted
     """Return the API server that is meant; raise `PlatformUnavailable`, one line, when there is none."""
     if kubeconfig or environment.get("KUBECONFIG"):
         stated = kubeconfig or environment["KUBECONFIG"]
-        return chosen([Path(one).expanduser() for one in stated.split(os.pathsep) if one], context)
+        whole = Path(stated).expanduser()
+        parts = [whole] if whole.exists() else [Path(one).expanduser() for one in stated.split(os.pathsep) if one]
+        return chosen(parts, context)
     home = Path("~/.kube/config").expanduser()
     if _HOST in environment and not context:
         return _own(environment, mounted)
