@@ -40,7 +40,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     `folder` is the mesh's: its `.pidalio` holds what survives. `files` are live; `namespace` is that of objects which
     name none. `minimum_healthy` is the percentage of a platform's healthy instances that must remain for its word to be
     believed when many go at once, 0 to believe everything. Proxies are served when each platform was read once, or
-    after `start_timeout` seconds. Addresses are `unix:/path` or `host:port`; an empty one is a
+    after `start_timeout` seconds. An instance that lives by its proxy's stream is gone `registration_grace` seconds
+    after it ended. Addresses are `unix:/path` or `host:port`; an empty one is a
     UNIX socket of this user for xDS, and no TCP port for the API. Beyond loopback both need `tls`.
     """
 
@@ -53,6 +54,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     run_directory: Path | None = None
     minimum_healthy: int = 20
     start_timeout: float = 10.0
+    registration_grace: float = 10.0
 
     def check(self) -> None:
         """Raise `UsageError` when an address is open to others without TLS, or makes no sense."""
@@ -60,6 +62,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
             raise UsageError("--minimum-healthy is a percentage: 0 to 100")
         if not 0 <= self.start_timeout <= 3600:
             raise UsageError("--start-timeout is in seconds: 0 to 3600")
+        if not 0 < self.registration_grace <= 3600:
+            raise UsageError("--registration-grace is in seconds: above 0, at most 3600")
         if self.api_address.startswith("unix:"):
             raise UsageError("--api-address is a TCP address: the UNIX socket is always there")
         path = self.xds_address.removeprefix("unix:")

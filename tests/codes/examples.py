@@ -486,6 +486,31 @@ ELSEWHERE: dict[str, dict[str, Example]] = {
             ),
         )
     },
+    "platforms.vm": {
+        code: _test(shown, f"platforms/vm/{test}")
+        for code, shown, test in (
+            (
+                "address-claimed",
+                "$ pidalio agent --workload old-0 --port 9080 … & pidalio agent --workload new-0 --port 9080 …",
+                "test_registrations.py::test_the_newer_of_two_at_one_address_has_it_after_the_grace_time",
+            ),
+            (
+                "registrations-not-shared",
+                "$ pidalio serve --registrations etcd=http://127.0.0.1:2379   # and etcd ends",
+                "test_sharing.py::test_while_the_store_is_away_nothing_is_removed_and_all_goes_on",
+            ),
+            (
+                "group-unknown",
+                "AUTO_REGISTER_GROUP: reviews   # in a proxy's node, and no such WorkloadGroup",
+                "test_streams.py::test_a_group_that_comes_late_registers_those_who_wait",
+            ),
+            (
+                "registration-refused",
+                "AUTO_REGISTER_GROUP: reviews   # in a second proxy's node, with another certificate",
+                "test_streams.py::test_what_another_identity_holds_is_refused_and_told",
+            ),
+        )
+    },
     "platforms.local": {
         "too-many-instances": _mesh(
             """

@@ -157,7 +157,7 @@ async def until(claim, *, seconds: float = 30) -> None:
 
 
 def rows(machines) -> list[str]:
-    return [lease.registration.workload.name for lease in machines.server.served.leases._leases.values()]
+    return [entry.workload.name for entry in machines.server.registrations.entries()]
 
 
 async def test_serves_and_is_registered(machines, agent):

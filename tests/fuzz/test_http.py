@@ -26,7 +26,7 @@ async def mesh(tmp_path: Path):
     await made.apply(SERVICES)
     yield made
     await made.http.aclose()
-    made.served.leases.close()
+    await made.served.registrations.close()
     await history.close()
 
 

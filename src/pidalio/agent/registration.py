@@ -1,6 +1,6 @@
 """Tell a control plane behind HTTP of one instance, and keep telling it: a lease is renewed until it is given up.
 
-The other side of `http.leases`. Used by `pidalio agent`; under `up` the store is in the same process.
+The other side of `platforms.vm.Registrations`. Used by `pidalio agent`; under `up` the store is in the same process.
 Invariant: the last state wins. A control plane that was away is told when it is back, and nothing here waits for it:
 an instance goes on serving those who know it.
 """

@@ -58,6 +58,14 @@ Examples:
     metavar="SECONDS",
     help="How long proxies wait for platforms that do not answer.",
 )
+@click.option(
+    "--registration-grace",
+    type=float,
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long an instance stays that is registered by its proxy's stream, after the stream ended.",
+)
 @namespace_option()
 def serve(
     paths: tuple[str, ...],
@@ -69,6 +77,7 @@ def serve(
     minimum_healthy: int,
     platforms: tuple[str, ...],
     start_timeout: float,
+    registration_grace: float,
     namespace: str,
 ) -> None:
     """Run a control plane: proxies and agents connect to it, commands ask it.
@@ -89,6 +98,7 @@ def serve(
         tls=TlsPaths.given(tls_cert, tls_key, tls_ca),
         minimum_healthy=minimum_healthy,
         start_timeout=start_timeout,
+        registration_grace=registration_grace,
     )
     settings.check()
     configured = tuple(from_option(each) for each in platforms)

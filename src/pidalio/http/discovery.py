@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import os
 import secrets
+import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +21,8 @@ from pidalio.errors import ServerUnreachable, UsageError
 
 DATA: Final = ".pidalio"
 POINTER: Final = "server.json"
+PLANE: Final = "plane"
+"""The id of this control plane among those that share what they know: the same after a restart."""
 TOKEN: Final = "token"  # noqa: S105 - a file's name
 ACCESS_LOGS: Final = Path("logs") / "access"
 """Below the data folder: one file per proxy, `<name>.<namespace>.json`."""
@@ -68,6 +71,17 @@ def socket_path(directory: Path, name: str) -> Path:
     if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
         raise UsageError(f"{directory} is too long for UNIX sockets: choose a shorter run directory")
     return path
+
+
+def plane_of(data: Path) -> str:
+    """Return the id of the control plane of a data folder; made at the first time."""
+    path = data / PLANE
+    with contextlib.suppress(FileNotFoundError):
+        if known := path.read_text().strip():
+            return known
+    made = f"{socket.gethostname()[:60]}-{secrets.token_hex(4)}"
+    _write_private(path, made.encode())
+    return made
 
 
 def publish(data: Path, pointer: Pointer) -> None:

@@ -79,7 +79,7 @@ def _word(served: Served, namespace: str, said: Said) -> WordView:
     if said.source is not Source.AGENT:
         return WordView(said.source.value, said.endpoint.health.value, said.by)
     name = f"{said.endpoint.workload}.{namespace}"
-    told = served.leases.word(name) or served.surroundings.word(name)
+    told = served.registrations.word(name) or served.surroundings.word(name)
     reason, since = (told.reason, told.since) if told else ("", 0.0)
     return WordView(said.source.value, said.endpoint.health.value, said.by, reason, since)
 

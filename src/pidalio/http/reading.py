@@ -19,9 +19,11 @@ from pidalio.http.wire import (
     ObjectsAnswer,
     PlatformsAnswer,
     PlatformView,
+    ReportView,
     ResourceView,
     StatusAnswer,
 )
+from pidalio.platforms.vm import SOURCE, Bound, Registrations
 from pidalio.xds import Stream
 from pidalio.xds.typeurls import CLUSTER, ENDPOINT, LISTENER, ROUTE, VIRTUAL_HOST, short
 
@@ -87,7 +89,7 @@ async def status(served: Served, _: Call) -> StatusAnswer:
     """Return every proxy, every standing report and every platform."""
     mesh = served.mesh
     found_out = served.surveyor.reports(await served.surveyor.survey())
-    told = (*served.leases.reports(), *served.campaigns.reports(), *served.surroundings.reports())
+    told = (*served.registrations.reports(), *served.campaigns.reports(), *served.surroundings.reports())
     reports = (*mesh.reports(), *found_out, *told)
     return StatusAnswer(
         mesh.revision,
@@ -105,8 +107,25 @@ async def platforms(served: Served, _: Call) -> PlatformsAnswer:
 
 def _platforms(served: Served) -> Iterator[PlatformView]:
     yield from served.surroundings.platform_views()
-    if len(served.leases):
-        yield PlatformView("agents", instances=len(served.leases), detail="registered by their agents")
+    if len(served.registrations) or served.registrations.sharing.store.name:
+        yield _registered(served.registrations)
+
+
+def _registered(known: Registrations) -> PlatformView:
+    """Return how the instances are that registered themselves."""
+    sharing, streams = known.sharing, sum(one.bound is Bound.STREAM for one in known.entries())
+    details = [f"{len(known) - streams} by their agents", f"{streams} by their streams"]
+    details += [f"{known.silent} silent"] if known.silent else []
+    details += [f"shared by {sharing.store.name}"] if sharing.store.name else []
+    return PlatformView(
+        SOURCE,
+        instances=len(known),
+        detail=", ".join(details),
+        kind="vm",
+        state="stale" if sharing.error else "held" if known.silent else "synced",
+        error=sharing.error,
+        reports=tuple(map(ReportView.of, known.standing())),
+    )
 
 
 async def holdings(served: Served, call: Call) -> HoldingsAnswer:

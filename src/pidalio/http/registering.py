@@ -8,11 +8,11 @@ from pidalio.http.call import Call, Query
 from pidalio.http.failures import Forbidden
 from pidalio.http.fault_bodies import TalliesAnswer, TalliesView
 from pidalio.http.identity import objection
-from pidalio.http.leases import LONGEST
 from pidalio.http.served import Served
 from pidalio.http.wire import GroupAnswer, ProcessAnswer, Registration, RegistrationAnswer, SightsAnswer, SightsView
 from pidalio.model import ObjectRef, Proxy, labels_of
 from pidalio.platforms.local.groups import proxy_config
+from pidalio.platforms.vm import LONGEST, Entry
 from pidalio.rules.process import process_plan
 
 
@@ -21,7 +21,15 @@ async def register(served: Served, call: Call) -> RegistrationAnswer:
     identity, registration = call.path("id"), await call.body(Registration)
     if why := objection(call.identities, registration.workload.namespace):
         raise Forbidden(why)
-    generation = served.leases.register(identity, registration, call.identity)
+    entry = Entry(
+        workload=registration.workload.row(),
+        holder=call.identity,
+        lease=registration.lease,
+        reports=tuple(one.report() for one in registration.reports),
+        word=registration.word,
+    )
+    generation = served.registrations.register(identity, entry)
+    await served.registrations.settled(identity)
     return RegistrationAnswer(identity, registration.lease, generation)
 
 
@@ -81,4 +89,6 @@ async def process(served: Served, call: Call) -> ProcessAnswer:
 async def deregister(served: Served, call: Call) -> RegistrationAnswer:
     """Remove an instance at once."""
     identity = call.path("id")
-    return RegistrationAnswer(identity, 0.0, served.leases.deregister(identity, call.identity))
+    generation = served.registrations.deregister(identity, call.identity)
+    await served.registrations.settled(identity)
+    return RegistrationAnswer(identity, 0.0, generation)

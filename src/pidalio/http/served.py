@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pidalio.http.campaigns import Campaigns
-from pidalio.http.leases import Leases
 from pidalio.http.mesh import Decide, Mesh, Surroundings
 from pidalio.http.metrics import Metrics
 from pidalio.http.observations import Observations
@@ -16,6 +15,7 @@ from pidalio.http.surveying import Surveyor
 from pidalio.http.views import Views
 from pidalio.http.wire import PlatformView
 from pidalio.model import Report, Word
+from pidalio.platforms.vm import Registrations
 
 
 class Alone:
@@ -41,7 +41,7 @@ class Alone:
 class Served:
     """A mesh as the API serves it.
 
-    `leases_file` is where self-registered instances are kept, `faults_file` where fault campaigns are told of.
+    `registrations` are the instances that registered themselves, `faults_file` is where fault campaigns are told of.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Served:
         *,
         surroundings: Surroundings | None = None,
         metrics: Metrics | None = None,
-        leases_file: Path | None = None,
+        registrations: Registrations | None = None,
         faults_file: Path | None = None,
     ) -> None:
         self.mesh = mesh
@@ -59,7 +59,9 @@ class Served:
         self.surroundings: Surroundings = surroundings or Alone()
         self.metrics = metrics or Metrics()
         self.metrics.observe(mesh)
-        self.leases = Leases(mesh, leases_file, believed=mesh.guard.is_believed)
+        self.registrations = (
+            Registrations(mesh, believed=mesh.guard.is_believed) if registrations is None else registrations
+        )
         self.observations = Observations()
         self.campaigns = Campaigns(mesh, faults_file)
         self.recent = Recent()

@@ -14,12 +14,12 @@ from pidalio.api.parse import Skipped
 from pidalio.errors import InvalidInput, UsageError
 from pidalio.history import restoration
 from pidalio.http.call import Call, Query
-from pidalio.http.leases import SOURCE
 from pidalio.http.mesh import Outcome
 from pidalio.http.recent import wait
 from pidalio.http.served import Served
 from pidalio.http.wire import AppliedAnswer, LiveAnswer, ObjectNames, ReleasedAnswer, SourceFile, SourceFiles
 from pidalio.model import Report, Severity
+from pidalio.platforms.vm import SOURCE
 from pidalio.xds.typeurls import short
 
 FILES: Final = "application/vnd.pidalio.files+json"
@@ -114,7 +114,7 @@ async def release(served: Served, call: Call) -> ReleasedAnswer:
     """Believe what a source says, which was held back because nearly all of its instances went at once."""
     source, author = call.path("source"), call.query(ReleaseQuery).author
     if source == SOURCE:
-        return ReleasedAnswer(source, served.leases.release())
+        return ReleasedAnswer(source, served.registrations.release())
     done = await served.mesh.release(source, author=author or call.identity or source)
     return ReleasedAnswer(source, done.generation)
 

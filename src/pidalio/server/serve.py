@@ -31,11 +31,13 @@ from pidalio.http.wire import PlatformView
 from pidalio.model import Proxy, Report, Severity, Word
 from pidalio.platforms.files import FileSource
 from pidalio.platforms.installed import Configured
+from pidalio.platforms.vm import FileStore, Registrations, Times
 from pidalio.server.control_plane import Applied, ControlPlane
 from pidalio.server.explaining import decide_for
 from pidalio.server.informing import Informing
 from pidalio.server.observers import Observers
 from pidalio.server.platforms import Platforms
+from pidalio.server.registering import StreamRegistrar
 from pidalio.settings import ServerSettings, joined_address, split_address
 from pidalio.store.change import Change
 from pidalio.xds import AdsServer, Events, Node, Peer, TlsFiles
@@ -70,8 +72,9 @@ class Server:
         self.tellers: list[Callable[[], Iterable[Report]]] = []
         self.agents: list[Callable[[str], Word | None]] = []
         self.restored: tuple[Report, ...] = ()
-        self.control: ControlPlane
+        self.control: _Measured
         self.served: Served
+        self.registrations: Registrations
         self.api_socket = discovery.socket_path(self.run_directory, "api")
         self.api_address = ""
         self.xds_address = ""
@@ -109,22 +112,22 @@ class Server:
         history = await SqliteHistory.open(self.data / "history.db")
         stack.push_async_callback(history.close)
         self.control = _Measured(history, self.metrics, self._observers, self.settings.minimum_healthy)
+        await self._know_registered(stack)
         self.restored = await self.control.restore()
         self.served = Served(
             self.control,
             decide_for,
             surroundings=self,
             metrics=self.metrics,
-            leases_file=self.data / "agents.json",
+            registrations=self.registrations,
             faults_file=self.data / "faults.json",
         )
-        self.served.leases.restore()
-        stack.callback(self.served.leases.close)
         self.served.campaigns.restore()
         stack.callback(self.served.campaigns.close)
         await asyncio.to_thread(protos.prepare)
         await self._follow_files(stack)
         await self._follow_platforms(stack)
+        await self.registrations.start(self.settings.start_timeout)
         self.control.catalog.forget()
         gc.collect()
         gc.freeze()  # what was loaded stays: no later collection, which would hold the loop, looks at it again
@@ -132,6 +135,23 @@ class Server:
         await self._open_doors(stack)
         discovery.publish(self.data, discovery.Pointer(f"unix:{self.api_socket}", self.xds_address, os.getpid()))
         stack.callback(discovery.withdraw, self.data)
+
+    async def _know_registered(self, stack: contextlib.AsyncExitStack) -> None:
+        """Make what knows the instances that register themselves; it is started when rules are known."""
+        control, store = self.control, FileStore(self.data / "registrations.json")
+        self.registrations = Registrations(
+            control,
+            store,
+            me=discovery.plane_of(self.data),
+            times=Times(grace=self.settings.registration_grace),
+            believed=control.guard.is_believed,
+        )
+        stack.push_async_callback(self.registrations.close)
+        registrar = StreamRegistrar(control.catalog.get, self.registrations)
+        control.ads.presence = registrar
+        control.checks.append(registrar.check)
+        control.committed.append(registrar.committed)
+        self.tellers.append(registrar.reports)
 
     async def _follow_files(self, stack: contextlib.AsyncExitStack) -> None:
         """Read the files, and follow them until the end; raise when what they hold cannot be recorded."""
@@ -242,14 +262,22 @@ class _Measured(ControlPlane):
     """Tells the metrics how long each change takes to compile."""
 
     def __init__(self, history: SqliteHistory, metrics: Metrics, events: Events, minimum_healthy: int) -> None:
-        super().__init__(history, events=events, admit=_admit, minimum_healthy=minimum_healthy)
+        self.checks: list[Callable[[Node, Peer], None]] = [_admit]
+        self.committed: list[Callable[[Change], None]] = []
+        super().__init__(history, events=events, admit=self._check, minimum_healthy=minimum_healthy)
         self._metrics = metrics
+
+    def _check(self, node: Node, peer: Peer) -> None:
+        for check in self.checks:
+            check(node, peer)
 
     def _commit(self, change: Change) -> None:
         begun = time.perf_counter()
         super()._commit(change)
         if change.edits:
             self._metrics.compiled(time.perf_counter() - begun)
+        for tell in self.committed:
+            tell(change)
 
 
 def _admit(node: Node, peer: Peer) -> None:

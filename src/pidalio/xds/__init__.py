@@ -9,7 +9,7 @@ from pidalio.xds.ads import Ads, Resolve
 from pidalio.xds.node import Node, Peer
 from pidalio.xds.server import AdsServer, Transport
 from pidalio.xds.session import Limits
-from pidalio.xds.status import Events, Rejection, State, StreamStatus, TypeStatus, Unobserved, Verdict
+from pidalio.xds.status import Events, Presence, Rejection, State, StreamStatus, TypeStatus, Unobserved, Verdict
 from pidalio.xds.stream import Stream
 from pidalio.xds.target import Target
 from pidalio.xds.tls import TlsFiles
@@ -21,6 +21,7 @@ __all__ = [
     "Limits",
     "Node",
     "Peer",
+    "Presence",
     "Rejection",
     "Resolve",
     "State",

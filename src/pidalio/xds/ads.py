@@ -16,7 +16,7 @@ from pidalio.xds.delta import Delta
 from pidalio.xds.former import Former
 from pidalio.xds.node import Node, Peer
 from pidalio.xds.session import Limits, Session
-from pidalio.xds.status import Events, State, StreamStatus, Unobserved, Verdict
+from pidalio.xds.status import Events, Nobody, Presence, State, StreamStatus, Unobserved, Verdict
 from pidalio.xds.stream import Stream
 from pidalio.xds.target import Target
 from pidalio.xds.variant import Memory, Variant
@@ -53,6 +53,7 @@ class Ads:
     ) -> None:
         self.limits = limits or Limits()
         self.events: Events = events or Unobserved()
+        self.presence: Presence = Nobody()
         self.former = Former()
         self.now = now
         self._epoch = epoch
@@ -81,6 +82,7 @@ class Ads:
         for waiter in self._waiters:
             waiter.lagging.add(stream)
         self.events.connected(node.id, stream.number, peer)
+        self.presence.came(stream.number, node, peer)
         return stream
 
     def close(self, stream: Stream, reason: str) -> None:
@@ -101,6 +103,7 @@ class Ads:
         for waiter in self._waiters:
             self._check(waiter, stream, ended=True)
         self.events.disconnected(stream.node.id, stream.number, reason)
+        self.presence.left(stream.number)
 
     def streams(self) -> tuple[Stream, ...]:
         """Return every open stream, the oldest first."""

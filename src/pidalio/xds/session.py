@@ -11,7 +11,7 @@ import msgspec
 from pidalio.xds.former import Former
 from pidalio.xds.gate import Gate
 from pidalio.xds.node import Node, Peer
-from pidalio.xds.status import Events, Rejection, StreamStatus, TypeStatus
+from pidalio.xds.status import Events, Presence, Rejection, StreamStatus, TypeStatus
 from pidalio.xds.subscription import Subscription
 from pidalio.xds.target import Target
 from pidalio.xds.typeurls import CLUSTER, ENDPOINT, LISTENER, REFERRING, short
@@ -50,6 +50,7 @@ class Surroundings(Protocol):
 
     limits: Limits
     events: Events
+    presence: Presence
     former: Former
 
     @property

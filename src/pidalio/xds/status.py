@@ -95,6 +95,32 @@ class Events(Protocol):
         """Take note that a resource was refused, and that it alone is to blame."""
 
 
+class Presence(Protocol):
+    """What lives and dies with streams: instances that are registered by them. Called at once, must return at once."""
+
+    def came(self, stream: int, node: Node, peer: Peer) -> None:
+        """Take note that a stream opened and was admitted."""
+
+    def left(self, stream: int) -> None:
+        """Take note that a stream ended."""
+
+    def health(self, stream: int, error: str | None) -> None:
+        """Take note of what an agent tells of its instance: None is well."""
+
+
+class Nobody:
+    """Presence of nobody: streams are no more than streams."""
+
+    def came(self, stream: int, node: Node, peer: Peer) -> None:
+        """Ignore."""
+
+    def left(self, stream: int) -> None:
+        """Ignore."""
+
+    def health(self, stream: int, error: str | None) -> None:
+        """Ignore."""
+
+
 class Unobserved:
     """Events that nobody listens to."""
 

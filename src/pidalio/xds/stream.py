@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 
 from pidalio.xds import requests, responses
 from pidalio.xds.session import Session
+from pidalio.xds.typeurls import HEALTH
 from pidalio.xds.wire import Request
 
 
@@ -16,6 +17,9 @@ class Stream(Session):
 
     def receive(self, request: Request) -> None:
         """Take one request; raise `Refused` when the stream asks for more than `Limits` allows."""
+        if request.type_url == HEALTH:
+            self.around.presence.health(self.number, request.error)
+            return
         for each in self.variant.understand(self, request):
             requests.receive(self, each)
 

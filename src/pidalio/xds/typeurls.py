@@ -17,6 +17,9 @@ SECRET: Final = _PREFIX + "envoy.extensions.transport_sockets.tls.v3.Secret"
 RUNTIME: Final = _PREFIX + "envoy.service.runtime.v3.Runtime"
 EXTENSION: Final = _PREFIX + "envoy.config.core.v3.TypedExtensionConfig"
 
+HEALTH: Final = _PREFIX + "istio.v1.HealthInformation"
+"""No resource: by a request of this type Istio's agent tells how its instance is (`Presence.health`)."""
+
 # Make before break: what is referred to goes before what refers to it. Types not named here go where `OTHERS` stands.
 ORDER: Final = (CLUSTER, ENDPOINT, SECRET, RUNTIME, EXTENSION, LISTENER, ROUTE, VIRTUAL_HOST)
 _PLACES: Final = {type_url: place for place, type_url in enumerate(ORDER)}

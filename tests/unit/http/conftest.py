@@ -14,7 +14,7 @@ async def empty(tmp_path: Path) -> AsyncIterator[Embedded]:
     made = Embedded(history, tmp_path)
     yield made
     await made.http.aclose()
-    made.served.leases.close()
+    await made.served.registrations.close()
     made.served.campaigns.close()
     await history.close()
 

@@ -87,7 +87,6 @@ class Embedded:
             decide_for,
             surroundings=self.around,
             metrics=self.metrics,
-            leases_file=folder / "agents.json",
             faults_file=folder / "faults.json",
         )
         self.app = app(self.served, **door)
