@@ -450,6 +450,21 @@ ELSEWHERE: dict[str, dict[str, Example]] = {
                 "test_telling.py::test_what_cannot_be_written_is_told_until_it_can",
             ),
             (
+                "address-claimed-twice",
+                "$ pidalio platforms   # and Consul still has an instance that Kubernetes gave to another service",
+                "test_several.py::test_one_address_of_two_services_is_told_once_and_while_it_is_so",
+            ),
+            (
+                "virtual-address-claimed-twice",
+                "$ pidalio platforms   # with two clusters whose ranges of service addresses overlap",
+                "test_several.py::test_a_virtual_address_of_two_services_is_told",
+            ),
+            (
+                "protocol-differs",
+                "$ pidalio platforms   # with a service that is HTTP in Kubernetes and TCP in Consul",
+                "test_several.py::test_a_protocol_that_differs_is_told_and_the_first_counts",
+            ),
+            (
                 "platform-failed",
                 "$ pidalio platforms   # with an adapter that has a mistake",
                 "test_telling.py::test_an_adapter_that_ends_by_a_mistake_is_run_again_and_told_until_it_works",

@@ -15,6 +15,7 @@ from pidalio.errors import UsageError
 from pidalio.model import Endpoint, ObjectRef, Port, Service
 from pidalio.platforms.adapter import AdapterSettings, Rows
 from pidalio.store import tables
+from pidalio.store.hosts import DOMAIN
 
 _PART: Final = re.compile(r"\{(\w*)\}")
 _NOT_IN_NAMES: Final = re.compile(r"[^a-z0-9.-]+")
@@ -25,7 +26,8 @@ class NamedSettings(AdapterSettings, frozen=True, kw_only=True, forbid_unknown_f
     """What every registry can be told.
 
     `hostname` is how services are called, with parts in braces (`{name}.shop.svc.cluster.local`); empty for the
-    adapter's own form. `namespace` is where its services are, as rules see it.
+    adapter's own form. `namespace` is where its services are, as rules see it; a hostname of Kubernetes' form says it
+    itself.
     """
 
     hostname: str = ""
@@ -37,6 +39,15 @@ class NamedSettings(AdapterSettings, frozen=True, kw_only=True, forbid_unknown_f
         Raise `UsageError` for a form with a part that the platform does not have.
         """
         return hostname(self.hostname or own, parts)
+
+
+def namespace_of(host: str, stated: str) -> str:
+    """Return the namespace of a service: what a hostname of Kubernetes' form says (`web.shop.svc.…`), else `stated`.
+
+    So a service that several platforms call by one such name is one service.
+    """
+    name, namespace, *rest = (*host.split(".", 2), "", "")[:3]
+    return namespace if name and rest == [f"svc.{DOMAIN}"] else stated
 
 
 def hostname(form: str, parts: Mapping[str, str]) -> str:
@@ -74,13 +85,14 @@ def offered(platform: str, offers: Iterable[Offer]) -> Rows:
     services: dict[tables.ServiceKey, Service] = {}
     endpoints: dict[tables.EndpointsKey, tuple[Endpoint, ...]] = {}
     for one in offers:
-        key = (one.hostname, one.namespace, f"{platform}/{one.name}")
+        namespace = namespace_of(one.hostname, one.namespace)
+        key = (one.hostname, namespace, f"{platform}/{one.name}")
         services[key] = Service(
             hostname=one.hostname,
-            namespace=one.namespace,
+            namespace=namespace,
             ports=one.ports,
             registry=one.kind,
-            object=ObjectRef(one.kind, one.namespace, one.name),
+            object=ObjectRef(one.kind, namespace, one.name),
             addresses=one.addresses,
             external=one.external,
         )

@@ -17,7 +17,7 @@ from pidalio.rules import aliases, mesh, names
 from pidalio.rules.virtual_services import destination_hosts, imported_rules
 from pidalio.rules.visibility import Scope, imports_service, is_exported
 from pidalio.store import tables
-from pidalio.store.tables import ServiceKey
+from pidalio.store.tables import EndpointsKey, ServiceKey
 
 ServiceId: TypeAlias = tuple[str, str]
 
@@ -175,7 +175,8 @@ def endpoints(world: Database, identity: ServiceId) -> tuple[Endpoint, ...]:
     """Return every instance address of a service, each with the service port's number and its labels.
 
     Platform endpoints come as they are; workloads selected by labels are added, but a Pod only where the
-    platform lists no endpoints itself. What several sources say of one address is put together.
+    platform lists no endpoints itself. What several sources say of the health of one address is put together; for
+    the rest the word of the platform that was configured first holds.
     """
     unique: dict[tuple[str, int, int], Endpoint] = {}
     for said in words(world, identity):
@@ -203,7 +204,7 @@ def words(world: Database, identity: ServiceId) -> list[Said]:
     keys = tables.ENDPOINTS_BY_SERVICE.keys(world, identity)
     stated = [
         Said(_complete(world, found, one), Source.PLATFORM, key[2])
-        for key in keys
+        for key in _by_rank(world, identity, keys)
         for one in tables.ENDPOINTS.get(world, key) or ()
     ]
     chosen = [
@@ -213,6 +214,22 @@ def words(world: Database, identity: ServiceId) -> list[Said]:
         for endpoint in _workload_endpoints(found, workload)
     ]
     return [one for one in (*stated, *chosen) if one.endpoint.service_port]
+
+
+def _by_rank(world: Database, identity: ServiceId, keys: tuple[EndpointsKey, ...]) -> Iterable[EndpointsKey]:
+    """Return the keys of endpoints, the first platform's last: what it says of an address holds.
+
+    Rows of a platform are known by its name, with which the last part of their keys begins.
+    """
+    if len(keys) < 2:
+        return keys
+    declaring = (key for key in tables.SERVICES_BY_HOST.keys(world, identity[0]) if key[1] == identity[1])
+    ranks = {_platform(key): row.rank for key in declaring if (row := tables.SERVICES.get(world, key))}
+    return sorted(keys, key=lambda key: -ranks.get(_platform(key), 0)) if len(ranks) > 1 else keys
+
+
+def _platform(key: ServiceKey | EndpointsKey) -> str:
+    return key[2].partition("/")[0]
 
 
 @derived

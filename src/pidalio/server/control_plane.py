@@ -79,6 +79,8 @@ class ControlPlane:
         self.history = history
         self.guard = Guard(minimum_healthy)
         self.revision = 0
+        self.watchers: list[Callable[[Edits], None]] = []
+        """Called with each change of rows, after it is live."""
         self._admit = admit
         self._writing = asyncio.Lock()
         self._concerned: dict[str, dict[str, tuple[str, ...]]] = {}
@@ -272,6 +274,8 @@ class ControlPlane:
         if change.edits:
             changes = self.distribution.apply(change.edits)
             self.ads.current(changes.generation)
+            for watch in self.watchers:
+                watch(change.edits)
             if changes.generation - self._collected >= _COLLECT_EVERY:
                 self.collect()
 

@@ -14,7 +14,8 @@ from typing import Any, Final
 from pidalio.api.load import Loaded
 from pidalio.http.wire import PlatformView, ReportView
 from pidalio.model import Report
-from pidalio.platforms.following import Follower, Standing
+from pidalio.platforms.following import Clashes, Follower, Standing
+from pidalio.platforms.following.follower import Pace
 from pidalio.platforms.informing import Informed
 from pidalio.platforms.installed import Configured, check_names
 from pidalio.server.control_plane import Applied, ControlPlane
@@ -61,9 +62,12 @@ class Platforms:
         configured: Sequence[Configured],
         folder: Path,
         changed: Callable[[Applied], None],
+        pace: Pace = Pace(),  # noqa: B008 - frozen
     ) -> None:
         check_names(tuple(configured))
         mesh = Taking(control, changed)
+        self._clashes = Clashes(control.world, [one.name for one in configured])
+        control.watchers.append(self._clashes.look)
         adapters = {one.name: one.adapter() for one in configured}
         self.informed = {name: one for name, one in adapters.items() if isinstance(one, Informed)}
         self.followers = tuple(
@@ -73,6 +77,7 @@ class Platforms:
                 adapters[one.name],
                 mesh,
                 rank=rank,
+                pace=pace,
                 file=folder / _FOLDER / f"{re.sub('[^a-z0-9-]', '-', one.name)}.jsonl",
             )
             for rank, one in enumerate(configured, 1)
@@ -94,15 +99,16 @@ class Platforms:
 
     def views(self) -> Iterable[PlatformView]:
         """Yield how each platform is."""
-        return (_view(one.standing()) for one in self.followers)
+        return (_view(one.standing(), self._clashes.reports(one.name)) for one in self.followers)
 
     def reports(self) -> Iterable[Report]:
         """Yield what there is to tell of platforms."""
         for one in self.followers:
             yield from one.reports()
+            yield from self._clashes.reports(one.name)
 
 
-def _view(one: Standing) -> PlatformView:
+def _view(one: Standing, clashes: Iterable[Report]) -> PlatformView:
     return PlatformView(
         one.name,
         objects=one.objects,
@@ -113,7 +119,7 @@ def _view(one: Standing) -> PlatformView:
         heard=one.heard or None,
         synced=one.synced or None,
         error=one.error,
-        reports=tuple(map(ReportView.of, one.reports)),
+        reports=tuple(map(ReportView.of, (*one.reports, *clashes))),
     )
 
 

@@ -23,4 +23,16 @@ CODES: dict[str, Code] = {
         "An adapter ended by a mistake of ours, or of the package that it comes from; it was started again.",
         "Report it with the log; what was known of the platform stays in force.",
     ),
+    "address-claimed-twice": Code(
+        "Two platforms say that one address and port is an instance, each of another service.",
+        "Look which of them is out of date; if both names are meant, give the services one hostname (`hostname`).",
+    ),
+    "virtual-address-claimed-twice": Code(
+        "Two platforms have one virtual address for different services.",
+        "Give one of the services another address; calls by hostname are not touched.",
+    ),
+    "protocol-differs": Code(
+        "Two platforms say that one port of one service speaks different protocols: that of the first one counts.",
+        "Say the same on both; the first is the one that was configured first.",
+    ),
 }
