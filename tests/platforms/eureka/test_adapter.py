@@ -12,7 +12,7 @@ from pidalio.platforms.following import Follower
 from pidalio.platforms.following.follower import Pace
 from pidalio.rules import services
 from pidalio.server.control_plane import ControlPlane
-from pidalio.server.platforms import _Taking
+from pidalio.server.platforms import Taking
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ class Following:
         settings = EurekaSettings(address=",".join(addresses), interval=0.1, settle=settle)
         settings.check()
         pace = Pace(patience=0.01, gather=0, keep=1)
-        taking = _Taking(control, lambda _: None)
+        taking = Taking(control, lambda _: None)
         self.follower = Follower("eureka", "eureka", KIND.build(settings), taking, pace=pace)
 
     async def __aenter__(self) -> Follower:

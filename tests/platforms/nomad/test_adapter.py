@@ -11,7 +11,7 @@ from pidalio.platforms.following.follower import Pace
 from pidalio.platforms.nomad import KIND, NomadSettings
 from pidalio.rules import services
 from pidalio.server.control_plane import ControlPlane
-from pidalio.server.platforms import _Taking
+from pidalio.server.platforms import Taking
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ class Following:
         chosen = NomadSettings(address=address, **settings)
         chosen.check()
         pace = Pace(patience=0.01, gather=0, keep=1)
-        self.follower = Follower("nomad", "nomad", KIND.build(chosen), _Taking(control, lambda _: None), pace=pace)
+        self.follower = Follower("nomad", "nomad", KIND.build(chosen), Taking(control, lambda _: None), pace=pace)
 
     async def __aenter__(self) -> Follower:
         self.task = asyncio.create_task(self.follower.run())
