@@ -401,6 +401,41 @@ ELSEWHERE: dict[str, dict[str, Example]] = {
             "platforms/eureka/test_adapter.py::test_an_instance_that_cannot_be_read_stays_as_it_was",
         )
     },
+    "platforms.mesos": {
+        name: _test(shown, f"platforms/mesos/{test}")
+        for name, shown, test in (
+            (
+                "mesos-unreadable",
+                '$ pidalio platforms   # and Marathon lists a task with "ports": ["31001"]',
+                "test_marathon.py::test_an_app_that_cannot_be_read_stays_as_it_was",
+            ),
+            (
+                "mesos-failover",
+                "$ pidalio platforms   # and a new master leads, to which agents have not come yet",
+                "test_master.py::test_a_new_master_that_knows_little_is_given_time",
+            ),
+            (
+                "mesos-no-events",
+                "$ pidalio platforms   # and a proxy before Marathon answers 405 to /v2/events",
+                "test_marathon.py::test_without_events_marathon_is_read_now_and_then",
+            ),
+            (
+                "mesos-no-address",
+                "$ pidalio platforms   # and an agent is called agent-7, which no DNS knows",
+                "test_marathon.py::test_agents_that_dns_does_not_know_are_told",
+            ),
+            (
+                "mesos-no-service",
+                '$ pidalio platforms   # and an app has the label "mesh.service": "???"',
+                "test_marathon.py::test_an_app_without_a_host_name_is_told",
+            ),
+            (
+                "mesos-fallback",
+                "$ pidalio platforms   # and neither the master nor Marathon answers",
+                "test_marathon.py::test_mesos_dns_tells_what_is_new_while_nothing_better_answers",
+            ),
+        )
+    },
     "platforms.files": {
         name: _test(shown, f"platforms/files/{test}")
         for name, shown, test in (

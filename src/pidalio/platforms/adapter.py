@@ -41,6 +41,9 @@ class Feed(Protocol):
     def name(self) -> str:
         """Return what the platform is called: part of the keys of rows, so that two platforms never share one."""
 
+    def known(self) -> Rows:
+        """Return what stands in force of the platform: what was said last, by an earlier process included."""
+
     async def complete(
         self,
         rows: Rows,

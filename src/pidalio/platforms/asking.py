@@ -26,13 +26,12 @@ _BUFFER: Final = 8 << 20
 _QUOTED: Final = 200
 
 
-class HttpSettings(NamedSettings, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    """A platform that is asked over HTTP: `address` is its URL.
+class SecretSettings(NamedSettings, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """What a platform that is asked over the network wants to see.
 
     `token_file` is read again whenever the platform refuses it; `ca`, `cert` and `key` are PEM files.
     """
 
-    address: str = ""
     token: str = ""
     token_file: str = ""
     ca: str = ""
@@ -40,10 +39,8 @@ class HttpSettings(NamedSettings, frozen=True, kw_only=True, forbid_unknown_fiel
     key: str = ""
 
     def check(self) -> None:
-        """Raise `UsageError` for an address that is none, or parts of what belongs together."""
+        """Raise `UsageError` for parts of what belongs together."""
         super().check()
-        if not self.address.startswith(("http://", "https://")):
-            raise UsageError(f"address: {self.address!r} is not a URL: write http://HOST:PORT or https://HOST:PORT")
         if self.token and self.token_file:
             raise UsageError("token and tokenFile exclude each other")
         if bool(self.cert) != bool(self.key):
@@ -51,16 +48,37 @@ class HttpSettings(NamedSettings, frozen=True, kw_only=True, forbid_unknown_fiel
 
     def secret(self) -> str:
         """Return the token as it is now, "" for none; raise `PlatformUnavailable` when its file cannot be read."""
-        if not self.token_file:
-            return self.token
-        try:
-            return Path(self.token_file).expanduser().read_text().strip()
-        except OSError as error:
-            raise PlatformUnavailable(f"{self.token_file}: the token cannot be read: {error.strerror}") from error
+        return read_secret(self.token_file) if self.token_file else self.token
+
+
+class HttpSettings(SecretSettings, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """A platform that is asked over HTTP: `address` is its URL."""
+
+    address: str = ""
+
+    def check(self) -> None:
+        """Raise `UsageError` for an address that is none."""
+        super().check()
+        check_url("address", self.address)
 
     def tls(self) -> ssl.SSLContext | None:
         """Return how to speak TLS, None where the address has none; raise `PlatformUnavailable` for files unread."""
         return tls_context(self.ca, self.cert, self.key) if self.address.startswith("https://") else None
+
+
+def check_url(field: str, text: str) -> None:
+    """Raise `UsageError`, one line, when `text`, stated by `field`, is no URL of HTTP."""
+    if not text.startswith(("http://", "https://")):
+        raise UsageError(f"{field}: {text!r} is not a URL: write http://HOST:PORT or https://HOST:PORT")
+
+
+def read_secret(file: str) -> str:
+    """Return what a file holds, without space around it; raise `PlatformUnavailable` when it cannot be read."""
+    try:
+        return Path(file).expanduser().read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise PlatformUnavailable(f"{file}: the secret cannot be read: {why}") from error
 
 
 def tls_context(ca: str = "", cert: str = "", key: str = "") -> ssl.SSLContext:

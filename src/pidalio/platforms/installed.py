@@ -16,7 +16,11 @@ from pidalio.errors import UsageError
 from pidalio.platforms.adapter import Adapter, AdapterSettings, Kind
 
 GROUP: Final = "pidalio.platforms"
-_OWN: Final[Mapping[str, str]] = {"eureka": "pidalio.platforms.eureka", "nomad": "pidalio.platforms.nomad"}
+_OWN: Final[Mapping[str, str]] = {
+    "eureka": "pidalio.platforms.eureka",
+    "mesos": "pidalio.platforms.mesos",
+    "nomad": "pidalio.platforms.nomad",
+}
 """Module of each kind that comes with Pidalio; its `KIND` is what is meant."""
 
 

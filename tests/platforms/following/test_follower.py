@@ -10,6 +10,7 @@ from pidalio.model import Endpoint, Health
 from pidalio.platforms.offers import Offer, offered
 from pidalio.rules import services
 from pidalio.server.control_plane import ControlPlane
+from pidalio.store import tables
 
 
 def endpoints(control, name: str = "web") -> list[str]:
@@ -153,3 +154,18 @@ async def test_rule_objects_come_go_and_survive(control, tmp_path):
     await follow(other, objects({}, complete=True), file=file)
     assert other.objects() == ()
     await history.close()
+
+
+async def test_an_adapter_is_told_what_stands_in_force(control, tmp_path):
+    seen: list[set[object]] = []
+
+    async def looks(feed) -> None:
+        seen.append({(table, *key) for table, rows in feed.known().items() for key in rows})
+
+    file = tmp_path / "test.jsonl"
+    await follow(control, all_of(web(2)), file=file)
+    history = await SqliteHistory.open(tmp_path / "other.db")
+    await follow(ControlPlane(history), looks, file=file)
+    await history.close()
+    key = ("web.test", "default", "test/web")
+    assert seen == [{(tables.SERVICES, *key), (tables.ENDPOINTS, *key)}]

@@ -172,6 +172,11 @@ class Follower:
 
     # What an adapter says: the methods of `Feed`.
 
+    def known(self) -> Rows:
+        """Return what stands in force."""
+        self._flush_now()
+        return _by_table(self._mesh.fed(self._name).items())
+
     async def complete(
         self,
         rows: Rows,
