@@ -87,7 +87,7 @@ async def running(cluster, tmp_path):
     }
     path.write_text(json.dumps(tree))
     way, told = connection(str(path)), Told()
-    writer = StatusWriter(Election("pidalio", "status", duration=1), between=0)
+    writer = StatusWriter(Election("status", "pidalio", duration=1), {}, between=0)
     task = asyncio.create_task(writer.run(way, told))
     yield writer, told
     task.cancel()

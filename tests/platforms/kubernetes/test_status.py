@@ -44,8 +44,9 @@ class Plane:
 
     def __init__(self, kubeconfig, namespace: str, **more) -> None:
         self.way = connection(str(kubeconfig))
-        self.election = Election(namespace, "status", duration=3)
-        self.writer = StatusWriter(self.election, between=0, **more)
+        self.election = Election("status", namespace, duration=3)
+        self.handed: dict[ObjectRef, int] = {}
+        self.writer = StatusWriter(self.election, self.handed, between=0, **more)
         self.told = Told()
         self.task: asyncio.Task[None] | None = None
 
@@ -92,8 +93,7 @@ async def test_a_status_appears_and_follows_and_is_written_once(kube_cluster):
     async with Plane(kube_cluster.kubeconfig, shop) as plane:
         assert plane.writer.versions() is None
         await plane.leads()
-        plane.writer.saw(ref(made), 1)
-        plane.writer.saw(ObjectRef("Service", shop, "web"), 1)
+        plane.handed |= {ref(made): 1, ObjectRef("Ingress", shop, "web"): 1}
         assert plane.writer.versions() == {ref(made): 1}
 
         plane.writer.inform({ref(made): ObjectStatus(1, True, 1, 1)})
@@ -230,7 +230,7 @@ async def test_an_ingress_has_the_address_of_its_gateway(kube_cluster):
     path = f"/apis/networking.k8s.io/v1/namespaces/{shop}/ingresses/web"
     async with Plane(kube_cluster.kubeconfig, shop, addresses=["192.0.2.7"]) as plane:
         await plane.leads()
-        plane.writer.saw(ref(made), 1)
+        plane.handed[ref(made)] = 1
         assert plane.writer.versions() == {ref(made): 1}
         plane.writer.inform({ref(made): ObjectStatus(1, True, 1, 1)})
         found = await api.until(lambda found: found["status"]["loadBalancer"], path)

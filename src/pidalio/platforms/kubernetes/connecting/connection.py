@@ -73,6 +73,11 @@ class Connection:
         """Return where it is written that this server is meant, for messages."""
         return self._target.said
 
+    @property
+    def namespace(self) -> str:
+        """Return the namespace that is meant where none is named."""
+        return self._target.namespace
+
     async def session(self) -> aiohttp.ClientSession:
         """Return the session to call with: the same one until a certificate changes. Not to be closed."""
         secret = await self._secrets.secret()

@@ -38,7 +38,7 @@ def found(kubeconfig: str, context: str, environment: Mapping[str, str], mounted
 
 
 def _own(environment: Mapping[str, str], mounted: Path) -> Target:
-    token, authority = mounted / "token", mounted / "ca.crt"
+    token, authority, namespace = mounted / "token", mounted / "ca.crt", mounted / "namespace"
     for one in (token, authority):
         if not one.exists():
             raise PlatformUnavailable(
@@ -52,4 +52,5 @@ def _own(environment: Mapping[str, str], mounted: Path) -> Target:
         "the pod's own account",
         Cluster(server=server, certificate_authority=str(authority)),
         User(token_file=str(token)),
+        namespace.read_text().strip() if namespace.exists() else "default",
     )

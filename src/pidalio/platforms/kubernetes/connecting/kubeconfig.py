@@ -23,6 +23,7 @@ _T = TypeVar("_T", bound=msgspec.Struct)
 class _Context(msgspec.Struct, frozen=True):
     cluster: str = ""
     user: str = ""
+    namespace: str = ""
 
 
 class _Entry(msgspec.Struct, frozen=True):
@@ -106,7 +107,10 @@ def _target(merged: _Merged, context: str, files: str) -> Target:
         user = _converted(tree, User, f"kubeconfig {place}: user {stated.user}")
         _check_user(user, f"kubeconfig {place}: user {stated.user}")
     return Target(
-        said, _absolute(cluster, where, _PATHS_OF_CLUSTER), _plugged(_absolute(user, place, _PATHS_OF_USER), place)
+        said,
+        _absolute(cluster, where, _PATHS_OF_CLUSTER),
+        _plugged(_absolute(user, place, _PATHS_OF_USER), place),
+        stated.namespace or "default",
     )
 
 

@@ -64,8 +64,12 @@ class User(msgspec.Struct, frozen=True, rename="kebab"):
 
 
 class Target(msgspec.Struct, frozen=True):
-    """One API server, and who we are there; `said` names where that is written, for messages."""
+    """One API server, and who we are there; `said` names where that is written, for messages.
+
+    `namespace` is the one that is meant where none is named.
+    """
 
     said: str
     cluster: Cluster
     user: User
+    namespace: str = "default"

@@ -48,6 +48,11 @@ class Calls:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    @property
+    def namespace(self) -> str:
+        """Return the namespace where the account is at home."""
+        return self._connection.namespace
+
     async def get(self, path: str, params: dict[str, str] | None = None) -> Answer:
         """Return what is at `path`."""
         return await self._ask("GET", path, params=params)

@@ -4,10 +4,10 @@ Pure. Nothing is written without a stated address, nor to an Ingress that belong
 Source of the shape: networking.k8s.io/v1, `IngressStatus`.
 """
 
-import ipaddress
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from pidalio.api.names import is_address
 from pidalio.platforms.informing import ObjectStatus
 
 INGRESS: Final = "Ingress"
@@ -16,7 +16,7 @@ _FOREIGN: Final = "foreign-ingress"
 
 def addresses_of(stated: Iterable[str]) -> list[dict[str, str]]:
     """Return addresses and names as the status shows them."""
-    return [{"ip": one} if _is_address(one) else {"hostname": one} for one in stated]
+    return [{"ip": one} if is_address(one) else {"hostname": one} for one in stated]
 
 
 def ingress_status(known: ObjectStatus, former: Mapping[str, Any], addresses: list[dict[str, str]]) -> dict[str, Any]:
@@ -28,11 +28,3 @@ def ingress_status(known: ObjectStatus, former: Mapping[str, Any], addresses: li
     if not is_served and shown.get("ingress") != addresses:
         return dict(former)  # not ours
     return {**former, "loadBalancer": {"ingress": addresses} if is_served else {}}
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

@@ -50,12 +50,12 @@ def identity() -> str:
 class Election:
     """Who of all control planes writes: this one, or another.
 
+    The lease is in `namespace`, else where the connection's account is at home.
     `duration` is in seconds; a lease is renewed three times in it, and given up after two thirds without success.
     `terms` counts how often this process began to lead.
     """
 
-    def __init__(self, namespace: str, name: str, *, who: str = "", duration: int = DURATION) -> None:
-        self._folder = _PATH.format(namespace=namespace)
+    def __init__(self, name: str, namespace: str = "", *, who: str = "", duration: int = DURATION) -> None:
         self._namespace, self._name = namespace, name
         self.who = who or identity()
         self._duration = duration
@@ -67,8 +67,13 @@ class Election:
         """Tell whether this process may write now."""
         return asyncio.get_running_loop().time() < self._until
 
+    @property
+    def _folder(self) -> str:
+        return _PATH.format(namespace=self._namespace)
+
     async def run(self, calls: Calls, told: Callable[[str], None]) -> None:
         """Take and keep the lease when it can be had, until cancelled; `told` hears what is wrong, or ""."""
+        self._namespace = self._namespace or calls.namespace
         while True:
             try:
                 await self._turn(calls)

@@ -8,10 +8,9 @@ It stands between the survey of the mesh (`Informed`) and the API server. Source
 import asyncio
 import contextlib
 import datetime as dt
+import logging
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
-
-import msgspec
 
 from pidalio.api.kinds import BY_NAME, ISTIO_GROUP, OWN_GROUP
 from pidalio.errors import PlatformUnavailable
@@ -23,6 +22,7 @@ from pidalio.platforms.kubernetes.informing.calls import Answer, Calls
 from pidalio.platforms.kubernetes.informing.conditions import status_of
 from pidalio.platforms.kubernetes.informing.ingress import INGRESS, addresses_of, ingress_status
 from pidalio.platforms.kubernetes.informing.lease import Election
+from pidalio.platforms.kubernetes.informing.objects import Item, Page, decoded, with_status
 from pidalio.platforms.kubernetes.informing.resources import Resource, resources
 from pidalio.platforms.pausing import again_and_again
 
@@ -35,55 +35,37 @@ _TRIES: Final = 3
 _PAGE: Final = 500
 _RELEASE: Final = 2.0
 _GROUP_OF_INGRESS: Final = "networking.k8s.io"
-
-
-class _Meta(msgspec.Struct, frozen=True, rename="camel"):
-    name: str
-    namespace: str = ""
-    resource_version: str = ""
-    generation: int = 0
-
-
-class _Item(msgspec.Struct, frozen=True):
-    metadata: _Meta
-    status: dict[str, Any] | None = None
-
-
-class _ListMeta(msgspec.Struct, frozen=True):
-    next: str = msgspec.field(default="", name="continue")
-
-
-class _List(msgspec.Struct, frozen=True):
-    metadata: _ListMeta
-    items: list[_Item] | None = None
+_log = logging.getLogger(__name__)
 
 
 class StatusWriter:
     """Tells a cluster what became of its objects; `addresses` are those of the gateway that serves Ingresses.
 
-    The adapter says with `saw` which objects it handed on, and runs it beside its streams.
+    `handed` are the versions (`metadata.generation`) of the objects that the adapter handed on last; it runs the
+    writer beside its streams.
     """
 
-    def __init__(self, election: Election, *, addresses: Iterable[str] = (), between: float = _BETWEEN) -> None:
-        self._election = election
+    def __init__(
+        self,
+        election: Election,
+        handed: Mapping[ObjectRef, int],
+        *,
+        addresses: Iterable[str] = (),
+        between: float = _BETWEEN,
+    ) -> None:
+        self._election, self._handed = election, handed
         self._addresses = addresses_of(addresses)
         self._between = between
-        self._versions: dict[ObjectRef, int] = {}
         self._wanted: Mapping[ObjectRef, ObjectStatus] = {}
         self._informed = asyncio.Event()
         self._term = 0
         self._forget()
 
-    def saw(self, ref: ObjectRef, version: int | None) -> None:
-        """Note which version (`metadata.generation`) of an object the mesh has now; None for one that is gone."""
-        if version is None:
-            self._versions.pop(ref, None)
-        elif self._is_told(ref.kind):
-            self._versions[ref] = version
-
     def versions(self) -> Mapping[ObjectRef, int] | None:
         """Return the objects to be told of (`Informed`): none unless this process leads."""
-        return dict(self._versions) if self._election.is_leading() else None
+        if not self._election.is_leading():
+            return None
+        return {ref: version for ref, version in self._handed.items() if self._is_told(ref.kind)}
 
     def inform(self, statuses: Mapping[ObjectRef, ObjectStatus]) -> None:
         """Take note of what became of objects (`Informed`)."""
@@ -106,6 +88,10 @@ class StatusWriter:
         )
         try:
             await asyncio.gather(*tasks)
+        except Exception as error:  # noqa: BLE001 - a mistake of ours must not end what is read
+            _log.exception("statuses are no longer written")
+            feed.tell("status", _report("status-not-written", f"statuses are no longer written: {error!r}"))
+            await asyncio.Event().wait()
         finally:
             for task in tasks:
                 task.cancel()
@@ -180,14 +166,14 @@ class StatusWriter:
             answer = await calls.get(resource.all, params)
             if not answer.is_done:
                 return  # not all namespaces may be read: single objects say themselves what is denied
-            page = _decoded(answer, _List)
+            page = decoded(answer, Page)
             for item in page.items or ():
                 self._note(kind, item)
             if not page.metadata.next:
                 return
             params = {"limit": str(_PAGE), "continue": page.metadata.next}
 
-    def _note(self, kind: str, item: _Item) -> None:
+    def _note(self, kind: str, item: Item) -> None:
         ref = ObjectRef(kind, item.metadata.namespace, item.metadata.name)
         known, former = self._wanted.get(ref), item.status or {}
         if known and known.version == item.metadata.generation and self._status(ref, known, former, "") == former:
@@ -203,14 +189,14 @@ class StatusWriter:
             answer = await calls.get(path)
             if not answer.is_done:
                 return self._refused(feed, ref, answer, f"get {resource.plural}")
-            item = _decoded(answer, _Item)
+            item = decoded(answer, Item)
             former = item.status or {}
             if item.metadata.generation != known.version or not self._election.is_leading():
                 return False  # a newer version: it is told of as soon as the mesh has it
             made = self._status(ref, known, former, _now())
             if made == former:
                 return True
-            answer = await calls.put(f"{path}/status", _body(resource, ref, item, made))
+            answer = await calls.put(f"{path}/status", with_status(resource, ref, item, made))
             if answer.is_done:
                 feed.tell(f"status {ref.kind}")
                 return True
@@ -232,20 +218,6 @@ class StatusWriter:
 
     def _is_denied(self, kind: str) -> bool:
         return asyncio.get_running_loop().time() < self._denied.get(kind, 0.0)
-
-
-def _body(resource: Resource, ref: ObjectRef, item: _Item, status: Mapping[str, Any]) -> dict[str, Any]:
-    meta = {"name": ref.name, "resourceVersion": item.metadata.resource_version}
-    if resource.namespaced:
-        meta["namespace"] = ref.namespace
-    return {"apiVersion": resource.api_version, "kind": ref.kind, "metadata": meta, "status": status}
-
-
-def _decoded(answer: Answer, type_: type[Any]) -> Any:
-    try:
-        return msgspec.json.decode(answer.body, type=type_)
-    except msgspec.MsgspecError as error:
-        raise PlatformUnavailable(f"an answer that is none of Kubernetes: {error}") from error
 
 
 def _report(code: str, message: str) -> Report:
