@@ -10,6 +10,7 @@ One that cannot be had here is said in one line, with the reason, and stops no o
 import argparse
 import contextlib
 import fcntl
+import functools
 import hashlib
 import json
 import os
@@ -120,18 +121,20 @@ def go() -> str:
     return found
 
 
-def in_module(pins: Path, deadline: Deadline, *command: str | Path) -> str:
+def in_module(pins: Path, deadline: Deadline, *command: str | Path, c: bool = False) -> str:
     """Run a go command in a module of ours, whose go.mod and go.sum pin every dependency and stay as they are."""
-    settings = {"GOFLAGS": "-mod=readonly -p=2", "GOWORK": "off", "GOTOOLCHAIN": "local", "CGO_ENABLED": "0"}
+    settings = {"GOFLAGS": "-mod=readonly -p=2", "GOWORK": "off", "GOTOOLCHAIN": "local", "CGO_ENABLED": str(int(c))}
     return run([go(), *command], deadline, cwd=pins, **settings)
 
 
-def from_go(target: Path, pins: Path, deadline: Deadline) -> None:
-    """Build the tools of a module."""
+def from_go(target: Path, pins: Path, deadline: Deadline, *, c: bool = False) -> None:
+    """Build the tools of a module; `c` where they hold parts in C."""
+    if c and shutil.which("gcc") is None:
+        raise Missing("no C compiler here: apt-get install gcc libc6-dev")
     for package in in_module(pins, deadline, "list", "-f", "{{.ImportPath}}", "tool").split():
         flags = f"-s -w {version_flag(pins)}".strip()
         name = re.sub(r"(/server)?(/v\d+)?$", "", package).rpartition("/")[2]
-        in_module(pins, deadline, "build", "-trimpath", "-ldflags", flags, "-o", target / name, package)
+        in_module(pins, deadline, "build", "-trimpath", "-ldflags", flags, "-o", target / name, package, c=c)
 
 
 def version_flag(pins: Path) -> str:
@@ -181,6 +184,7 @@ SERVERS = (
     Server("consul", "go/consul", from_go),
     Server("zookeeper", "zookeeper.txt", from_debian),
     Server("eureka", "eureka", from_maven),
+    Server("nomad", "go/nomad", functools.partial(from_go, c=True)),
 )
 
 

@@ -136,7 +136,7 @@ class ServerProcess:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.stop()
+        await self.kill()  # nothing of it is needed any more
 
     # How.
 
@@ -162,7 +162,7 @@ class ServerProcess:
         pause = 0.02
         while True:
             try:
-                if await asyncio.wait_for(self.is_ready(), 10):
+                if await asyncio.wait_for(self.is_ready(), 3):
                     return
             except (OSError, TimeoutError, EOFError, httpx.TransportError):
                 pass  # not yet: it opens its ports before, or after, it can answer
