@@ -20,6 +20,8 @@ from typing import Self
 
 from tests.docs.pages import ROOT, Block
 
+from pidalio.server.settings_file import read_settings
+
 PATIENCE = 60  # seconds, before a command is taken for hung
 WHOLE_PAGE = 240  # seconds, for all commands of a page together
 MISSING = ("unknown-host", "unknown-port", "unknown-subset")
@@ -71,12 +73,15 @@ class Session:
     def yaml(self, block: Block) -> None:
         """Write the block, and let `pidalio validate` read it, with what it stands beside.
 
-        A fragment may name services, ports and subsets that are not there, and is right in everything else.
+        One of `settings` is a settings file. A fragment may name services, ports and subsets that are not there, and is right in everything else.
         """
         name = block.options.get("file")
         path = self.machine(FIRST) / name if name else self.folder / f"line-{block.line}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(block.text)
+        if "settings" in block.options:
+            read_settings(path)  # raises for a mistake
+            return
         beside = f" -f {block.options['with']}" if "with" in block.options else ""
         done = self.run(f"pidalio validate{beside} -f {path}")
         expected = block.options.get("reports")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pidalio.cli.following import followed, following_options, given
 from pidalio.cli.namespaces import namespace_option
 from pidalio.model import Severity
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 Examples:
   pidalio serve mesh
   pidalio serve mesh --xds-address 127.0.0.1:15010 --api-address 127.0.0.1:15014
+  pidalio serve rules --platform kubernetes --platform consul=http://127.0.0.1:8500
+  pidalio serve --settings pidalio.yaml
   pidalio certs init certs --name 192.0.2.1 && pidalio serve mesh --xds-address 192.0.2.1:15010 \\
       --api-address 192.0.2.1:15014 --tls-cert certs/server.crt --tls-key certs/server.key --tls-ca certs/ca.crt
 """,
@@ -35,29 +38,7 @@ Examples:
 @click.option("--tls-cert", type=click.Path(path_type=Path), help="Certificate of this server (PEM).")
 @click.option("--tls-key", type=click.Path(path_type=Path), help="Its key (PEM).")
 @click.option("--tls-ca", type=click.Path(path_type=Path), help="CA that signed the certificates of callers (PEM).")
-@click.option(
-    "--minimum-healthy",
-    type=int,
-    default=20,
-    show_default=True,
-    metavar="PERCENT",
-    help="Share of a platform's healthy instances below which its word is held back; 0 believes everything.",
-)
-@click.option(
-    "--platform",
-    "platforms",
-    multiple=True,
-    metavar="KIND[=VALUE][?FIELD=VALUE&...]",
-    help="A platform to learn services from; may be given several times, the first settles what two of them say.",
-)
-@click.option(
-    "--start-timeout",
-    type=float,
-    default=10.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="How long proxies wait for platforms that do not answer.",
-)
+@following_options()
 @click.option(
     "--registration-grace",
     type=float,
@@ -74,8 +55,9 @@ def serve(
     tls_cert: Path | None,
     tls_key: Path | None,
     tls_ca: Path | None,
-    minimum_healthy: int,
     platforms: tuple[str, ...],
+    settings_file: Path | None,
+    minimum_healthy: int,
     start_timeout: float,
     registration_grace: float,
     namespace: str,
@@ -86,23 +68,24 @@ def serve(
     loopback mutual TLS is required; certificates are read again when their files change. Ctrl-C ends it; proxies go
     on with what they have.
     """
-    from pidalio.platforms.installed import check_names, from_option
-    from pidalio.settings import ServerSettings, TlsPaths
+    from pidalio.settings import TlsPaths
 
-    settings = ServerSettings(
-        folder=Path.cwd(),
-        files=paths,
-        namespace=namespace,
-        xds_address=xds_address,
-        api_address=api_address,
-        tls=TlsPaths.given(tls_cert, tls_key, tls_ca),
-        minimum_healthy=minimum_healthy,
-        start_timeout=start_timeout,
-        registration_grace=registration_grace,
+    stated, configured = followed(settings_file, platforms)
+    flags = given(
+        {
+            "namespace": namespace,
+            "xds_address": xds_address,
+            "api_address": api_address,
+            "minimum_healthy": minimum_healthy,
+            "start_timeout": start_timeout,
+            "registration_grace": registration_grace,
+        }
     )
-    settings.check()
-    configured = tuple(from_option(each) for each in platforms)
-    check_names(configured)
+    if paths:
+        flags["files"] = paths
+    if tls := TlsPaths.given(tls_cert, tls_key, tls_ca):
+        flags["tls"] = tls
+    settings = stated.settings(Path.cwd(), flags)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(settings, configured))

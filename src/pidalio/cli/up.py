@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pidalio.cli.following import followed, following_options, given
 from pidalio.cli.namespaces import namespace_option
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ Examples:
   pidalio init first && cd first && pidalio up mesh
   pidalio up                      every YAML file of this folder, and of those in it
   pidalio up mesh rules/one-user.yaml
+  pidalio up mesh --platform consul=http://127.0.0.1:8500
 """,
 )
 @click.argument("paths", nargs=-1, metavar="[PATHS]...")
@@ -32,7 +34,18 @@ Examples:
 )
 @click.option("--any-envoy-version", is_flag=True, help="Run an Envoy of another version than Pidalio compiles for.")
 @click.option("--drain", default=2.0, show_default=True, metavar="SECONDS", help="Time that callers get at the end.")
-def up(paths: tuple[str, ...], namespace: str, envoy: str, any_envoy_version: bool, drain: float) -> None:
+@following_options()
+def up(
+    paths: tuple[str, ...],
+    namespace: str,
+    envoy: str,
+    any_envoy_version: bool,
+    drain: float,
+    platforms: tuple[str, ...],
+    settings_file: Path | None,
+    minimum_healthy: int,
+    start_timeout: float,
+) -> None:
     """Run a mesh from files: control plane, local workloads, an Envoy beside each, gateways.
 
     PATHS are files and folders, by default this folder. They are live: what is saved there is what runs, within a
@@ -40,7 +53,23 @@ def up(paths: tuple[str, ...], namespace: str, envoy: str, any_envoy_version: bo
     """
     from pidalio.up import MeshOptions
 
-    options = MeshOptions(paths or (".",), Path.cwd(), namespace, envoy, any_envoy_version, drain)
+    stated, configured = followed(settings_file, platforms)
+    stated.require_only(("files", "namespace", "minimum_healthy", "start_timeout"), "`pidalio up`")
+    flags = given({"namespace": namespace, "minimum_healthy": minimum_healthy, "start_timeout": start_timeout})
+    if paths:
+        flags["files"] = paths
+    settings = stated.settings(Path.cwd(), flags)
+    options = MeshOptions(
+        settings.files or (() if configured else (".",)),
+        Path.cwd(),
+        settings.namespace,
+        envoy,
+        any_envoy_version,
+        drain,
+        configured,
+        settings.minimum_healthy,
+        settings.start_timeout,
+    )
     own = str(Path(sys.executable).parent)  # `python` in a command is ours where the system has none
     os.environ["PATH"] = os.pathsep.join(part for part in (os.environ.get("PATH", ""), own) if part)
     asyncio.run(_until_stopped(options))

@@ -4,8 +4,9 @@ Invariant: counting costs a few microseconds on the event loop; what must be loo
 and no label has a value that users or proxies choose freely.
 """
 
+import time
 from collections import Counter as Tally
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -13,6 +14,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from pidalio.http.mesh import Mesh
+from pidalio.http.wire import PLATFORM_STATES, PlatformView
 from pidalio.model import Severity
 from pidalio.store import tables
 from pidalio.xds import Peer, Rejection
@@ -47,6 +49,10 @@ class Metrics:
     def observe(self, mesh: Mesh) -> None:
         """Show the state of `mesh` at every scrape."""
         self.registry.register(_State(mesh))
+
+    def follow(self, views: Callable[[], Iterable[PlatformView]]) -> None:
+        """Show how each platform is at every scrape."""
+        self.registry.register(_Platforms(views))
 
     def text(self) -> bytes:
         """Return everything in Prometheus' text format."""
@@ -121,6 +127,36 @@ class _State(Collector):
             self._seen = now
             self._severities = Tally(report.severity for report in mesh.reports())
         return self._severities
+
+
+class _Platforms(Collector):
+    """Looks at the platforms at every scrape; their names are those of the settings."""
+
+    def __init__(self, views: Callable[[], Iterable[PlatformView]]) -> None:
+        self._views = views
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """Return nothing, so that registering looks at nothing."""
+        yield from ()
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield the figures as they are now."""
+        now = time.time()
+        found = [one for one in self._views() if one.kind]
+        age = GaugeMetricFamily(
+            "pidalio_platform_age_seconds",
+            "How old what is known of a platform is: 0 while it is followed, else since it was heard last",
+            labels=["platform"],
+        )
+        state = GaugeMetricFamily("pidalio_platform_state", "1 for the state it is in", labels=["platform", "state"])
+        instances = GaugeMetricFamily("pidalio_platform_instances", "Instances known of it", labels=["platform"])
+        for one in found:
+            if one.heard:
+                age.add_metric([one.name], 0 if one.state == "synced" else max(now - one.heard, 0))
+            for name in PLATFORM_STATES:
+                state.add_metric([one.name, name], one.state == name)
+            instances.add_metric([one.name], one.instances)
+        yield from (age, state, instances)
 
 
 def _labelled(name: str, text: str, label: str, values: Sequence[tuple[str, int]]) -> GaugeMetricFamily:

@@ -59,6 +59,7 @@ class Served:
         self.surroundings: Surroundings = surroundings or Alone()
         self.metrics = metrics or Metrics()
         self.metrics.observe(mesh)
+        self.metrics.follow(self.surroundings.platform_views)
         self.registrations = (
             Registrations(mesh, believed=mesh.guard.is_believed) if registrations is None else registrations
         )

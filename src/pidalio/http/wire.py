@@ -4,7 +4,7 @@ Invariant: these structs are the whole contract; `openapi` describes them, and n
 Names are lower camel case; times are seconds since the epoch, durations seconds, unless a field says otherwise.
 """
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -189,6 +189,9 @@ class ProxyView(Body, frozen=True):
     responses: int
     bytes: int
     types: tuple[TypeView, ...]
+
+
+PLATFORM_STATES: Final = ("starting", "synced", "stale", "held")
 
 
 class PlatformView(Body, frozen=True):

@@ -5,13 +5,14 @@ before it is asked for by name. `--platform KIND[=VALUE][?field=value&…]` and 
 """
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import msgspec
 
+from pidalio.api.convert import nearest
 from pidalio.errors import UsageError
 from pidalio.platforms.adapter import Adapter, AdapterSettings, Kind
 
@@ -77,27 +78,41 @@ def from_option(text: str) -> Configured:
         fields[field] = stated
     if equals:
         fields[kind.main] = value
-    return _configured(kind, fields, f"--platform {text}")
+    return _configured(kind, fields, lambda _: f"--platform {text}")
 
 
-def from_tree(tree: Mapping[str, Any], where: str) -> Configured:
-    """Return what a map of a settings file means (`kind`, and the fields of its settings); raise `UsageError`."""
+def from_tree(tree: Mapping[str, Any], where: Callable[[str], str]) -> Configured:
+    """Return what a map of a settings file means (`kind`, and the fields of its settings).
+
+    Raise `UsageError`, one line that begins with `where(field)`: the place of a field ("" for all of the map).
+    """
     stated = dict(tree)
     name = stated.pop("kind", None)
     if not isinstance(name, str):
-        raise UsageError(f"{where}: kind is missing: one of {', '.join(names())}")
-    return _configured(kind_named(name), stated, where)
+        raise UsageError(f"{where('kind')}: kind is missing: one of {', '.join(names())}")
+    try:
+        kind = kind_named(name)
+    except UsageError as error:
+        raise UsageError(f"{where('kind')}: {error}") from error
+    return _configured(kind, stated, where)
 
 
-def _configured(kind: Kind, fields: Mapping[str, Any], where: str) -> Configured:
+def _configured(kind: Kind, fields: Mapping[str, Any], where: Callable[[str], str]) -> Configured:
+    known = [one.encode_name for one in msgspec.structs.fields(kind.settings)]
+    for field in fields:
+        if field not in known:
+            near = nearest(field, known) or f": there are {', '.join(known)}"
+            raise UsageError(f"{where(field)}: {kind.name}: no field {field!r}{near}")
     try:
         settings = msgspec.convert(dict(fields), kind.settings, strict=False)
     except msgspec.ValidationError as error:
-        raise UsageError(f"{where}: {kind.name}: {error}") from error
+        what, _, path = str(error).partition(" - at `$.")
+        field = path.removesuffix("`")
+        raise UsageError(f"{where(field)}: {kind.name}: {f'{field}: ' if field else ''}{what}") from error
     try:
         settings.check()
     except UsageError as error:
-        raise UsageError(f"{where}: {kind.name}: {error}") from error
+        raise UsageError(f"{where(str(error).partition(':')[0])}: {kind.name}: {error}") from error
     return Configured(kind, settings)
 
 

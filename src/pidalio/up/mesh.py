@@ -63,8 +63,14 @@ class Mesh:
     def __init__(self, options: MeshOptions, tell: Callable[[str], None], events: Sequence[Events] = ()) -> None:
         self.options = options
         self.folder = MeshFolder(options.folder.resolve())
-        settings = ServerSettings(folder=self.folder.root, files=options.paths, namespace=options.namespace)
-        self.server = Server(settings, events=events, changed=self._files_changed)
+        settings = ServerSettings(
+            folder=self.folder.root,
+            files=options.paths,
+            namespace=options.namespace,
+            minimum_healthy=options.minimum_healthy,
+            start_timeout=options.start_timeout,
+        )
+        self.server = Server(settings, platforms=options.platforms, events=events, changed=self._files_changed)
         self._notices = Notices(tell, time.monotonic)
         self._stack = contextlib.AsyncExitStack()
         self._processes = Processes()
@@ -112,7 +118,8 @@ class Mesh:
         return addresses(self.control.world, lowest_port())
 
     async def _start(self) -> None:
-        require_files(self.options.paths)
+        if self.options.paths or not self.options.platforms:
+            require_files(self.options.paths)
         envoy = await asyncio.to_thread(usable_envoy, self.options)
         await self._stack.enter_async_context(self.server)
         self.folder.make()

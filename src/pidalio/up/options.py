@@ -8,13 +8,15 @@ import msgspec
 from pidalio.envoy.executable import check_version, find_envoy
 from pidalio.errors import UsageError
 from pidalio.platforms.files.finding import Root, find
+from pidalio.platforms.installed import Configured
 
 
 class MeshOptions(msgspec.Struct, frozen=True):
     """What to run: `paths` are files and folders, `folder` is whose `.pidalio` keeps the data.
 
     `envoy` names an executable (empty: `find_envoy`), which may be of any version with `any_version`;
-    `drain` is how long callers are given at the end, in seconds.
+    `drain` is how long callers are given at the end, in seconds. `platforms` are followed beside the files;
+    `minimum_healthy` and `start_timeout` are those of `ServerSettings`.
     """
 
     paths: tuple[str, ...] = (".",)
@@ -23,6 +25,9 @@ class MeshOptions(msgspec.Struct, frozen=True):
     envoy: str = ""
     any_version: bool = False
     drain: float = 2.0
+    platforms: tuple[Configured, ...] = ()
+    minimum_healthy: int = 20
+    start_timeout: float = 10.0
 
 
 def require_files(paths: Sequence[str]) -> None:

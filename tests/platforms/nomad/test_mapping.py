@@ -118,7 +118,7 @@ def test_what_is_no_event_ends_the_stream(text):
         ("nomad?port=0", "port: a number from 1 to 65535"),
         ("nomad?protocol=SPDY", "protocol: 'SPDY' is not known"),
         ("nomad?checkInterval=0", "checkInterval: at least 0.1 seconds"),
-        ("nomad?interval=3", "Object contains unknown field `interval`"),
+        ("nomad?interval=3", "no field 'interval'"),
         ("nomad?hostname={alloc}.x", "hostname: '{alloc}.x' has no part {alloc} to fill in"),
     ],
 )

@@ -61,12 +61,13 @@ class Around:
     def __init__(self) -> None:
         self.why_not = ""
         self.standing: list[Report] = []
+        self.platforms = [PlatformView("files", objects=3)]
 
     def unready(self) -> str:
         return self.why_not
 
     def platform_views(self):
-        return (PlatformView("files", objects=3),)
+        return tuple(self.platforms)
 
     def reports(self):
         return self.standing

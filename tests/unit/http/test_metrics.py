@@ -1,8 +1,11 @@
 """Figures for Prometheus."""
 
+import time
+
 from prometheus_client.parser import text_string_to_metric_families
 from tests.unit.http.embedded import Embedded, rule
 
+from pidalio.http.wire import PlatformView
 from pidalio.xds.typeurls import VIRTUAL_HOST
 
 
@@ -61,3 +64,23 @@ async def test_compiling_is_timed(mesh: Embedded) -> None:
     found = await samples(mesh)
     assert found["pidalio_compile_seconds_count",] == 1
     assert found["pidalio_compile_seconds_bucket", "0.005"] == 1
+
+
+async def test_how_platforms_are(mesh: Embedded) -> None:
+    mesh.around.platforms += [
+        PlatformView("consul", kind="consul", instances=3, heard=time.time()),
+        PlatformView("berlin", kind="eureka", state="stale", heard=time.time() - 100),
+        PlatformView("paris", kind="eureka", state="starting"),
+    ]
+    found = await samples(mesh)
+    assert found["pidalio_platform_age_seconds", "consul"] == 0
+    assert found["pidalio_platform_age_seconds", "berlin"] >= 100
+    assert ("pidalio_platform_age_seconds", "paris") not in found
+    states = {name[1:]: value for name, value in found.items() if name[0] == "pidalio_platform_state"}
+    assert {name for name, value in states.items() if value} == {
+        ("consul", "synced"),
+        ("berlin", "stale"),
+        ("paris", "starting"),
+    }
+    assert found["pidalio_platform_instances", "consul"] == 3
+    assert ("pidalio_platform_instances", "files") not in found
