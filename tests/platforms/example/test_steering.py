@@ -1,35 +1,11 @@
 """Traffic follows a platform: its instances come and go, it dies and comes back, and no request is lost."""
 
 import pytest
-from tests.e2e.embedded import ROOT, Folder
 from tests.platforms.example.registry import Registry
 from tests.platforms.steering import Instance, Steering
 
 pytestmark = [pytest.mark.envoy, pytest.mark.slow]
 HOST = "web.example"
-
-
-@pytest.fixture
-def folder(tmp_path) -> Folder:
-    return Folder(tmp_path)
-
-
-@pytest.fixture
-async def registry():
-    made = Registry()
-    await made.start()
-    yield made
-    await made.stop()
-
-
-@pytest.fixture
-def environment(tmp_path) -> dict[str, str]:
-    """A package of third parties that brings the example's adapter, as an installer leaves it."""
-    found = tmp_path / "packages" / "example-1.0.dist-info"
-    found.mkdir(parents=True)
-    (found / "METADATA").write_text("Metadata-Version: 2.1\nName: example\nVersion: 1.0\n")
-    (found / "entry_points.txt").write_text("[pidalio.platforms]\nexample = tests.platforms.example.adapter:KIND\n")
-    return {"PYTHONPATH": f"{found.parent}:{ROOT}"}
 
 
 async def put(registry: Registry, name: str, one: Instance) -> None:
