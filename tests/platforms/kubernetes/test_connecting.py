@@ -16,6 +16,7 @@ from pidalio.agent.certificates import issue
 from pidalio.errors import PlatformUnavailable
 from pidalio.platforms.asking import asked as ask
 from pidalio.platforms.kubernetes.connecting import connection, secrets
+from pidalio.platforms.kubernetes.connecting.refusing import why_refused
 
 
 def written(folder: Path, server: Asked, user: dict, name: str = "config", **cluster) -> Path:
@@ -357,6 +358,25 @@ async def test_a_token_that_is_over_and_clocks_that_differ(server, tmp_path):
     assert "the server's clock says 2015-01-01 00:00:00Z: set the clocks" in told
     assert "ahead of the server's" in told
     assert "wants to know who we are" in await once(written(tmp_path, server, {}))
+
+
+async def test_an_authority_that_is_replaced_is_read_again(server, tmp_path):
+    other, ca = Asked(tmp_path / "other", ("127.0.0.1",)), tmp_path / "ca.crt"
+    ca.write_bytes(other.ca.read_bytes())
+    way = connection(str(written(tmp_path, server, {"token": "good"}, **{"certificate-authority": "ca.crt"})))
+    assert "its certificate is not accepted" in await called(way)
+    (tmp_path / "new").write_bytes(server.ca.read_bytes())
+    (tmp_path / "new").replace(ca)
+    assert await called(way) == "ok"
+    await way.close()
+
+
+def test_a_client_certificate_that_is_over(tmp_path):
+    made = Asked(tmp_path / "pki", ("127.0.0.1",)).client
+    shown = secrets.Secret(certificate=Path(made.certificate).read_bytes())
+    why = why_refused("here", shown, {}, time.time() + 2 * 86400)
+    assert why.startswith("here: the client certificate expired 20")
+    assert "does not accept the client certificate" in why_refused("here", shown, {}, time.time())
 
 
 async def test_through_a_proxy(server, tmp_path, unused_tcp_port):

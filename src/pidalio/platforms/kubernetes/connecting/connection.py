@@ -58,7 +58,7 @@ class Connection:
         self._environment, self._patience, self._silence = environment, patience, silence
         self._opening = asyncio.Lock()
         self._session: aiohttp.ClientSession | None = None
-        self._opened: tuple[Target, bytes] | None = None
+        self._opened: tuple[Target, bytes, object] | None = None
         self._retired: list[aiohttp.ClientSession] = []
         self._target = finding.found(*self._stated)
         self._secrets = Secrets(self._target, environment, patience=patience)
@@ -79,14 +79,15 @@ class Connection:
         return self._target.namespace
 
     async def session(self) -> aiohttp.ClientSession:
-        """Return the session to call with: the same one until a certificate changes. Not to be closed."""
+        """Return the session to call with: the same one until a certificate or the CA changes. Not to be closed."""
         secret = await self._secrets.secret()
         async with self._opening:
-            if self._session is None or self._opened != (self._target, secret.certificate):
+            wanted = (self._target, secret.certificate, trust.stamp(self._target))
+            if self._session is None or self._opened != wanted:
                 made = await asyncio.to_thread(trust.context, self._target, secret)
                 await self._retire()
                 self._session = session(made, silence=self._silence, proxy=_proxy(self._target))
-                self._opened = (self._target, secret.certificate)
+                self._opened = wanted
             return self._session
 
     async def headers(self) -> dict[str, str]:

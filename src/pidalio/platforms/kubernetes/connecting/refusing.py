@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 
 import msgspec
+from cryptography import x509
 
 from pidalio.platforms.kubernetes.connecting.secrets import Secret
 
@@ -36,6 +37,8 @@ def why_refused(said: str, secret: Secret, answered: Mapping[str, str], now: flo
     if secret.authorization:
         return f"{said}: the server does not accept the token or password (401): renew it{skew}"
     if secret.certificate:
+        if (end := _end(secret.certificate)) is not None and end <= there:
+            return f"{said}: the client certificate expired {_shown(end)}: renew it{skew}"
         return f"{said}: the server does not accept the client certificate (401): renew it{skew}"
     return f"{said}: the server wants to know who we are (401), and no credentials are stated for the user"
 
@@ -48,6 +51,14 @@ def _claims(authorization: str) -> _Claims:
         return msgspec.json.decode(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)), type=_Claims)
     except (ValueError, msgspec.MsgspecError):
         return _Claims()
+
+
+def _end(certificate: bytes) -> float | None:
+    """Return until when a certificate (PEM) counts."""
+    try:
+        return x509.load_pem_x509_certificate(certificate).not_valid_after_utc.timestamp()
+    except ValueError:
+        return None
 
 
 def _date(answered: Mapping[str, str]) -> float | None:

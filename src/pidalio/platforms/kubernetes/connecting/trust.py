@@ -44,6 +44,16 @@ def context(target: Target, secret: Secret) -> ssl.SSLContext | None:
     return made
 
 
+def stamp(target: Target) -> object:
+    """Return what is another value when the file of the CA was replaced."""
+    path = target.cluster.certificate_authority
+    try:
+        found = Path(path).stat() if path else None
+    except OSError:
+        return path
+    return found and (found.st_mtime_ns, found.st_ino, found.st_size)
+
+
 def _trust(made: ssl.SSLContext, target: Target) -> None:
     path, data = target.cluster.certificate_authority, target.cluster.certificate_authority_data
     field = "certificate-authority-data" if data else f"certificate-authority {path}"
