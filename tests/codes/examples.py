@@ -395,6 +395,46 @@ ELSEWHERE: dict[str, dict[str, Example]] = {
             "unit/history/test_replay.py::test_a_secret_cannot_be_replayed",
         )
     },
+    "platforms.cloudfoundry": {
+        name: _test(shown, f"platforms/cloudfoundry/{test}")
+        for name, shown, test in (
+            (
+                "cloudfoundry-message",
+                '$ nats publish router.register ...   # with "port": "61000"',
+                "test_adapter.py::test_what_is_dropped_is_told_until_it_is_mended",
+            ),
+            (
+                "cloudfoundry-unverified",
+                "$ pidalio serve --platform cloudfoundry=nats://10.0.0.4:4222   # where instances speak TLS",
+                "test_mapping.py::TestLeftOut::test_who_cannot_be_verified",
+            ),
+            (
+                "cloudfoundry-route-service",
+                "$ cf bind-route-service example.com limits --hostname shop",
+                "test_mapping.py::TestLeftOut::test_what_belongs_to_a_route_service",
+            ),
+            (
+                "cloudfoundry-option",
+                "$ cf update-route example.com --hostname shop --option loadbalancing=hash",
+                "test_mapping.py::test_how_a_route_balances[hash-0-1]",
+            ),
+            (
+                "cloudfoundry-silent",
+                "$ pidalio platforms   # and the route emitter of a cell has died",
+                "test_adapter.py::TestController::test_who_is_silent_is_told_of_where_nobody_can_be_asked",
+            ),
+            (
+                "cloudfoundry-dropped",
+                "$ pidalio platforms   # and messages come faster than one processor reads them",
+                "test_adapter.py::test_messages_that_come_too_fast_are_told_and_healed",
+            ),
+            (
+                "cloudfoundry-api",
+                "$ pidalio platforms   # and the client has lost its rights",
+                "test_adapter.py::TestController::test_names_labels_and_weights",
+            ),
+        )
+    },
     "platforms.eureka": {
         "eureka-bad-instance": _test(
             '$ pidalio platforms   # and an instance registered its port as "http"',

@@ -100,6 +100,7 @@ class Service(msgspec.Struct, frozen=True, gc=False):
     `prefers` sends them to near instances first.
     `profile` and `heeds_callers` are its own word on failures, and on callers' own timeouts and retries; None is none.
     `instance_ca` holds the certificates (PEM) of who signs those of instances that are spoken to with TLS.
+    With `round_robin` its platform wants instances to take turns, where no rule says how to balance.
     `registry` is `Kubernetes`, `ServiceEntry`, or the kind of platform; ServiceEntries come last where several declare
     one host, platforms by `rank`, in the order in which they were configured (files come first, with 0).
     """
@@ -124,6 +125,7 @@ class Service(msgspec.Struct, frozen=True, gc=False):
     heeds_callers: bool | None = None
     rank: int = 0
     instance_ca: str = ""
+    round_robin: bool = False
 
     def port(self, number: int) -> Port | None:
         """Return the port numbered `number`, or None."""

@@ -119,10 +119,11 @@ async def asked(
     params: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
     body: Any = None,
+    form: Mapping[str, str] | None = None,
     accepts: Callable[[int], bool] = lambda status: status == 200,
 ) -> AsyncIterator[aiohttp.ClientResponse]:
     """Yield the answer to one question; raise `PlatformUnavailable` for one that fails, before or while it is read."""
-    data = None if body is None else msgspec.json.encode(body)
+    data = form if body is None else msgspec.json.encode(body)
     kind = {} if body is None else {"Content-Type": "application/json"}
     try:
         async with client.request(

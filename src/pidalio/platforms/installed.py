@@ -18,6 +18,7 @@ from pidalio.platforms.adapter import Adapter, AdapterSettings, Kind
 
 GROUP: Final = "pidalio.platforms"
 _OWN: Final[Mapping[str, str]] = {
+    "cloudfoundry": "pidalio.platforms.cloudfoundry",
     "eureka": "pidalio.platforms.eureka",
     "mesos": "pidalio.platforms.mesos",
     "nomad": "pidalio.platforms.nomad",

@@ -78,6 +78,8 @@ class Offer(msgspec.Struct, frozen=True):
     endpoints: tuple[Endpoint, ...] = ()
     addresses: tuple[str, ...] = ()
     external: bool = False
+    instance_ca: str = ""
+    round_robin: bool = False
 
 
 def offered(platform: str, offers: Iterable[Offer]) -> Rows:
@@ -95,6 +97,8 @@ def offered(platform: str, offers: Iterable[Offer]) -> Rows:
             object=ObjectRef(one.kind, namespace, one.name),
             addresses=one.addresses,
             external=one.external,
+            instance_ca=one.instance_ca,
+            round_robin=one.round_robin,
         )
         endpoints[key] = one.endpoints
     return {tables.SERVICES: services, tables.ENDPOINTS: endpoints}

@@ -15,10 +15,10 @@ _WARMS_UP = frozenset({LoadBalancing.ROUND_ROBIN, LoadBalancing.LEAST_REQUEST})
 _RING_MIN, _RING_MAX = 1024, 8_388_608
 
 
-def balanced(plan: ClusterPlan, stated: Stated[LoadBalancerSettings] | None) -> ClusterPlan:
-    """Return `plan` with the load balancer that is stated."""
+def balanced(plan: ClusterPlan, stated: Stated[LoadBalancerSettings] | None, *, in_turn: bool = False) -> ClusterPlan:
+    """Return `plan` with the load balancer that is stated, else round robin where the service's platform wants it."""
     if stated is None:
-        return plan
+        return msgspec.structs.replace(plan, load_balancing=LoadBalancing.ROUND_ROBIN) if in_turn else plan
     settings = stated.value
     if settings.consistent_hash:
         policy, size = _hashing(settings.consistent_hash)

@@ -198,7 +198,7 @@ def cluster(world: Database, key: ClusterKey) -> ClusterPlan | None:
         origin=chosen.origin if chosen else holds.origin,
     )
     limits = holds.connection_pool
-    plan = _zoned(balanced(plan, holds.load_balancer), preferred)
+    plan = _zoned(balanced(plan, holds.load_balancer, in_turn=found.round_robin), preferred)
     plan = upgraded(wide, limited(wide, plan, limits), port, limits)
     return health_checks.checked(world, key.view.namespace, plan, port)
 

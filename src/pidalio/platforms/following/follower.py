@@ -224,7 +224,8 @@ class Follower:
             self._flush = loop.call_soon(self._flush_some) if wait <= 0 else loop.call_later(wait, self._flush_some)
 
     async def objects(self, units: Mapping[str, Tree | None], *, complete: bool = False) -> None:
-        """Take over rule objects."""
+        """Take over rule objects, after what was said before them: they may name it."""
+        self._flush_now()
         changed = {name: tree for name, tree in units.items() if self._objects.get(name) != tree}
         if complete:
             changed |= {name: None for name in self._objects if name not in units}
