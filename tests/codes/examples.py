@@ -525,6 +525,11 @@ ELSEWHERE: dict[str, dict[str, Example]] = {
                 "test_telling.py::test_what_cannot_be_written_is_told_until_it_can",
             ),
             (
+                "instance-flapping",
+                "$ pidalio platforms   # and a check in Consul passes and fails by turns",
+                "test_steadying.py::test_one_that_goes_up_and_down_is_told",
+            ),
+            (
                 "address-claimed-twice",
                 "$ pidalio platforms   # and Consul still has an instance that Kubernetes gave to another service",
                 "test_several.py::test_one_address_of_two_services_is_told_once_and_while_it_is_so",

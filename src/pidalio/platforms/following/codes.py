@@ -23,6 +23,10 @@ CODES: dict[str, Code] = {
         "An adapter ended by a mistake of ours, or of the package that it comes from; it was started again.",
         "Report it with the log; what was known of the platform stays in force.",
     ),
+    "instance-flapping": Code(
+        "A platform says by turns that an instance is well and unwell: it must stay well for a while before it counts.",
+        "Find out why it fails (its log, its check's limits); it is let in as soon as it stays well.",
+    ),
     "address-claimed-twice": Code(
         "Two platforms say that one address and port is an instance, each of another service.",
         "Look which of them is out of date; if both names are meant, give the services one hostname (`hostname`).",

@@ -27,6 +27,7 @@ from pidalio.platforms.adapter import Adapter, Rows, Tree
 from pidalio.platforms.following import kept
 from pidalio.platforms.following.judging import loss
 from pidalio.platforms.following.state import Standing, Told
+from pidalio.platforms.following.steadying import Steadying
 from pidalio.platforms.pausing import Pause
 from pidalio.store import tables
 
@@ -94,6 +95,8 @@ class Follower:
         self._flush: asyncio.Handle | None = None
         self._flushed = 0.0
         self._withheld: dict[Slot, Any] | None = None
+        self._steadying = Steadying()
+        self._freeing: asyncio.TimerHandle | None = None
         self._dirty = asyncio.Event()
 
     @property
@@ -130,6 +133,8 @@ class Follower:
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
             self._flush_now()
+            if self._freeing is not None:
+                self._freeing.cancel()
             await self._write()
 
     async def wait_ready(self) -> None:
@@ -169,6 +174,7 @@ class Follower:
     def reports(self) -> Iterator[Report]:
         """Yield what there is to tell of the platform."""
         yield from self._told.reports(self._name)
+        yield from self._steadying.reports(self._name)
 
     # What an adapter says: the methods of `Feed`.
 
@@ -314,8 +320,26 @@ class Follower:
             await asyncio.sleep(0)
 
     def _feed(self, items: Iterable[tuple[Slot, Any]]) -> None:
-        self._mesh.feed(self._name, _by_table(items))
+        live, now = self._mesh.fed(self._name), asyncio.get_running_loop().time()
+        steadied = [(slot, self._steadying.steady(slot, live.get(slot), row, now)) for slot, row in items]
+        self._mesh.feed(self._name, _by_table(steadied))
         self._dirty.set()
+        self._free_later()
+
+    def _free_later(self) -> None:
+        """Believe those that are well again when they have been so for long enough."""
+        soonest = self._steadying.soonest
+        if self._freeing is not None:
+            self._freeing.cancel()
+            self._freeing = None
+        if soonest is not None:
+            self._freeing = asyncio.get_running_loop().call_at(soonest, self._free)
+
+    def _free(self) -> None:
+        now = asyncio.get_running_loop().time()
+        self._mesh.feed(self._name, _by_table(self._steadying.due(self._mesh.fed(self._name), now)))
+        self._dirty.set()
+        self._free_later()
 
     def _flush_some(self) -> None:
         """Make pending changes live: so many in one step, the rest in the next turn of the loop."""
