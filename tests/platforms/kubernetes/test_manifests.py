@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.platforms.kubernetes.test_status import Plane, conditions, ref, rule
-from tests.platforms.servers.kube import is_established
 from tests.platforms.servers.kube_api import Refused, path_of_object
 
 from pidalio.model import ObjectRef
@@ -22,12 +21,7 @@ CHECK = {
 
 
 async def installed(cluster, name: str) -> None:
-    given = [one for one in yaml.safe_load_all((EXAMPLES / name).read_text()) if one]
-    for one in given:
-        await cluster.api.apply(one)
-    for one in given:
-        if one["kind"] == "CustomResourceDefinition":
-            await cluster.api.until(is_established, path_of_object(one))
+    await cluster.install([one for one in yaml.safe_load_all((EXAMPLES / name).read_text()) if one])
 
 
 def in_namespace(given: dict, namespace: str) -> dict:

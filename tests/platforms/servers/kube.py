@@ -176,13 +176,20 @@ class KubeCluster:
     # What a test puts into it.
 
     async def install_kinds(self) -> None:
-        """Install the definitions of Istio's kinds, as Istio publishes them, and wait until they are served."""
+        """Install the definitions of Istio's kinds, as Istio publishes them."""
+        await self.install([each for each in yaml.load_all(self.kinds.read_text(), yaml.CSafeLoader) if each])
+
+    async def install(self, objects: list[Object]) -> None:
+        """Apply objects, and wait until the kinds that they define can be used."""
         api = self.api
-        definitions = [each for each in yaml.load_all(self.kinds.read_text(), yaml.CSafeLoader) if each]
-        for definition in definitions:
-            await api.apply(definition)
-        for definition in definitions:
-            await api.until(is_established, path_of_object(definition))
+        for each in objects:
+            await api.apply(each)
+        for definition in objects:
+            if definition["kind"] == "CustomResourceDefinition":
+                await api.until(is_established, path_of_object(definition))
+                told = definition["spec"]
+                (version, *_) = (each["name"] for each in told["versions"] if each["served"])
+                await api.until(is_list, f"/apis/{told['group']}/{version}/{told['names']['plural']}")
 
     async def namespace(self, name: str = "") -> str:
         """Create a namespace, by default one with a name that no other test has; return its name."""
@@ -242,6 +249,11 @@ class KubeCluster:
 
 
 def is_established(definition: Object) -> bool:
-    """Tell whether a kind's definition is in force."""
-    conditions = definition.get("status", {}).get("conditions", [])
+    """Tell whether a kind's definition is in force; a little later the kind is served."""
+    conditions = definition.get("status", {}).get("conditions") or []
     return any(each["type"] == "Established" and each["status"] == "True" for each in conditions)
+
+
+def is_list(found: Object) -> bool:
+    """Tell whether this is a list of objects."""
+    return found["kind"].endswith("List")

@@ -14,6 +14,8 @@ import httpx
 Object = dict[str, Any]
 CLUSTER_WIDE = {"Namespace", "Node", "CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding", "IngressClass"}
 
+NOT_YET = {404, 429, 503}  # not there, its storage is being prepared, nobody answers for it
+
 
 class Refused(Exception):
     """The API server said no; `code` is the HTTP status, the text its message."""
@@ -83,11 +85,17 @@ class KubeApi:
         await self.call("DELETE", path_of_object(given), **query)
 
     async def until(self, holds: Callable[[Any], bool], path: str, patience: float = 60.0) -> Any:
-        """Return what is at a path once the condition holds for it."""
+        """Return what is at a path once the condition holds for it; a kind that is just being defined is waited for."""
         end = time.monotonic() + patience
+        found: Any = None
         while True:
-            found = await self.call("GET", path)
-            if holds(found):
-                return found
+            try:
+                found = await self.call("GET", path)
+                if holds(found):
+                    return found
+            except Refused as refusal:
+                if refusal.code not in NOT_YET:
+                    raise
+                found = refusal
             assert time.monotonic() < end, f"{path} stays {found}"
             await asyncio.sleep(0.05)

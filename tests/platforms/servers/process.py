@@ -124,8 +124,9 @@ class ServerProcess:
         await self.start()
 
     def pause(self) -> None:
-        """Stop it in its tracks: connections stay open, nothing is answered."""
+        """Stop it in its tracks: connections stay open, from here on nothing is answered."""
         self._signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
         """Let it go on after `pause`."""
