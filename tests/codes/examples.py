@@ -581,6 +581,12 @@ ELSEWHERE: dict[str, dict[str, Example]] = {
             ),
         )
     },
+    "platforms.zookeeper": {
+        "zookeeper-bad-node": _test(
+            "$ zkCli.sh set /discovery/web/i1 text   # where Curator's JSON should be",
+            "platforms/zookeeper/test_tour.py::test_a_node_that_is_no_instance_is_told_and_stays_as_it_was",
+        )
+    },
     "platforms.vm": {
         code: _test(shown, f"platforms/vm/{test}")
         for code, shown, test in (

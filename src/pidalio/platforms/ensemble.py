@@ -15,7 +15,7 @@ from typing import Any, Final, Self
 from kazoo.client import KazooClient
 from kazoo.exceptions import KazooException, NoAuthError, NoNodeError
 from kazoo.handlers.threading import KazooTimeoutError
-from kazoo.protocol.states import KazooState
+from kazoo.protocol.states import EventType, KazooState
 from kazoo.retry import KazooRetry
 
 from pidalio.errors import PlatformUnavailable
@@ -67,19 +67,35 @@ class Ensemble:
         client.remove_listener(self._heard_state)
         await asyncio.shield(asyncio.to_thread(_ended, client))
 
-    async def children(self, path: str, *, watched: bool = True) -> list[str] | None:
-        """Return the names below `path`, None where there is no such node; raise `PlatformUnavailable`."""
-        watch = self._heard_watch if watched else None
+    async def children(
+        self, path: str, *, watched: bool = True, changed: Callable[[], None] | None = None
+    ) -> list[str] | None:
+        """Return the names below `path`, None where there is no such node; raise `PlatformUnavailable`.
+
+        With `changed`, that is called once when they change (or the node comes), instead of the session's own.
+        """
+        watch = self._watch(changed) if watched else None
         found: list[str] | None = await self._answer(path, lambda: self._client.get_children_async(path, watch))
-        if found is None and watched:
-            await self._answer(path, lambda: self._client.exists_async(path, self._heard_watch))
+        if found is None and watch and await self._answer(path, lambda: self._client.exists_async(path, watch)):
+            watch(None)  # it came in between
         return found
 
-    async def data(self, path: str, *, watched: bool = True) -> bytes | None:
-        """Return what a node holds, None where there is no such node; raise `PlatformUnavailable`."""
-        watch = self._heard_watch if watched else None
+    async def data(self, path: str, *, watched: bool = True, changed: Callable[[], None] | None = None) -> bytes | None:
+        """Return what a node holds, None where there is no such node; `changed` and errors as for `children`."""
+        watch = self._watch(changed) if watched else None
         found = await self._answer(path, lambda: self._client.get_async(path, watch))
         return None if found is None else bytes(found[0])
+
+    def _watch(self, changed: Callable[[], None] | None) -> Callable[[Any], None]:
+        """Return what the client calls, in a thread of its own, when something watched changed."""
+        if changed is None:
+            return self._heard_watch
+
+        def heard(event: Any) -> None:
+            if event is None or event.type != EventType.NONE:  # else the connection is lost, which states tell
+                self._call(changed)
+
+        return heard
 
     async def _answer(self, path: str, ask: Callable[[], Any]) -> Any:
         """Return what the client's promise becomes; None for a node that is not there."""

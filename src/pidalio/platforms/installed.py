@@ -22,6 +22,7 @@ _OWN: Final[Mapping[str, str]] = {
     "eureka": "pidalio.platforms.eureka",
     "mesos": "pidalio.platforms.mesos",
     "nomad": "pidalio.platforms.nomad",
+    "zookeeper": "pidalio.platforms.zookeeper",
 }
 """Module of each kind that comes with Pidalio; its `KIND` is what is meant."""
 

@@ -56,16 +56,18 @@ class Eureka:
         self.delta_status = 200
         self.wrong_hash = False
         self.asked: list[str] = []
+        self.port = 0
 
     async def __aenter__(self) -> Self:
         routes = web.Application()
         routes.router.add_get("/eureka/apps", self._apps)
         routes.router.add_get("/eureka/apps/delta", self._apps_delta)
-        self._runner = web.AppRunner(routes)
+        self._runner = web.AppRunner(routes, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
         await site.start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}/eureka"
+        self.port = self._runner.addresses[0][1]
+        self.url = f"http://127.0.0.1:{self.port}/eureka"
         return self
 
     async def __aexit__(self, *_: object) -> None:

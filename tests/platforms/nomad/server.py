@@ -40,6 +40,7 @@ class Nomad:
         self.leader = True
         self.index = 1
         self.asked: list[str] = []
+        self.port = 0
         self._streams: set[asyncio.Queue[bytes | None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -51,9 +52,10 @@ class Nomad:
         routes.router.add_get("/v1/client/allocation/{id}/checks", self._checks)
         self._runner = web.AppRunner(routes, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
         await site.start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        self.port = self._runner.addresses[0][1]
+        self.url = f"http://127.0.0.1:{self.port}"
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -124,8 +126,16 @@ class Nomad:
         queue: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._streams.add(queue)
         try:
-            while (line := await queue.get()) is not None:
+            while (line := await _next(queue)) is not None:
                 await stream.write(line)
         finally:
             self._streams.discard(queue)
         return stream
+
+
+async def _next(queue: asyncio.Queue[bytes | None]) -> bytes | None:
+    """Return the next line to send: a heartbeat when there is nothing to tell for a while."""
+    try:
+        return await asyncio.wait_for(queue.get(), 0.3)
+    except TimeoutError:
+        return b"{}\n"

@@ -35,7 +35,7 @@ class EurekaAdapter:
 
     async def run(self, feed: Feed) -> None:
         """Follow until cancelled; raise `PlatformUnavailable` when no server answers."""
-        async with asking.session(self._settings.tls(), silence=30.0, connections=2) as client:
+        async with asking.session(self._settings.tls(), silence=self._settings.silence, connections=2) as client:
             await self._read_all(feed, client)
             while True:
                 await asyncio.sleep(self._settings.interval)

@@ -15,7 +15,8 @@ class EurekaSettings(HttpSettings, frozen=True, kw_only=True, forbid_unknown_fie
     and the first that answers is kept. A service is a `vip` address, or an `app`. Callers use `port` for the
     instances' plain ports and `secure_port` for their secure ones, whatever the numbers there are. `interval` is the
     time between two questions, `settle` how long a server that shows much less than before may take to show it again
-    (a restarted one knows nothing until each instance's next heartbeat); both in seconds.
+    (a restarted one knows nothing until each instance's next heartbeat), `silence` how long an answer may take; all in
+    seconds.
     """
 
     by: Literal["vip", "app"] = "vip"
@@ -23,6 +24,7 @@ class EurekaSettings(HttpSettings, frozen=True, kw_only=True, forbid_unknown_fie
     secure_port: int = 443
     interval: float = 30.0
     settle: float = 180.0
+    silence: float = 30.0
 
     def check(self) -> None:
         """Raise `UsageError` for what makes no sense."""
