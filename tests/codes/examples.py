@@ -551,6 +551,31 @@ ELSEWHERE: dict[str, dict[str, Example]] = {
             ),
         )
     },
+    "platforms.kubernetes": {
+        name: _test(shown, f"platforms/kubernetes/test_reading.py::{test}")
+        for name, shown, test in (
+            (
+                "kubernetes-forbidden",
+                "$ pidalio platforms   # and the account may not list nodes",
+                "test_one_kind_that_may_not_be_read_is_told_with_its_permission_and_the_rest_goes_on",
+            ),
+            (
+                "kubernetes-malformed",
+                "$ pidalio platforms   # and a custom API server says a port as text",
+                "test_what_cannot_be_read_is_told_and_the_others_count",
+            ),
+            (
+                "kubernetes-names",
+                "$ pidalio platforms   # with an EndpointSlice whose addressType is FQDN",
+                "test_a_slice_of_names_is_told",
+            ),
+            (
+                "kubernetes-went-back",
+                "$ pidalio platforms   # after etcd was restored from a backup",
+                "test_a_restored_backup_is_told_and_taken_for_true",
+            ),
+        )
+    },
     "platforms.kubernetes.informing": {
         name: _test(shown, f"platforms/kubernetes/test_denied.py::{test}")
         for name, shown, test in (

@@ -40,6 +40,7 @@ class Conformance:
             await mesh.put("web", "w2", "10.77.0.2", version="v2")
             await mesh.put("api", "a1", "10.77.1.1", 9000)
             await mesh.settled()
+            await mesh.in_state("synced")
             mesh.mark()
             yield mesh
 

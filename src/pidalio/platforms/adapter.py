@@ -49,8 +49,11 @@ class Feed(Protocol):
         rows: Rows,
         again: Callable[[], Awaitable[Rows]],
         within: Collection[Table[Any, Any]] | None = None,
+        where: Callable[[Any], bool] | None = None,
     ) -> None:
         """Say all that there is (of the tables `within`; None: of all, and that everything was read once).
+
+        With `where`, it is all that there is of the keys for which that is true.
 
         What is not in `rows` vanishes. When that would be suspiciously much, `again` is awaited after a short delay to
         read once more, with the strongest consistency that the platform has; it may raise.
@@ -59,10 +62,13 @@ class Feed(Protocol):
     def change(self, rows: Rows) -> None:
         """Say what became different, authoritatively and in order; None removes a row."""
 
-    async def objects(self, units: Mapping[str, Tree | None], *, complete: bool = False) -> None:
+    async def objects(
+        self, units: Mapping[str, Tree | None], *, complete: bool | Callable[[str], bool] = False
+    ) -> None:
         """Say which rule objects there are, by a name of the unit that each comes in; None removes one.
 
-        With `complete` they are all that there are. Raise `Unavailable` when the change cannot be recorded now.
+        With `complete` they are all that there are, or all of those of which it is true.
+        Raise `Unavailable` when the change cannot be recorded now.
         """
 
     def ready(self) -> None:

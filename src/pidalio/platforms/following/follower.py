@@ -188,12 +188,14 @@ class Follower:
         rows: Rows,
         again: Callable[[], Awaitable[Rows]],
         within: Collection[Table[Any, Any]] | None = None,
+        where: Callable[[Any], bool] | None = None,
     ) -> None:
         """Take over all that there is of the tables `within`; ask `again` where it is suspiciously little."""
+        about = _about(within, where)
         self._flush_now()
         wanted = self._flat(rows)
-        whole = {**self._others(within), **wanted}
-        if why := self._suspicion(wanted, within) or self._doubt(whole):
+        whole = {**self._others(about), **wanted}
+        if why := self._suspicion(wanted, about) or self._doubt(whole):
             self._told.held = f"its answer lacks {why}: it is asked again before that counts"
             _log.warning("%s: %s", self._name, self._told.held)
             try:
@@ -202,7 +204,7 @@ class Follower:
             finally:
                 self._told.held = ""
             self._flush_now()
-            whole = {**self._others(within), **wanted}
+            whole = {**self._others(about), **wanted}
             is_believed = self._mesh.believes(self._name, _by_table(whole.items()), confirmed=True)
         else:
             is_believed = True
@@ -229,12 +231,15 @@ class Follower:
             wait = self._flushed + self._pace.gather - loop.time()
             self._flush = loop.call_soon(self._flush_some) if wait <= 0 else loop.call_later(wait, self._flush_some)
 
-    async def objects(self, units: Mapping[str, Tree | None], *, complete: bool = False) -> None:
+    async def objects(
+        self, units: Mapping[str, Tree | None], *, complete: bool | Callable[[str], bool] = False
+    ) -> None:
         """Take over rule objects, after what was said before them: they may name it."""
         self._flush_now()
         changed = {name: tree for name, tree in units.items() if self._objects.get(name) != tree}
         if complete:
-            changed |= {name: None for name in self._objects if name not in units}
+            is_about = complete if callable(complete) else lambda _: True
+            changed |= {name: None for name in self._objects if name not in units and is_about(name)}
         if changed:
             await self._take_objects(changed)
             self._dirty.set()
@@ -288,20 +293,18 @@ class Follower:
             if row is not None
         }
 
-    def _others(self, within: Collection[Table[Any, Any]] | None) -> dict[Slot, Any]:
-        """Return what is known of the tables that an answer is not about."""
-        if within is None:
-            return {}
+    def _others(self, about: Callable[[Slot], bool]) -> dict[Slot, Any]:
+        """Return what is known of the slots that an answer is not about."""
         known = self._withheld if self._withheld is not None else self._mesh.fed(self._name)
-        return {slot: row for slot, row in known.items() if slot[0] not in within}
+        return {slot: row for slot, row in known.items() if not about(slot)}
 
     def _doubt(self, whole: Mapping[Slot, Any]) -> str:
         """Return what the store's guard misses in an answer, in words, empty where it believes it."""
         return "" if self._mesh.believes(self._name, _by_table(whole.items())) else "nearly all that was well"
 
-    def _suspicion(self, wanted: Mapping[Slot, Any], within: Collection[Table[Any, Any]] | None) -> str:
-        counts = (lambda _table: True) if within is None else (lambda table: table in within)
-        return loss(self._mesh.fed(self._name), _by_table(wanted.items()), counts)
+    def _suspicion(self, wanted: Mapping[Slot, Any], about: Callable[[Slot], bool]) -> str:
+        known = {slot: row for slot, row in self._mesh.fed(self._name).items() if about(slot)}
+        return loss(known, _by_table(wanted.items()))
 
     async def _publish(self, wanted: Mapping[Slot, Any], gone: Iterable[Slot]) -> None:
         """Make `wanted` live where it differs, then remove what is `gone`, a little at a time."""
@@ -408,6 +411,15 @@ class Follower:
             self.tell("kept", Report(Severity.WARNING, "platform-not-kept", message))
         else:
             self.tell("kept")
+
+
+def _about(within: Collection[Table[Any, Any]] | None, where: Callable[[Any], bool] | None) -> Callable[[Slot], bool]:
+    """Return what tells whether an answer is about a slot."""
+
+    def is_about(slot: Slot) -> bool:
+        return (within is None or slot[0] in within) and (where is None or where(slot[1]))
+
+    return is_about
 
 
 def _by_table(items: Iterable[tuple[Slot, Any]]) -> dict[Table[Any, Any], dict[Any, Any]]:

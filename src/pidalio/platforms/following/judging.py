@@ -3,7 +3,7 @@
 Pure. Source of the rule: design record 0020; what remains must also satisfy the store's guard (record 0016).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from pidalio.derive import Table
@@ -15,26 +15,23 @@ LEAST: Final = 10
 """So many services or endpoints must be gone at least: small meshes change by half every day."""
 
 
-def loss(former: Mapping[Any, Any], rows: Rows, counts: Callable[[Any], bool] = lambda _table: True) -> str:
+def loss(former: Mapping[Any, Any], rows: Rows) -> str:
     """Return what an answer would take away, in words, empty where it is not suspicious.
 
-    `former` are the rows known of the platform by (table, key), `rows` all that it shows now of the tables that count.
+    `former` are the rows known of what it is about by (table, key), `rows` all that it shows now.
     """
-    before = {table: sum(1 for slot in former if slot[0] is table) for table in _COUNTED if counts(table)}
     said = []
     for table, word in _COUNTED.items():
-        if table not in before:
-            continue
+        before = [slot for slot in former if slot[0] is table]
         new = rows.get(table, {})
-        gone = sum(1 for slot in former if slot[0] is table and new.get(slot[1]) is None)
-        if gone >= LEAST and 2 * gone > before[table]:
-            said.append(f"{gone} of {before[table]} {word}")
-    if counts(tables.ENDPOINTS):
-        had = _endpoints(row for (table, _), row in former.items() if table is tables.ENDPOINTS)
-        left = had & _endpoints(rows.get(tables.ENDPOINTS, {}).values())
-        gone = len(had) - len(left)
-        if gone >= LEAST and 2 * gone > len(had):
-            said.append(f"{gone} of {len(had)} endpoints")
+        gone = sum(1 for slot in before if new.get(slot[1]) is None)
+        if gone >= LEAST and 2 * gone > len(before):
+            said.append(f"{gone} of {len(before)} {word}")
+    had = _endpoints(row for (table, _), row in former.items() if table is tables.ENDPOINTS)
+    left = had & _endpoints(rows.get(tables.ENDPOINTS, {}).values())
+    gone = len(had) - len(left)
+    if gone >= LEAST and 2 * gone > len(had):
+        said.append(f"{gone} of {len(had)} endpoints")
     return " and ".join(said)
 
 

@@ -1,0 +1,54 @@
+"""What a cluster can be told: where it is, what of it is read, and what its services are called."""
+
+import msgspec
+
+from pidalio.api.names import is_dns_label, is_dns_name
+from pidalio.errors import UsageError
+from pidalio.platforms.adapter import AdapterSettings
+from pidalio.store.hosts import DOMAIN
+
+
+class KubernetesSettings(AdapterSettings, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """One cluster.
+
+    `kubeconfig` is its file, or several with `:` between them (empty: KUBECONFIG, the account of our own pod,
+    `~/.kube/config`), `context` one of its contexts (empty: the current one).
+    `namespaces` are read and no others, with commas between them; `namespace_selector` picks them by labels, as
+    `kubectl get namespaces -l` does; empty are all.
+    `domain` is what the names of services end in, `trust_domain` what the identities of their instances begin with.
+    `network` is where pods are that have no label `topology.istio.io/network`.
+    """
+
+    kubeconfig: str = ""
+    context: str = ""
+    namespaces: str = ""
+    namespace_selector: str = ""
+    domain: str = DOMAIN
+    trust_domain: str = DOMAIN
+    network: str = ""
+
+    def check(self) -> None:
+        """Raise `UsageError` for namespaces or domains that are none, or that exclude each other."""
+        super().check()
+        if self.namespaces and self.namespace_selector:
+            raise UsageError("namespaces and namespaceSelector exclude each other")
+        for one in self.chosen:
+            if not is_dns_label(one):
+                raise UsageError(f"namespaces: {one!r} is not a namespace: write them with commas between them")
+        for field, value in (("domain", self.domain), ("trustDomain", self.trust_domain)):
+            if not is_dns_name(value):
+                raise UsageError(f"{field}: {value!r} is not a domain")
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """Return the namespaces that are named, none for all."""
+        return tuple(dict.fromkeys(part for one in self.namespaces.split(",") if (part := one.strip())))
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """What the mapping needs to know of a cluster: `platform` is what the mesh calls it."""
+
+    platform: str
+    domain: str = DOMAIN
+    trust_domain: str = DOMAIN
+    network: str = ""
