@@ -85,7 +85,7 @@ class _Following:
         """Run all sources, until cancelled or one of them has a mistake."""
         book = self._book
         book.dirty |= {*book.specs, *book.members, *book.held}
-        async with leading(self._settings) as leads, asyncio.TaskGroup() as group:
+        async with leading(self._settings, self._failed("master")) as leads, asyncio.TaskGroup() as group:
             if self._settings.master:
                 self._master = Master(book, self._talking, leads, self._published, self._told)
                 group.create_task(again_and_again(self._master.turn, self._failed("master")))

@@ -6,7 +6,7 @@ Source: Mesos, "High-Availability Mode"; `MasterInfo` in mesos.proto.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Final, Protocol, Self
 
@@ -18,8 +18,8 @@ from pidalio.platforms.mesos import words
 from pidalio.platforms.mesos.settings import MesosSettings
 
 _NODE: Final = "json.info_"
-_ELECTION: Final = 30.0
-"""Seconds for which an election is waited for."""
+_ELECTION: Final = 3.0
+"""Seconds for which an election is waited for without a word."""
 
 
 class Leading(Protocol):
@@ -34,7 +34,7 @@ class Leading(Protocol):
         """End."""
 
     async def candidates(self) -> tuple[str, ...]:
-        """Return URLs to try in order; raise `PlatformUnavailable` while nobody leads."""
+        """Return URLs to try in order; wait while nobody leads."""
 
     async def moved(self, url: str) -> str:
         """Wait until another than `url` leads, and return who."""
@@ -67,14 +67,15 @@ class Stated:
 class Elected:
     """Masters that stand for election in ZooKeeper."""
 
-    def __init__(self, settings: MesosSettings) -> None:
+    def __init__(self, settings: MesosSettings, waiting: Callable[[PlatformUnavailable], None]) -> None:
         servers, self._path, secret = settings.zookeeper or ("", "", "")
+        self._waiting, self._servers = waiting, servers
         self._scheme = "https" if settings.https else "http"
         self._look = asyncio.Event()
         self._known = asyncio.Condition()
         self._ensemble = Ensemble(servers, self._look.set, secret=secret)
         self._leader = ""
-        self._why = f"ZooKeeper {servers} does not answer yet"
+        self._why = f"ZooKeeper {servers} does not answer"
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -91,12 +92,13 @@ class Elected:
         await self._ensemble.__aexit__(kind, error, trace)
 
     async def candidates(self) -> tuple[str, ...]:
-        """Return the leader, once there is one."""
-        try:
-            async with asyncio.timeout(_ELECTION), self._known:
-                await self._known.wait_for(lambda: self._leader)
-        except TimeoutError as error:
-            raise PlatformUnavailable(self._why) from error
+        """Return the leader, once there is one; why there is none is told meanwhile."""
+        while not self._leader:
+            try:
+                async with asyncio.timeout(_ELECTION), self._known:
+                    await self._known.wait_for(lambda: self._leader)
+            except TimeoutError:
+                self._waiting(PlatformUnavailable(self._why))
         return (self._leader,)
 
     async def moved(self, url: str) -> str:
@@ -111,7 +113,7 @@ class Elected:
             await self._look.wait()
             self._look.clear()
             if not self._ensemble.is_connected:
-                self._why = "ZooKeeper does not answer"
+                self._why = f"ZooKeeper {self._servers} does not answer"
                 continue
             try:
                 leader = await self._find()
@@ -157,6 +159,6 @@ def url_of(data: bytes, scheme: str) -> str:
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def leading(settings: MesosSettings) -> Leading:
-    """Return who knows the leader."""
-    return Elected(settings) if settings.zookeeper else Stated(settings.masters)
+def leading(settings: MesosSettings, waiting: Callable[[PlatformUnavailable], None]) -> Leading:
+    """Return who knows the leader; `waiting` is told why there is none."""
+    return Elected(settings, waiting) if settings.zookeeper else Stated(settings.masters)
