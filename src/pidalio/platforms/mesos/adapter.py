@@ -226,7 +226,6 @@ class _Following:
     async def _published(self, is_whole: bool) -> None:
         """Publish what the master told."""
         if is_whole:
-            self._book.take_cluster()
             await self._place(self._book.everything())
             await self._well("master", is_whole=True)
         else:
@@ -235,7 +234,7 @@ class _Following:
     async def _publish(self, *, is_whole: bool) -> None:
         """Publish what changed; as all there is when a source was read as a whole, and each was tried."""
         async with self._publishing:
-            self._book.take_cluster()
+            await self._place(self._book.changes())
             if self._untried:
                 return
             if is_whole or not self._is_whole:
@@ -262,7 +261,7 @@ class _Following:
             await self._master.read_again()
         if self._settings.marathon and self._book.marathon_live:
             await self._marathon.read_again()
-        self._book.take_cluster()
+        await self._place(self._book.changes())
         await self._changes()
         return offered(self._feed.name, self._offers.values())
 

@@ -17,13 +17,13 @@ from pidalio.platforms.mesos.ports import spec_port
 HOST, BRIDGE, CONTAINER = "host", "container/bridge", "container"
 
 
-class Network(msgspec.Struct, frozen=True):
+class Network(msgspec.Struct, frozen=True, gc=False):
     """A network that an app or a pod is in."""
 
     mode: str = HOST
 
 
-class PortDefinition(msgspec.Struct, frozen=True):
+class PortDefinition(msgspec.Struct, frozen=True, gc=False):
     """A port on the host; `port` is the service port."""
 
     port: int = 0
@@ -32,7 +32,7 @@ class PortDefinition(msgspec.Struct, frozen=True):
     labels: dict[str, str] | None = None
 
 
-class PortMapping(msgspec.Struct, frozen=True, rename="camel"):
+class PortMapping(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """A port in a container."""
 
     container_port: int = 0
@@ -43,40 +43,40 @@ class PortMapping(msgspec.Struct, frozen=True, rename="camel"):
     labels: dict[str, str] | None = None
 
 
-class OldDocker(msgspec.Struct, frozen=True, rename="camel"):
+class OldDocker(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """Where Marathon before 1.5 says how a container is connected."""
 
     network: str | None = None
     port_mappings: tuple[PortMapping, ...] | None = None
 
 
-class Container(msgspec.Struct, frozen=True, rename="camel"):
+class Container(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """What an app runs in."""
 
     port_mappings: tuple[PortMapping, ...] | None = None
     docker: OldDocker | None = None
 
 
-class CheckResult(msgspec.Struct, frozen=True):
+class CheckResult(msgspec.Struct, frozen=True, gc=False):
     """What one check found."""
 
     alive: bool = False
 
 
-class Readiness(msgspec.Struct, frozen=True, rename="camel"):
+class Readiness(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """What one readiness check found."""
 
     task_id: str
     ready: bool
 
 
-class IpAddress(msgspec.Struct, frozen=True, rename="camel"):
+class IpAddress(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """An address of a container."""
 
     ip_address: str
 
 
-class AppTask(msgspec.Struct, frozen=True, rename="camel"):
+class AppTask(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """One task of an app."""
 
     id: str
@@ -91,7 +91,7 @@ class AppTask(msgspec.Struct, frozen=True, rename="camel"):
     zone: str | None = None
 
 
-class App(msgspec.Struct, frozen=True, rename="camel"):
+class App(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """One app, or one version of it."""
 
     id: str
@@ -119,13 +119,13 @@ class App(msgspec.Struct, frozen=True, rename="camel"):
         return (self.version_info or {}).get("lastConfigChangeAt", "") or self.version
 
 
-class Apps(msgspec.Struct, frozen=True):
+class Apps(msgspec.Struct, frozen=True, gc=False):
     """All apps."""
 
     apps: tuple[msgspec.Raw, ...]
 
 
-class OneApp(msgspec.Struct, frozen=True):
+class OneApp(msgspec.Struct, frozen=True, gc=False):
     """The answer about one app."""
 
     app: msgspec.Raw

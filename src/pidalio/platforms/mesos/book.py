@@ -80,11 +80,14 @@ class Book:
         for key in both:
             self.place(key)
 
-    def take_cluster(self) -> None:
-        """Take over what changed at the master."""
+    def changes(self) -> set[str]:
+        """Return the tasks that changed at the master, to be placed, and forget that they did."""
         changed, self.cluster.changed = self.cluster.changed, set()
-        for key in changed:
-            self.place(key)
+        return changed
+
+    def learn_addresses(self, agents: Iterable[str]) -> None:
+        """Take over where the master says that these agents are."""
+        self.addresses.update(found for found in map(self.cluster.address, agents) if found[1])
 
     def place(self, key: str) -> None:
         """Work out what a task is now, by all that is said of it."""

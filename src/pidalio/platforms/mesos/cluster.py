@@ -5,6 +5,7 @@ along that may be alive behind a partition; what cannot be decoded leaves its on
 Pure: whoever reads the stream calls it; `ended` and `changed` collect what callers have to know.
 """
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
@@ -147,13 +148,10 @@ class Cluster:
         framework = self.frameworks.get(task.framework_id.value, "")
         return instance_of(task, framework, self.agents.get(task.agent_id.value), specs) if framework else None
 
-    def addresses(self) -> dict[str, str]:
-        """Return the IP address of each agent by its hostname."""
-        return {
-            one.agent_info.hostname: address
-            for one in self.agents.values()
-            if (address := one.pid.rpartition("@")[2].rpartition(":")[0].strip("[]"))
-        }
+    def address(self, agent: str) -> tuple[str, str]:
+        """Return an agent's hostname and its IP address, "" where it is not told."""
+        one = self.agents[agent]
+        return one.agent_info.hostname, one.pid.rpartition("@")[2].rpartition(":")[0].strip("[]")
 
     def _put(self, task: words.Task) -> None:
         key = task.task_id.value
@@ -195,27 +193,41 @@ class Decoded(msgspec.Struct):
 
     def steps(self, state: words.State) -> Iterable[None]:
         """Take `state` apart, a little at each step."""
-        for raw in state.get_frameworks.frameworks:
-            if (one := self._one(raw, words.Framework)) and one.framework_info.id:
-                self.frameworks[one.framework_info.id.value] = one.framework_info.name
-        for raw in state.get_agents.agents:
-            if (one := self._one(raw, words.Agent)) and one.agent_info.id:
-                self.agents[one.agent_info.id.value] = one
-        for raw in state.get_agents.recovered_agents:
-            if one := self._one(raw, words.AgentInfo):
-                self.recovered.add(one.hostname)
-        for number, raw in enumerate((*state.get_tasks.tasks, *state.get_tasks.unreachable_tasks)):
-            if (one := self._one(raw, words.Task)) and one.state not in ENDED:
-                self.tasks[one.task_id.value] = one
+        every: Iterable[tuple[msgspec.Raw, Any, Callable[[Any], None]]] = itertools.chain(
+            ((raw, _FRAMEWORK, self._put_framework) for raw in state.get_frameworks.frameworks),
+            ((raw, _AGENT, self._put_agent) for raw in state.get_agents.agents),
+            ((raw, _AGENT_INFO, self._put_recovered) for raw in state.get_agents.recovered_agents),
+            ((raw, _TASK, self._put_task) for raw in state.get_tasks.tasks),
+            ((raw, _TASK, self._put_task) for raw in state.get_tasks.unreachable_tasks),
+        )
+        for number, (raw, decoder, put) in enumerate(every):
+            try:
+                put(decoder.decode(raw))
+            except msgspec.MsgspecError as error:
+                self.broken[_named(raw) or f"entry {number + 1}"] = words.first(error)
             if number % _TOGETHER == 0:
                 yield
 
-    def _one(self, raw: msgspec.Raw, type_: Any) -> Any:
-        try:
-            return msgspec.json.decode(raw, type=type_)
-        except msgspec.MsgspecError as error:
-            self.broken[_named(raw) or f"{type_.__name__} {len(self.broken) + 1}"] = words.first(error)
-            return None
+    def _put_framework(self, one: words.Framework) -> None:
+        if one.framework_info.id:
+            self.frameworks[one.framework_info.id.value] = one.framework_info.name
+
+    def _put_agent(self, one: words.Agent) -> None:
+        if one.agent_info.id:
+            self.agents[one.agent_info.id.value] = one
+
+    def _put_recovered(self, one: words.AgentInfo) -> None:
+        self.recovered.add(one.hostname)
+
+    def _put_task(self, one: words.Task) -> None:
+        if one.state not in ENDED:
+            self.tasks[one.task_id.value] = one
+
+
+_FRAMEWORK: Final[Any] = msgspec.json.Decoder(words.Framework)
+_AGENT: Final[Any] = msgspec.json.Decoder(words.Agent)
+_AGENT_INFO: Final[Any] = msgspec.json.Decoder(words.AgentInfo)
+_TASK: Final[Any] = msgspec.json.Decoder(words.Task)
 
 
 class _TaskId(msgspec.Struct):

@@ -11,7 +11,7 @@ from pidalio.platforms.mesos.instances import Instance, Spec, is_address
 from pidalio.platforms.mesos.ports import spec_port
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One record of DNS."""
 
     name: str
@@ -19,7 +19,7 @@ class Record(msgspec.Struct, frozen=True):
     rtype: str
 
 
-class DnsTask(msgspec.Struct, frozen=True):
+class DnsTask(msgspec.Struct, frozen=True, gc=False):
     """A task."""
 
     name: str
@@ -27,14 +27,14 @@ class DnsTask(msgspec.Struct, frozen=True):
     records: tuple[Record, ...] | None = None
 
 
-class DnsFramework(msgspec.Struct, frozen=True):
+class DnsFramework(msgspec.Struct, frozen=True, gc=False):
     """A framework."""
 
     name: str
     tasks: tuple[msgspec.Raw, ...] | None = None
 
 
-class Enumerated(msgspec.Struct, frozen=True):
+class Enumerated(msgspec.Struct, frozen=True, gc=False):
     """The answer of /v1/enumerate."""
 
     frameworks: tuple[DnsFramework, ...]

@@ -33,7 +33,7 @@ ENDED: Final = frozenset(
 """States that no task comes back from."""
 
 
-class SpecPort(msgspec.Struct, frozen=True):
+class SpecPort(msgspec.Struct, frozen=True, gc=False):
     """A port as callers know it: `number`, 0 where nothing gives it one that stays.
 
     `inside` is its number in a container's network, `addresses` are virtual ones (VIP labels).
@@ -46,7 +46,7 @@ class SpecPort(msgspec.Struct, frozen=True):
     addresses: tuple[str, ...] = ()
 
 
-class Spec(msgspec.Struct, frozen=True):
+class Spec(msgspec.Struct, frozen=True, gc=False):
     """What callers see: `framework` and `name` (`web.shop` of `/shop/web`) identify it, `service` is a stated name."""
 
     framework: str
@@ -62,7 +62,7 @@ class Spec(msgspec.Struct, frozen=True):
         return f"{self.framework}/{self.name}"
 
 
-class Instance(msgspec.Struct, frozen=True):
+class Instance(msgspec.Struct, frozen=True, gc=False):
     """One task that can be called: at `host` by `host_ports` (0: none), or in a container's network at `address`.
 
     `host` is an IP address or the agent's name, `node` always its name. `state` is what the task's state means,

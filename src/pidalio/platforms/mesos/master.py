@@ -206,7 +206,7 @@ class Master:
         for agent in decoded.agents.keys() - self._back.keys():
             self._back[agent] = now - SETTLING
         self._book.cluster.take_state(decoded, is_doubtful=now < self._settled_by)
-        self._book.addresses.update(self._book.cluster.addresses())
+        self._book.learn_addresses(decoded.agents)
         self._told("state", listed(decoded.broken))
         self._told("event", "")
         self._read = now
@@ -223,8 +223,9 @@ class Master:
             except msgspec.MsgspecError as error:
                 self._told("event", f"{event.type} is not understood, and changes nothing: {words.first(error)}")
         if event.type == "AGENT_ADDED":
-            self._back |= dict.fromkeys(cluster.registered - known, self._now())
-            self._book.addresses.update(cluster.addresses())
+            new = cluster.registered - known
+            self._back |= dict.fromkeys(new, self._now())
+            self._book.learn_addresses(new)
         elif event.type == "AGENT_REMOVED":
             for agent in known - cluster.registered:
                 self._back.pop(agent, None)

@@ -14,7 +14,7 @@ from pidalio.platforms.mesos.instances import ROUTABLE, SERVICE, Instance, Spec,
 from pidalio.platforms.mesos.ports import spec_port
 
 
-class PodEndpoint(msgspec.Struct, frozen=True, rename="camel"):
+class PodEndpoint(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """A port of a container."""
 
     name: str
@@ -24,7 +24,7 @@ class PodEndpoint(msgspec.Struct, frozen=True, rename="camel"):
     labels: dict[str, str] | None = None
 
 
-class PodContainer(msgspec.Struct, frozen=True):
+class PodContainer(msgspec.Struct, frozen=True, gc=False):
     """A container of a pod's definition."""
 
     name: str
@@ -32,7 +32,7 @@ class PodContainer(msgspec.Struct, frozen=True):
     labels: dict[str, str] | None = None
 
 
-class PodSpec(msgspec.Struct, frozen=True):
+class PodSpec(msgspec.Struct, frozen=True, gc=False):
     """A pod's definition."""
 
     id: str
@@ -46,7 +46,7 @@ class PodSpec(msgspec.Struct, frozen=True):
         return self.networks[0].mode if self.networks else HOST
 
 
-class EndpointStatus(msgspec.Struct, frozen=True, rename="camel"):
+class EndpointStatus(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """Where an endpoint is on its host, and what its check says."""
 
     name: str
@@ -54,7 +54,7 @@ class EndpointStatus(msgspec.Struct, frozen=True, rename="camel"):
     healthy: bool | None = None
 
 
-class ContainerState(msgspec.Struct, frozen=True):
+class ContainerState(msgspec.Struct, frozen=True, gc=False):
     """How a container is."""
 
     name: str
@@ -62,13 +62,13 @@ class ContainerState(msgspec.Struct, frozen=True):
     endpoints: tuple[EndpointStatus, ...] | None = None
 
 
-class PodNetwork(msgspec.Struct, frozen=True):
+class PodNetwork(msgspec.Struct, frozen=True, gc=False):
     """A network that an instance is in."""
 
     addresses: tuple[str, ...] | None = None
 
 
-class PodInstance(msgspec.Struct, frozen=True, rename="camel"):
+class PodInstance(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """One instance of a pod."""
 
     id: str
@@ -79,7 +79,7 @@ class PodInstance(msgspec.Struct, frozen=True, rename="camel"):
     containers: tuple[ContainerState, ...] | None = None
 
 
-class Pod(msgspec.Struct, frozen=True):
+class Pod(msgspec.Struct, frozen=True, gc=False):
     """One pod; instances that an older version started come under `spec` of their own only by version."""
 
     id: str

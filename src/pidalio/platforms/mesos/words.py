@@ -8,20 +8,20 @@ Source: Mesos, `include/mesos/v1/master/master.proto` and `mesos.proto`, as the 
 import msgspec
 
 
-class Value(msgspec.Struct, frozen=True):
+class Value(msgspec.Struct, frozen=True, gc=False):
     """An identifier."""
 
     value: str
 
 
-class Label(msgspec.Struct, frozen=True):
+class Label(msgspec.Struct, frozen=True, gc=False):
     """One label."""
 
     key: str
     value: str = ""
 
 
-class Labels(msgspec.Struct, frozen=True):
+class Labels(msgspec.Struct, frozen=True, gc=False):
     """A list of labels."""
 
     labels: tuple[Label, ...] = ()
@@ -31,7 +31,7 @@ class Labels(msgspec.Struct, frozen=True):
         return tuple((one.key, one.value) for one in self.labels)
 
 
-class DiscoveryPort(msgspec.Struct, frozen=True):
+class DiscoveryPort(msgspec.Struct, frozen=True, gc=False):
     """A port that a task announces."""
 
     number: int
@@ -40,13 +40,13 @@ class DiscoveryPort(msgspec.Struct, frozen=True):
     labels: Labels = Labels()
 
 
-class DiscoveryPorts(msgspec.Struct, frozen=True):
+class DiscoveryPorts(msgspec.Struct, frozen=True, gc=False):
     """The ports that a task announces."""
 
     ports: tuple[DiscoveryPort, ...] = ()
 
 
-class Discovery(msgspec.Struct, frozen=True):
+class Discovery(msgspec.Struct, frozen=True, gc=False):
     """How a task wants to be found."""
 
     visibility: str = ""
@@ -57,45 +57,45 @@ class Discovery(msgspec.Struct, frozen=True):
     labels: Labels = Labels()
 
 
-class Range(msgspec.Struct, frozen=True):
+class Range(msgspec.Struct, frozen=True, gc=False):
     """Numbers from `begin` to `end`."""
 
     begin: int
     end: int
 
 
-class Ranges(msgspec.Struct, frozen=True):
+class Ranges(msgspec.Struct, frozen=True, gc=False):
     """Several ranges."""
 
     range: tuple[Range, ...] = ()
 
 
-class Resource(msgspec.Struct, frozen=True):
+class Resource(msgspec.Struct, frozen=True, gc=False):
     """Something that a task was given, `ports` among it."""
 
     name: str = ""
     ranges: Ranges | None = None
 
 
-class IpAddress(msgspec.Struct, frozen=True):
+class IpAddress(msgspec.Struct, frozen=True, gc=False):
     """One address."""
 
     ip_address: str = ""
 
 
-class NetworkInfo(msgspec.Struct, frozen=True):
+class NetworkInfo(msgspec.Struct, frozen=True, gc=False):
     """A network that a container is in."""
 
     ip_addresses: tuple[IpAddress, ...] = ()
 
 
-class ContainerStatus(msgspec.Struct, frozen=True):
+class ContainerStatus(msgspec.Struct, frozen=True, gc=False):
     """How a container is."""
 
     network_infos: tuple[NetworkInfo, ...] = ()
 
 
-class Status(msgspec.Struct, frozen=True):
+class Status(msgspec.Struct, frozen=True, gc=False):
     """One word on a task; `timestamp` is its agent's or executor's clock."""
 
     task_id: Value | None = None
@@ -112,27 +112,27 @@ class Status(msgspec.Struct, frozen=True):
         return next((one.ip_address for info in infos for one in info.ip_addresses if one.ip_address), "")
 
 
-class ContainerNetwork(msgspec.Struct, frozen=True):
+class ContainerNetwork(msgspec.Struct, frozen=True, gc=False):
     """A network that a container asks for; with port mappings it is a bridge."""
 
     name: str = ""
     port_mappings: tuple[msgspec.Raw, ...] = ()
 
 
-class Docker(msgspec.Struct, frozen=True):
+class Docker(msgspec.Struct, frozen=True, gc=False):
     """What Docker is told."""
 
     network: str = ""
 
 
-class Container(msgspec.Struct, frozen=True):
+class Container(msgspec.Struct, frozen=True, gc=False):
     """What a task runs in."""
 
     docker: Docker | None = None
     network_infos: tuple[ContainerNetwork, ...] = ()
 
 
-class Task(msgspec.Struct, frozen=True):
+class Task(msgspec.Struct, frozen=True, gc=False):
     """One task."""
 
     name: str
@@ -148,26 +148,26 @@ class Task(msgspec.Struct, frozen=True):
     health_check: dict[str, object] | None = None
 
 
-class DomainName(msgspec.Struct, frozen=True):
+class DomainName(msgspec.Struct, frozen=True, gc=False):
     """A region or a zone."""
 
     name: str = ""
 
 
-class FaultDomain(msgspec.Struct, frozen=True):
+class FaultDomain(msgspec.Struct, frozen=True, gc=False):
     """Where a machine stands."""
 
     region: DomainName = DomainName()
     zone: DomainName = DomainName()
 
 
-class Domain(msgspec.Struct, frozen=True):
+class Domain(msgspec.Struct, frozen=True, gc=False):
     """Where a machine stands, if it says so."""
 
     fault_domain: FaultDomain | None = None
 
 
-class AgentInfo(msgspec.Struct, frozen=True):
+class AgentInfo(msgspec.Struct, frozen=True, gc=False):
     """A machine."""
 
     hostname: str
@@ -175,21 +175,21 @@ class AgentInfo(msgspec.Struct, frozen=True):
     domain: Domain | None = None
 
 
-class Agent(msgspec.Struct, frozen=True):
+class Agent(msgspec.Struct, frozen=True, gc=False):
     """A machine as the master knows it; `pid` is `slave(1)@IP:PORT`."""
 
     agent_info: AgentInfo
     pid: str = ""
 
 
-class FrameworkInfo(msgspec.Struct, frozen=True):
+class FrameworkInfo(msgspec.Struct, frozen=True, gc=False):
     """A framework."""
 
     name: str
     id: Value | None = None
 
 
-class Framework(msgspec.Struct, frozen=True):
+class Framework(msgspec.Struct, frozen=True, gc=False):
     """A framework as the master knows it."""
 
     framework_info: FrameworkInfo
@@ -198,27 +198,27 @@ class Framework(msgspec.Struct, frozen=True):
 Raws = tuple[msgspec.Raw, ...]
 
 
-class Tasks(msgspec.Struct, frozen=True):
+class Tasks(msgspec.Struct, frozen=True, gc=False):
     """All tasks; completed ones are left out."""
 
     tasks: Raws = ()
     unreachable_tasks: Raws = ()
 
 
-class Agents(msgspec.Struct, frozen=True):
+class Agents(msgspec.Struct, frozen=True, gc=False):
     """All agents; recovered ones have not come back to a new master yet."""
 
     agents: Raws = ()
     recovered_agents: Raws = ()
 
 
-class Frameworks(msgspec.Struct, frozen=True):
+class Frameworks(msgspec.Struct, frozen=True, gc=False):
     """All frameworks."""
 
     frameworks: Raws = ()
 
 
-class State(msgspec.Struct, frozen=True):
+class State(msgspec.Struct, frozen=True, gc=False):
     """All there is."""
 
     get_tasks: Tasks = Tasks()
@@ -226,20 +226,20 @@ class State(msgspec.Struct, frozen=True):
     get_frameworks: Frameworks = Frameworks()
 
 
-class Subscribed(msgspec.Struct, frozen=True):
+class Subscribed(msgspec.Struct, frozen=True, gc=False):
     """The first event."""
 
     get_state: State = State()
     heartbeat_interval_seconds: float = 15.0
 
 
-class TaskAdded(msgspec.Struct, frozen=True):
+class TaskAdded(msgspec.Struct, frozen=True, gc=False):
     """A new task."""
 
     task: Task
 
 
-class TaskUpdated(msgspec.Struct, frozen=True):
+class TaskUpdated(msgspec.Struct, frozen=True, gc=False):
     """A word on a task."""
 
     framework_id: Value
@@ -247,31 +247,31 @@ class TaskUpdated(msgspec.Struct, frozen=True):
     state: str
 
 
-class AgentAdded(msgspec.Struct, frozen=True):
+class AgentAdded(msgspec.Struct, frozen=True, gc=False):
     """A machine that came, or came back."""
 
     agent: Agent
 
 
-class AgentRemoved(msgspec.Struct, frozen=True):
+class AgentRemoved(msgspec.Struct, frozen=True, gc=False):
     """A machine that went, or is not reached."""
 
     agent_id: Value
 
 
-class FrameworkTold(msgspec.Struct, frozen=True):
+class FrameworkTold(msgspec.Struct, frozen=True, gc=False):
     """A framework that came or changed."""
 
     framework: Framework
 
 
-class FrameworkRemoved(msgspec.Struct, frozen=True):
+class FrameworkRemoved(msgspec.Struct, frozen=True, gc=False):
     """A framework that ended, and with it its tasks."""
 
     framework_info: FrameworkInfo
 
 
-class Event(msgspec.Struct, frozen=True):
+class Event(msgspec.Struct, frozen=True, gc=False):
     """One event: its type, and what that type bears."""
 
     type: str
@@ -285,13 +285,13 @@ class Event(msgspec.Struct, frozen=True):
     framework_removed: msgspec.Raw = msgspec.Raw()
 
 
-class StateAnswer(msgspec.Struct, frozen=True):
+class StateAnswer(msgspec.Struct, frozen=True, gc=False):
     """The answer to GET_STATE."""
 
     get_state: State
 
 
-class MasterAddress(msgspec.Struct, frozen=True):
+class MasterAddress(msgspec.Struct, frozen=True, gc=False):
     """Where a master listens."""
 
     hostname: str = ""
@@ -299,7 +299,7 @@ class MasterAddress(msgspec.Struct, frozen=True):
     port: int = 5050
 
 
-class MasterInfo(msgspec.Struct, frozen=True):
+class MasterInfo(msgspec.Struct, frozen=True, gc=False):
     """A master as ZooKeeper and GET_MASTER tell it; `id` is another after each start."""
 
     id: str
@@ -308,13 +308,13 @@ class MasterInfo(msgspec.Struct, frozen=True):
     port: int = 5050
 
 
-class MasterTold(msgspec.Struct, frozen=True):
+class MasterTold(msgspec.Struct, frozen=True, gc=False):
     """What the master says of itself."""
 
     master_info: MasterInfo
 
 
-class MasterAnswer(msgspec.Struct, frozen=True):
+class MasterAnswer(msgspec.Struct, frozen=True, gc=False):
     """The answer to GET_MASTER."""
 
     get_master: MasterTold
