@@ -435,6 +435,56 @@ ELSEWHERE: dict[str, dict[str, Example]] = {
             ),
         )
     },
+    "platforms.consul": {
+        name: _test(shown, f"platforms/consul/{test}")
+        for name, shown, test in (
+            (
+                "consul-hidden",
+                "$ consul acl policy update …   # and the token lost `service:read` for some services",
+                "test_questions.py::test_what_the_token_may_not_read_any_more_is_not_gone",
+            ),
+            (
+                "consul-lost-state",
+                "$ consul agent -dev   # after the former one was killed",
+                "test_questions.py::test_an_index_that_went_backwards_takes_nothing_away_for_a_while",
+            ),
+            (
+                "consul-no-leader",
+                "$ pidalio platforms   # while Consul's servers have no quorum",
+                "test_questions.py::test_without_a_leader_what_one_server_knows_is_followed",
+            ),
+            (
+                "consul-unread",
+                "$ pidalio platforms   # while a proxy before Consul cuts off long answers",
+                "test_questions.py::test_a_service_that_cannot_be_read_stays_and_holds_up_no_other",
+            ),
+            (
+                "consul-bad-instance",
+                "$ consul services register -name web   # without a port",
+                "test_questions.py::test_an_instance_with_a_string_port_is_told_and_its_neighbours_count",
+            ),
+            (
+                "consul-bad-meta",
+                "$ consul services register -name web -port 8080 -meta service-port=x",
+                "test_questions.py::test_what_is_wrong_with_a_service_is_told_until_it_is_mended[meta]",
+            ),
+            (
+                "consul-ports-differ",
+                "$ consul services register -name web -id w2 -port 9090   # beside one at 8080",
+                "test_questions.py::test_what_is_wrong_with_a_service_is_told_until_it_is_mended[ports]",
+            ),
+            (
+                "consul-protocols-differ",
+                "$ consul services register -name web -id w2 -port 8080 -meta protocol=tcp   # beside one that says http",
+                "test_mapping.py::test_where_instances_state_different_protocols_the_oldest_counts",
+            ),
+            (
+                "consul-no-hostname",
+                "$ consul services register -name '~~~' -port 8080",
+                "test_mapping.py::test_a_name_that_makes_no_host_is_told_and_left_out",
+            ),
+        )
+    },
     "platforms.eureka": {
         "eureka-bad-instance": _test(
             '$ pidalio platforms   # and an instance registered its port as "http"',

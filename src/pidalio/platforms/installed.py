@@ -19,6 +19,7 @@ from pidalio.platforms.adapter import Adapter, AdapterSettings, Kind
 GROUP: Final = "pidalio.platforms"
 _OWN: Final[Mapping[str, str]] = {
     "cloudfoundry": "pidalio.platforms.cloudfoundry",
+    "consul": "pidalio.platforms.consul",
     "eureka": "pidalio.platforms.eureka",
     "kubernetes": "pidalio.platforms.kubernetes",
     "mesos": "pidalio.platforms.mesos",

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from pidalio.errors import UsageError
-from pidalio.model import Endpoint, ObjectRef, Port, Service
+from pidalio.model import Endpoint, ObjectRef, Port, Resolution, Service
 from pidalio.platforms.adapter import AdapterSettings, Rows
 from pidalio.store import tables
 from pidalio.store.hosts import DOMAIN
@@ -67,7 +67,7 @@ class Offer(msgspec.Struct, frozen=True):
     """One service of a registry, complete: `name` is what the registry calls it, `hostname` what callers do.
 
     Every endpoint has the number of one of the `ports` as its `service_port`. `kind` is the word for one in reports
-    (`ConsulService`). `addresses` are virtual ones.
+    (`ConsulService`). `addresses` are virtual ones. Where an instance's address is a name, `resolution` says so (DNS).
     """
 
     kind: str
@@ -80,6 +80,7 @@ class Offer(msgspec.Struct, frozen=True):
     external: bool = False
     instance_ca: str = ""
     round_robin: bool = False
+    resolution: Resolution = Resolution.STATIC
 
 
 def offered(platform: str, offers: Iterable[Offer]) -> Rows:
@@ -99,6 +100,7 @@ def offered(platform: str, offers: Iterable[Offer]) -> Rows:
             external=one.external,
             instance_ca=one.instance_ca,
             round_robin=one.round_robin,
+            resolution=one.resolution,
         )
         endpoints[key] = one.endpoints
     return {tables.SERVICES: services, tables.ENDPOINTS: endpoints}

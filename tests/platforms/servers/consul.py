@@ -37,7 +37,7 @@ class ConsulAgent(ServerProcess):
             told |= {"data_dir": str(self.folder / "data"), "server": True, "bootstrap_expect": 1}
         if self.acl:
             tokens = {"initial_management": ROOT_TOKEN, "agent": ROOT_TOKEN}
-            told["acl"] = {"enabled": True, "default_policy": "deny", "tokens": tokens}
+            told["acl"] = {"enabled": True, "default_policy": "deny", "tokens": tokens, "policy_ttl": "1s"}
         config = self.folder / "config.json"
         config.write_text(json.dumps(told))
         return [self.home / "consul", "agent", *(["-dev"] if self.memory else []), f"-config-file={config}"]

@@ -1,0 +1,201 @@
+"""What a real Consul cannot be made to say at will: no leader, nonsense, refusals. A server of the test says it."""
+
+import asyncio
+from typing import Any, Self
+
+import pytest
+from aiohttp import web
+from tests.platforms.consul.following import Following
+
+WEB = {"Node": {"Node": "n1", "Address": "10.0.0.5"}, "Service": {"ID": "w1", "Service": "web", "Port": 8080}}
+API = {"Node": {"Node": "n1", "Address": "10.0.0.5"}, "Service": {"ID": "a1", "Service": "api", "Port": 9000}}
+
+
+class Scripted:
+    """Answers what `answers` has for the last part of a path, and with the status that `refuses` has for it."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Any] = {"services": {"consul": [], "web": [], "api": []}, "web": [WEB], "api": [API]}
+        self.refuses: dict[str, int] = {}
+        self.hides: set[str] = set()
+        self.leader = True
+        self.index = 7
+
+    async def __aenter__(self) -> Self:
+        routes = web.Application()
+        routes.router.add_route("*", "/{path:.*}", self._answer)
+        self._runner = web.AppRunner(routes, shutdown_timeout=0.01)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._runner.cleanup()
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        name = request.path.rpartition("/")[2]
+        if int(request.query.get("index", "0")) >= self.index:
+            await asyncio.sleep(0.1)  # the time to wait is short here
+        if status := self.refuses.get(name):
+            return web.Response(status=status, text="rpc error")
+        if name == "authorize" and not self.hides:
+            return web.Response(status=401, text="ACL support disabled")
+        if name == "authorize":
+            return web.json_response(
+                [{**one, "Allow": one["Segment"] not in self.hides} for one in await request.json()]
+            )
+        if not self.leader and "stale" not in request.query:
+            return web.Response(status=500, text="No cluster leader")
+        head = {"X-Consul-Index": str(self.index), "X-Consul-KnownLeader": str(self.leader).lower()}
+        value = self.answers.get(name, [])
+        return (
+            web.Response(body=value, headers=head)
+            if isinstance(value, bytes)
+            else web.json_response(value, headers=head)
+        )
+
+
+@pytest.fixture
+async def server():
+    async with Scripted() as server:
+        yield server
+
+
+@pytest.fixture
+async def mesh(tmp_path, server):
+    async with Following(tmp_path, server.url) as mesh:
+        await mesh.until(lambda: mesh.state() == "synced")
+        yield mesh
+
+
+def one_line(mesh: Following, code: str) -> str:
+    (told,) = [report for report in mesh.told() if report.code == code]
+    assert "\n" not in told.message
+    return told.message
+
+
+async def test_without_a_leader_what_one_server_knows_is_followed(server, mesh):
+    server.leader = False
+    await mesh.until(lambda: mesh.codes() == ["consul-no-leader"])
+    server.answers["web"] = [WEB, {**WEB, "Service": {**WEB["Service"], "ID": "w2", "Address": "10.0.0.6"}}]
+    server.index += 1
+    await mesh.until(lambda: mesh.addresses("web") == ["10.0.0.5", "10.0.0.6"])
+    server.leader = True
+    await mesh.until(lambda: mesh.codes() == [])
+
+
+async def test_a_server_without_a_leader_that_is_behind_changes_nothing(server, mesh):
+    server.leader = False
+    server.index, server.answers["web"] = 3, []
+    await mesh.until(lambda: mesh.codes() == ["consul-no-leader"])
+    await asyncio.sleep(3)  # a question or two about `web`
+    assert mesh.addresses("web") == ["10.0.0.5"]
+
+
+async def test_a_server_without_a_leader_that_knows_nothing_says_nothing(server, mesh):
+    server.leader = False
+    server.answers["services"] = {}
+    await mesh.until(lambda: mesh.state() == "stale")
+    assert "no leader, and the one that answers knows nothing" in one_line(mesh, "platform-stale")
+    assert mesh.addresses("api") == ["10.0.0.5"]
+
+
+@pytest.mark.parametrize("answer", [b"<html>", b"[1, 2]", b'{"web": 5}', b""])
+async def test_names_that_are_none_touch_nothing(server, mesh, answer):
+    server.answers["services"] = answer
+    server.index += 1
+    await mesh.until(lambda: mesh.state() == "stale")
+    assert "Consul's list of services cannot be read" in one_line(mesh, "platform-stale")
+    assert mesh.addresses("web") == ["10.0.0.5"]
+
+
+async def test_a_service_that_cannot_be_read_stays_and_holds_up_no_other(server, mesh):
+    server.answers["web"] = b"<html>"
+    server.refuses["api"] = 500
+    server.index += 1
+    await mesh.until(lambda: mesh.codes() == ["consul-unread"])
+    server.answers["services"] = {"consul": [], "web": [], "api": [], "new": []}
+    server.answers["new"] = [{**API, "Service": {**API["Service"], "ID": "n1", "Service": "new"}}]
+    server.index += 1
+    await mesh.until(lambda: mesh.addresses("new") == ["10.0.0.5"])
+    assert mesh.addresses("web") == mesh.addresses("api") == ["10.0.0.5"]
+    assert one_line(mesh, "consul-unread").startswith("api, web cannot be read: ")
+    server.refuses.clear()
+    server.answers["web"] = [WEB]
+    await mesh.until(lambda: mesh.codes() == [])
+
+
+async def test_an_instance_with_a_string_port_is_told_and_its_neighbours_count(server, mesh):
+    bad = {**WEB, "Service": {**WEB["Service"], "ID": "w2", "Port": "http"}}
+    server.answers["web"] = [WEB, bad]
+    server.index += 1
+    await mesh.until(lambda: mesh.codes() == ["consul-bad-instance"])
+    assert "instance w2 of node n1 cannot be read and is left out" in one_line(mesh, "consul-bad-instance")
+    assert mesh.addresses("web") == ["10.0.0.5"]
+
+
+@pytest.mark.parametrize(
+    ("instances", "code"),
+    [
+        pytest.param(
+            [WEB, {**WEB, "Service": {**WEB["Service"], "ID": "w2", "Port": 9090}}], "consul-ports-differ", id="ports"
+        ),
+        pytest.param(
+            [{**WEB, "Service": {**WEB["Service"], "Meta": {"service-port": "x"}}}], "consul-bad-meta", id="meta"
+        ),
+    ],
+)
+async def test_what_is_wrong_with_a_service_is_told_until_it_is_mended(server, mesh, instances, code):
+    server.answers["web"] = instances
+    server.index += 1
+    await mesh.until(lambda: mesh.codes() == [code])
+    server.answers["web"] = [WEB]
+    server.index += 1
+    await mesh.until(lambda: mesh.codes() == [])
+
+
+async def test_settings_of_consul_that_cannot_be_read_are_told_and_hold_up_nothing(tmp_path, server):
+    server.refuses["service-defaults"] = 500
+    async with Following(tmp_path, server.url) as mesh:
+        await mesh.until(lambda: mesh.state() == "synced")
+        assert "service-defaults cannot be read" in one_line(mesh, "consul-unread")
+        assert mesh.addresses("web") == ["10.0.0.5"]
+        server.refuses.clear()
+        await mesh.until(lambda: mesh.codes() == [])
+
+
+async def test_a_service_that_fails_at_the_very_beginning_is_not_taken_for_gone(tmp_path, server):
+    async with Following(tmp_path, server.url) as mesh:
+        await mesh.until(lambda: mesh.state() == "synced")
+    server.refuses["web"] = 500
+    async with Following(tmp_path, server.url) as mesh:
+        await mesh.until(lambda: "consul-unread" in mesh.codes())
+        assert mesh.addresses("web") == ["10.0.0.5"]  # known from before
+        server.refuses.clear()
+        await mesh.until(lambda: mesh.state() == "synced" and not mesh.codes())
+        assert mesh.addresses("web") == ["10.0.0.5"]
+
+
+async def test_what_the_token_may_not_read_any_more_is_not_gone(server, mesh):
+    server.hides = {"api"}
+    server.answers["services"] = {"web": []}
+    server.answers["api"] = []
+    server.index += 1
+    await mesh.until(lambda: mesh.codes() == ["consul-hidden"])
+    assert "the token may not read all of api" in one_line(mesh, "consul-hidden")
+    assert mesh.addresses("api") == ["10.0.0.5"]
+    server.hides = {"nobody"}
+    server.index += 1
+    await mesh.until(lambda: mesh.service("api") is None)  # now it is
+
+
+async def test_an_index_that_went_backwards_takes_nothing_away_for_a_while(tmp_path, server):
+    async with Following(tmp_path, server.url, settle=2) as mesh:
+        await mesh.until(lambda: mesh.state() == "synced")
+        server.index, server.answers["services"], server.answers["web"] = 3, {"consul": [], "api": []}, []
+        await mesh.until(lambda: mesh.codes() == ["consul-lost-state"])
+        assert mesh.addresses("web") == mesh.addresses("api") == ["10.0.0.5"]
+        await mesh.until(lambda: mesh.service("web") is None)
+        assert mesh.codes() == []
+        assert mesh.addresses("api") == ["10.0.0.5"]
