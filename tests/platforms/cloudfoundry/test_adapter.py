@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Self
 
 import pytest
@@ -240,6 +241,20 @@ async def test_a_path_is_a_rule_of_the_platform_and_goes_with_it(control, server
         await cells.unregister("2")
         await following.until(lambda: control.objects() == ())
         assert following.seen() == ["10.0.0.1"]
+
+
+async def test_another_authority_is_trusted_as_soon_as_it_is_written(control, server, cells, authority):
+    async with Following(control, server, instance_ca=authority) as following:
+        await cells.register("1", tls(1))
+        await following.served("10.0.0.1")
+        trusted = lambda: services.instance_ca(control.world, (HOST, "default"))  # noqa: E731
+        await asyncio.to_thread(Path(authority).write_text, "no certificate")
+        await cells.register("2", tls(2))
+        await following.served("10.0.0.1", "10.0.0.2")
+        assert "AAAA" in trusted()
+        other = "-----BEGIN CERTIFICATE-----\nBBBB\n-----END CERTIFICATE-----\n"
+        await asyncio.to_thread(Path(authority).write_text, other)
+        await following.until(trusted, other)
 
 
 async def test_messages_that_come_too_fast_are_told_and_healed(control, server, cells, monkeypatch, authority):

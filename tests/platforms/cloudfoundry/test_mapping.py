@@ -124,7 +124,7 @@ def test_protocols(protocols, wanted):
 def test_how_a_route_balances(option, in_turn, told):
     foundry = Foundry().register("a.x", options={"loadbalancing": option})
     assert foundry.offers["a.x"].round_robin is bool(in_turn)
-    assert [one.code for one in of_routes(foundry.directory.said())] == ["cloudfoundry-option"] * told
+    assert [one.code for one in of_routes(foundry.directory.lacking)] == ["cloudfoundry-option"] * told
 
 
 def test_hosts_may_be_called_otherwise_and_wildcards_stay_wildcards():
@@ -182,18 +182,18 @@ class TestLeftOut:
         foundry = Foundry(ca="").register("a.x", tls_port=61002, server_cert_domain_san="guid-1")
         foundry.register("a.x", number=2)
         assert [one.address for one in foundry.offers["a.x"].endpoints] == ["10.0.0.2"]
-        (report,) = of_routes(foundry.directory.said())
+        (report,) = of_routes(foundry.directory.lacking)
         assert report.code == "cloudfoundry-unverified"
         assert report.message.startswith("1 instances speak TLS and are left out")
 
     def test_what_belongs_to_a_route_service(self):
         foundry = Foundry().register("a.x", route_service_url="https://limits.example")
         assert foundry.offers["a.x"].endpoints == ()
-        (report,) = of_routes(foundry.directory.said())
+        (report,) = of_routes(foundry.directory.lacking)
         assert report.code == "cloudfoundry-route-service"
         bypassing = Foundry(unserved="bypass").register("a.x", route_service_url="https://limits.example")
         assert bypassing.endpoint("a.x")
-        assert not of_routes(bypassing.directory.said())
+        assert not of_routes(bypassing.directory.lacking)
 
     def test_who_must_not_be_routed_to_is_unwell(self):
         foundry = Foundry(Known(unroutable=frozenset({"guid-1"}))).register("a.x")

@@ -6,6 +6,7 @@ Source of the rules: design record 0022.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, TypeVar
@@ -61,7 +62,7 @@ class CloudFoundry:
         """Follow until the connection ends."""
         self._feed = feed
         self._directory.platform = feed.name
-        self._directory.trust(self._settings.authority())
+        self._directory.trust(await asyncio.to_thread(self._settings.authority))
         try:
             if self._synced and self._settings.prune_offline:
                 await self._prune()
@@ -157,7 +158,7 @@ class CloudFoundry:
             await self._say_rules(change.rules)
             self._feed.change(change.gone)
             await asyncio.sleep(0)
-        self._feed.tell("routes", *complaints.of_routes(self._directory.said()))
+        self._feed.tell("routes", *complaints.of_routes(self._directory.lacking))
 
     async def _say_rules(self, rules: Mapping[str, Tree | None]) -> None:
         """Say rules that became different, and those that could not be recorded before; instances do not wait."""
@@ -177,6 +178,7 @@ class CloudFoundry:
         while True:
             await asyncio.sleep(min(self.times.threshold / 20, self.times.interval / 4, 5.0))
             await self._prune()
+            await self._trust_again()
             silent = self._silent()
             if (
                 silent
@@ -196,6 +198,13 @@ class CloudFoundry:
             if self._synced:
                 self._feed.heard()
             if self._owed:
+                self._news.set()
+
+    async def _trust_again(self) -> None:
+        """Take another authority that is written by now; one that cannot be read changes nothing."""
+        with contextlib.suppress(PlatformUnavailable):  # told when it is read at the next connection
+            self._directory.trust(await asyncio.to_thread(self._settings.authority))
+            if self._directory.changed:
                 self._news.set()
 
     async def _prune(self) -> None:

@@ -9,7 +9,7 @@ CODES: dict[str, Code] = {
     ),
     "cloudfoundry-unverified": Code(
         "Instances speak TLS, and nobody here knows who signs their certificates: they are left out.",
-        "State `instanceCa`: the PEM file with the CA of instance identities (diego-instance-identity-root-ca).",
+        "State `instanceCa`: the PEM file with the CA of instance identities (diego_instance_identity_ca.ca).",
     ),
     "cloudfoundry-route-service": Code(
         "Requests of a route belong to a route service, which is not called: its instances are left out.",

@@ -48,7 +48,7 @@ class BadMessages:
 
 
 def of_routes(said: Mapping[str, Mapped]) -> list[Report]:
-    """Return what there is to tell of all routes together."""
+    """Return what there is to tell of all hosts together of which something was left out."""
     found = []
     if count := sum(one.unverified for one in said.values()):
         hosts = _some(host for host, one in said.items() if one.unverified)

@@ -27,7 +27,10 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class Directory:
-    """One Cloud Foundry; `platform` is what it is called in keys, `rules` are those that were mapped last, by host."""
+    """One Cloud Foundry; `platform` is what it is called in keys.
+
+    `rules` are those that were mapped last, by host; `lacking` are the hosts of which something was left out.
+    """
 
     def __init__(self, settings: CloudFoundrySettings) -> None:
         self._settings = settings
@@ -38,6 +41,7 @@ class Directory:
         self.changed: set[str] = set()
         self._said: dict[str, Mapped] = {}
         self.rules: dict[str, Tree] = {}
+        self.lacking: dict[str, Mapped] = {}
 
     def learn(self, known: Known) -> None:
         """Take what the API knows; every host may be different by it."""
@@ -65,6 +69,10 @@ class Directory:
             now = mapped(host, self.registry.of_host(host), self.known, self._settings, self.authority)
             if now.offers:
                 self._said[host] = now
+            if now.is_whole:
+                self.lacking.pop(host, None)
+            else:
+                self.lacking[host] = now
             before += _named(was)
             after += _named(now)
             wanted = rule(self.platform, now.offers, self._settings)
@@ -83,10 +91,6 @@ class Directory:
         """Yield everything that was mapped last."""
         for one in self._said.values():
             yield from _named(one)
-
-    def said(self) -> Mapping[str, Mapped]:
-        """Return the hosts as they were mapped last."""
-        return self._said
 
 
 def _named(one: Mapped) -> list[Offer]:

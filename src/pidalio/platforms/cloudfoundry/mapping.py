@@ -31,6 +31,11 @@ class Mapped(msgspec.Struct, frozen=True):
     past_service: tuple[str, ...] = ()
     odd_options: tuple[str, ...] = ()
 
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether nothing was left out."""
+        return not (self.unverified or self.past_service or self.odd_options)
+
 
 def mapped(host: str, entries: Sequence[Entry], known: Known, settings: CloudFoundrySettings, ca: str) -> Mapped:
     """Return a host that `entries` serve; without any there is nothing, unless the API knows the host."""
