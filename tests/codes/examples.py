@@ -595,6 +595,11 @@ ELSEWHERE: dict[str, dict[str, Example]] = {
                 "test_several.py::test_a_protocol_that_differs_is_told_and_the_first_counts",
             ),
             (
+                "platform-not-restored",
+                "$ echo > .pidalio/platforms/consul.jsonl && pidalio serve --platform consul=http://127.0.0.1:8500",
+                "test_enduring.py::test_a_file_of_another_version_does_no_harm",
+            ),
+            (
                 "platform-failed",
                 "$ pidalio platforms   # with an adapter that has a mistake",
                 "test_telling.py::test_an_adapter_that_ends_by_a_mistake_is_run_again_and_told_until_it_works",

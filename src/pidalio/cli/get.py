@@ -43,7 +43,7 @@ def get(connection: Connection, *, kind: str | None, name: str | None, namespace
         rows = []
         for one in found:
             meta = one.object["metadata"]
-            owner = one.unit or ("API" if one.source == "api" else one.source)
+            owner = {"api": "API", "files": one.unit}.get(one.source, one.source)
             place = str(one.place) if one.place else ""
             state = effective(one.status), notes(one.status)
             rows.append((one.object["kind"], meta.get("namespace", ""), meta["name"], *state, owner, place))

@@ -40,13 +40,13 @@ class ObjectRef(msgspec.Struct, frozen=True, order=True, gc=False):
 
 
 class Place(msgspec.Struct, frozen=True, order=True, gc=False):
-    """Point at a line of a file; `line` counts from 1."""
+    """Point at a line of a file, which counts from 1; with 0 `file` is the name of a platform that holds the object."""
 
     file: str
     line: int
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
+        return f"{self.file}:{self.line}" if self.line else self.file
 
 
 class Origin(msgspec.Struct, frozen=True, order=True, gc=False):

@@ -164,6 +164,10 @@ class ControlPlane:
         self.guard.took(source)
         return True
 
+    def hold(self, source: str, rows: Edits, message: str) -> None:
+        """Hold back all that a platform has now, until it is asked again, or somebody releases it."""
+        self.guard.hold(source, message, lambda: self.catalog.feed(source, rows, complete=True))
+
     def foresee(self, source: str, rows: Edits) -> dict[str, dict[str, tuple[str, ...]]]:
         """Return, by proxy and type URL, the resources that `feed` of these rows would change; change nothing."""
         with self.catalog.trial():

@@ -41,6 +41,10 @@ class Taking:
         """Tell whether all that a source has is believed; else it is held back."""
         return self._control.believes(source, rows, confirmed=confirmed)
 
+    def hold(self, source: str, rows: Mapping[Any, Mapping[Any, Any]], message: str) -> None:
+        """Hold all that a source has back."""
+        self._control.hold(source, rows, message)
+
     def holds_back(self, source: str) -> bool:
         """Tell whether something of a source is held back."""
         return self._control.guard.held(source) is not None

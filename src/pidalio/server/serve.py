@@ -14,7 +14,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, Self
+from typing import Self
 
 from pidalio.api.load import Loaded
 from pidalio.envoy import protos
@@ -39,10 +39,9 @@ from pidalio.server.observers import Observers
 from pidalio.server.platforms import Platforms
 from pidalio.server.registering import StreamRegistrar
 from pidalio.settings import ServerSettings, joined_address, split_address
-from pidalio.store.change import Change
+from pidalio.store.change import FILES, Change
 from pidalio.xds import AdsServer, Events, Node, Peer, TlsFiles
 
-_FILES: Final = "files"
 _log = logging.getLogger(__name__)
 
 
@@ -188,7 +187,7 @@ class Server:
     async def _take(self, units: Mapping[str, Loaded | None]) -> None:
         """Take over what files hold; what cannot be recorded is told until it can be."""
         try:
-            applied = await self.control.replace_units(_FILES, units, author=_FILES)
+            applied = await self.control.replace_units(FILES, units, author=FILES)
         except HistoryUnavailable as error:
             message = f"a change of files is not live: {error}"
             self._offline = Report(Severity.ERROR, "history-unavailable", message)
@@ -254,8 +253,8 @@ class Server:
         return next((found for say in self.agents if (found := say(identity))), None)
 
     def _files_view(self) -> PlatformView:
-        objects = sum(write.owner.source == _FILES for write in self.control.catalog.snapshot())
-        return PlatformView(_FILES, objects=objects, detail=f"follows {', '.join(self.settings.files)}")
+        objects = sum(write.owner.source == FILES for write in self.control.catalog.snapshot())
+        return PlatformView(FILES, objects=objects, detail=f"follows {', '.join(self.settings.files)}")
 
 
 class _Measured(ControlPlane):

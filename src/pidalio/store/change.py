@@ -1,7 +1,7 @@
 """What one change of the catalog did: edits for the database, writes for the history, reports for the user."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -12,17 +12,24 @@ from pidalio.store.sticky import Layouts
 
 
 class Owner(msgspec.Struct, frozen=True, order=True):
-    """Say who owns an object: a source (`files`, `kubernetes`, `api`) and its unit (a file's path, else empty)."""
+    """Say who owns an object: a source (`files`, a platform's name, `api`) and its unit: a file's path, or empty.
+
+    Of a platform the unit is its own affair, and users know it by its name.
+    """
 
     source: str
     unit: str = ""
 
     def __str__(self) -> str:
-        return self.unit or ("the API" if self.source == API else self.source)
+        if self.source == API:
+            return "the API"
+        return self.unit or self.source if self.source == FILES else self.source
 
 
-API = "api"
+API: Final = "api"
 """The source of objects that were applied, not read from somewhere."""
+FILES: Final = "files"
+"""The source whose units are files."""
 
 
 class Write(msgspec.Struct, frozen=True):

@@ -80,6 +80,10 @@ class Guard:
         self._held[source] = Held(f"all {len(before)} files that held objects are gone", lambda: change(together))
         return {}
 
+    def hold(self, source: str, message: str, change: Callable[[], Change]) -> None:
+        """Hold a delivery back until it is confirmed, or somebody says that it is meant."""
+        self._held[source] = Held(message, change)
+
     def held(self, source: str) -> Held | None:
         """Return the delivery of a source that is held back, None where there is none."""
         return self._held.get(source)

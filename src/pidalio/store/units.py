@@ -12,7 +12,7 @@ import msgspec
 from pidalio.api.load import Loaded
 from pidalio.api.parse import Parsed, Skipped
 from pidalio.model import ObjectRef, Place, Report, Severity
-from pidalio.store.change import Owner
+from pidalio.store.change import FILES, Owner
 from pidalio.store.claims import Claim
 
 
@@ -83,4 +83,4 @@ def _has_error(reports: Sequence[Report]) -> bool:
 def _kept(lost: Sequence[ObjectRef], owner: Owner) -> Report:
     names = ", ".join(str(ref) for ref in lost[:3]) + (f" and {len(lost) - 3} more" if len(lost) > 3 else "")
     message = f"{names}: no longer found in {owner}, but kept until the mistakes there are mended"
-    return Report(Severity.WARNING, "kept", message, place=Place(owner.unit, 1) if owner.unit else None)
+    return Report(Severity.WARNING, "kept", message, place=Place(owner.unit, 1) if owner.source == FILES else None)

@@ -19,6 +19,10 @@ CODES: dict[str, Code] = {
         "What is known of a platform cannot be written to disk: a restart would not know it.",
         "Free the disk, or give the user who runs pidalio the right to write there.",
     ),
+    "platform-not-restored": Code(
+        "What an earlier process kept of a platform cannot be read, so nothing of it is known until it answers.",
+        "Nothing; if it comes again, look at the disk.",
+    ),
     "platform-failed": Code(
         "An adapter ended by a mistake of ours, or of the package that it comes from; it was started again.",
         "Report it with the log; what was known of the platform stays in force.",

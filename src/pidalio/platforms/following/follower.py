@@ -53,6 +53,9 @@ class Takes(Protocol):
     def believes(self, source: str, rows: Rows, *, confirmed: bool = False) -> bool:
         """Tell whether all that a source has is believed; if not, hold it back until somebody releases it."""
 
+    def hold(self, source: str, rows: Rows, message: str) -> None:
+        """Hold all that a source has back until it is believed, or somebody releases it."""
+
     def holds_back(self, source: str) -> bool:
         """Tell whether something of a source is held back."""
 
@@ -110,8 +113,10 @@ class Follower:
             return
         try:
             known = await asyncio.to_thread(kept.read, self._file)
-        except (OSError, ValueError) as error:
-            _log.warning("%s: what was known of %s is not restored: %s", self._file, self._name, error)
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            message = f"{self._file}: what was known of {self._name} is not restored: {error}"
+            _log.warning("%s", message)
+            self.tell("restored", Report(Severity.WARNING, "platform-not-restored", message))
             return
         self._told.restored = True
         await self._publish({slot: self._own(*slot, row) for slot, row in known.rows.items()}, ())
@@ -160,7 +165,7 @@ class Follower:
         return Standing(
             name=self._name,
             kind=self._kind,
-            state="held" if self._withheld is not None else told.state,
+            state="held" if self._withheld is not None and self._mesh.holds_back(self._name) else told.state,
             synced=told.synced,
             heard=told.heard,
             since=told.lost_since,
@@ -197,6 +202,7 @@ class Follower:
         whole = {**self._others(about), **wanted}
         if why := self._suspicion(wanted, about) or self._doubt(whole):
             self._told.held = f"its answer lacks {why}: it is asked again before that counts"
+            self._mesh.hold(self._name, _by_table(whole.items()), f"an answer of {self._name} lacks {why}")
             _log.warning("%s: %s", self._name, self._told.held)
             try:
                 await asyncio.sleep(self._pace.patience)
@@ -247,7 +253,8 @@ class Follower:
     def ready(self) -> None:
         """Note that everything was read once."""
         self._told.sync()
-        self._told.tell("adapter", ())
+        for topic in ("adapter", "restored"):
+            self._told.tell(topic, ())
         self._ready.set()
 
     def heard(self) -> None:
@@ -268,11 +275,17 @@ class Follower:
         """Run the adapter until it ends, and return why it did."""
         try:
             await self._adapter.run(self)
+        except asyncio.CancelledError:
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise
+            return PlatformUnavailable("its adapter gave up")  # something that it waited for was cancelled
         except PlatformUnavailable as error:
             return error
         except PidalioError as error:
             return PlatformUnavailable(str(error), is_lasting=True)
         except Exception as error:  # noqa: BLE001 - an adapter may come from anybody: told, and run again
+            if (gone := _unavailable(error)) is not None:
+                return gone
             _log.exception("the adapter of %s ended by a mistake", self._name)
             message = f"the adapter of {self._name} ended by a mistake and is started again: {error!r}"
             self.tell("adapter", Report(Severity.ERROR, "platform-failed", message))
@@ -382,7 +395,7 @@ class Follower:
             self._feed((*whole.items(), *gone))
 
     async def _take_objects(self, units: Mapping[str, Tree | None]) -> None:
-        loaded = {name: None if tree is None else _loaded(tree) for name, tree in units.items()}
+        loaded = {name: None if tree is None else _loaded(tree, self._name) for name, tree in units.items()}
         await self._mesh.take_objects(self._name, loaded)
         for name, tree in units.items():
             if tree is None:
@@ -405,7 +418,7 @@ class Follower:
         self._dirty.clear()
         try:
             await kept.write(self._file, kept.Known(dict(self._mesh.fed(self._name)), dict(self._objects)))
-        except OSError as error:
+        except (OSError, ValueError, TypeError) as error:  # a disk, or an object that cannot be written as JSON
             self._dirty.set()
             message = f"what is known of {self._name} cannot be kept: {error}"
             self.tell("kept", Report(Severity.WARNING, "platform-not-kept", message))
@@ -422,6 +435,14 @@ def _about(within: Collection[Table[Any, Any]] | None, where: Callable[[Any], bo
     return is_about
 
 
+def _unavailable(error: BaseException) -> PlatformUnavailable | None:
+    """Return the platform's failure where a group of tasks failed by nothing else."""
+    if isinstance(error, BaseExceptionGroup):
+        found = [_unavailable(one) for one in error.exceptions]
+        return found[0] if all(found) else None
+    return error if isinstance(error, PlatformUnavailable) else None
+
+
 def _by_table(items: Iterable[tuple[Slot, Any]]) -> dict[Table[Any, Any], dict[Any, Any]]:
     rows: dict[Table[Any, Any], dict[Any, Any]] = {}
     for (table, key), row in items:
@@ -435,6 +456,6 @@ def _chunks(items: Iterable[tuple[Slot, Any]]) -> Iterator[list[tuple[Slot, Any]
         yield some
 
 
-def _loaded(tree: Tree) -> Loaded:
-    result = parse(Document(dict(tree), Places("", 0), ()))
+def _loaded(tree: Tree, platform: str) -> Loaded:
+    result = parse(Document(dict(tree), Places(platform, 0), ()))
     return Loaded((), (result,), ()) if isinstance(result, Skipped) else Loaded((result,), (), ())
