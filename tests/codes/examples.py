@@ -597,7 +597,7 @@ ELSEWHERE: dict[str, dict[str, Example]] = {
             (
                 "platform-not-restored",
                 "$ echo > .pidalio/platforms/consul.jsonl && pidalio serve --platform consul=http://127.0.0.1:8500",
-                "test_enduring.py::test_a_file_of_another_version_does_no_harm",
+                "test_enduring.py::test_a_file_of_another_version_does_no_harm[newer]",
             ),
             (
                 "platform-failed",

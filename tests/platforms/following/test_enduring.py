@@ -143,6 +143,7 @@ async def test_a_suspicious_answer_whose_second_reading_fails_stays_held_until_i
 @pytest.mark.parametrize(
     "text",
     ["", '{"version":99}\n', '{"version":1}\n["unheard-of",["a","b","c"],{}]\n', '{"version":1}\n["service",1,{}]\n'],
+    ids=("empty", "newer", "unknown", "torn"),
 )
 async def test_a_file_of_another_version_does_no_harm(control, tmp_path, text):
     file = tmp_path / "test.jsonl"
