@@ -221,3 +221,21 @@ async def test_a_pod_is_a_service(shop, tmp_path):
     async with Joined(tmp_path, **both(shop)) as joined:
         await joined.until_has({"9.0.0.5:8080": "HEALTHY v1"}, "pod.shop.marathon.mesos")
         assert joined.ports("pod.shop.marathon.mesos") == [(80, "HTTP")]
+
+
+async def test_what_is_no_marathon_is_one_line(shop, tmp_path):
+    async with Joined(tmp_path, marathon=shop.serving.url) as joined:
+        await joined.until(lambda: "no Marathon answers here" in joined.follower.standing().error, True)
+
+
+async def test_what_checks_of_marathon_found_outlives_a_restart_without_it(shop, tmp_path):
+    shop.put("web", "b", B, 31002, version="v2")
+    shop.health("web", "a", is_well=False)
+    sick = {**TWO, f"{A}:31001": "UNHEALTHY v1"}
+    async with Joined(tmp_path, **both(shop)) as joined:
+        await joined.until_has(sick)
+    await shop.apps.stop()
+    async with Joined(tmp_path, **both(shop)) as joined:
+        await joined.until_state("stale")
+        shop.put("web", "c", C, 31003)
+        await joined.until_has({**sick, f"{C}:31003": "HEALTHY v1"})

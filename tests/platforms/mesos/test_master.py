@@ -225,3 +225,31 @@ async def test_a_refusal_says_what_to_do(shop, tmp_path, settings, cure):
     async with Joined(tmp_path, master=shop.serving.url, **settings) as joined:
         await joined.until(lambda: cure in joined.follower.standing().error, True)
         assert joined.codes() == ["platform-not-read"]
+
+
+async def test_clocks_of_different_machines_are_not_compared(shop, joined):
+    shop.world.clock += 1000  # the master's clock is ahead
+    shop.state("web", "a", "TASK_UNREACHABLE", source="SOURCE_MASTER")
+    await joined.until_has({**TWO, f"{A}:31001": "UNHEALTHY v1"})
+    shop.world.clock -= 900
+    shop.state("web", "a", "TASK_RUNNING")
+    await joined.until_has(TWO)
+
+
+async def test_a_word_that_says_less_takes_nothing_back(shop, tmp_path):
+    agent = shop.world.agent(C, "east")
+    infos = [{"ip_addresses": [{"ip_address": "9.0.0.7"}]}]
+    shop.running["box", "a"] = key = shop.world.task(
+        "/box", agent, {"http": 8080}, {}, resources=[], container={"type": "MESOS", "network_infos": [{"name": "n"}]}
+    )
+    status = {"container_status": {"network_infos": infos}, "healthy": True}
+    async with Joined(tmp_path, master=shop.serving.url) as joined:
+        shop.master.update(key, "TASK_RUNNING", **status)
+        await joined.until_has({"9.0.0.7:8080": "HEALTHY"}, "box.marathon.mesos")
+        shop.master.update(key, "TASK_KILLING")
+        await joined.until_has({"9.0.0.7:8080": "DRAINING"}, "box.marathon.mesos")
+
+
+async def test_what_is_no_master_is_one_line(shop, tmp_path):
+    async with Joined(tmp_path, master=f"{shop.serving.url}/v2") as joined:
+        await joined.until(lambda: "no master of Mesos 1.0 or newer" in joined.follower.standing().error, True)

@@ -237,6 +237,7 @@ class _Following:
             await self._place(self._book.changes())
             if self._untried:
                 return
+            await self._find_addresses(is_whole=is_whole)
             if is_whole or not self._is_whole:
                 await self._complete()
             else:
@@ -268,7 +269,6 @@ class _Following:
     async def _changes(self) -> tuple[list[Offer], list[Offer]]:
         """Work out the services that changed, and return those of before and of now."""
         book = self._book
-        await self._find_addresses()
         former: list[Offer] = []
         now: list[Offer] = []
         dirty, book.dirty = book.dirty, set()
@@ -284,17 +284,22 @@ class _Following:
                 await asyncio.sleep(0)
         return former, now
 
-    async def _find_addresses(self) -> None:
-        """Look up hosts that are known by name only."""
+    async def _find_addresses(self, *, is_whole: bool) -> None:
+        """Look up hosts that are known by name only: those of services that changed, or all of them."""
         book = self._book
-        members = (book.instances[key] for group in book.dirty for key in book.members.get(group, ()))
-        wanted = mapping.names_to_look_up(members, book.addresses.__contains__)
-        if wanted:
-            await self._names.look_up(wanted)
-            book.addresses = {**self._names.addresses, **book.addresses}
-            failed = {name: self._names.failed[name] for name in wanted if name in self._names.failed}
-            why = "is not in DNS here, so its tasks are not called; state agents' addresses (--ip, --hostname)"
-            self._told("names", f"agent {listed(failed)}: {why}" if failed else "")
+        if is_whole:
+            wanted = book.hosts_by_name()
+            self._names.forget_others(wanted)
+        else:
+            members = (book.instances[key] for group in book.dirty for key in book.members.get(group, ()))
+            wanted = mapping.names_to_look_up(members, lambda name: name in book.addresses or name in book.looked_up)
+        if not wanted and not is_whole:
+            return
+        await self._names.look_up(wanted)
+        book.found_addresses({name: self._names.addresses[name] for name in wanted & self._names.addresses.keys()})
+        failed = {name: why for name, why in self._names.failed.items() if name not in book.looked_up}
+        why = "is not in DNS here, so its tasks are not called; state agents' addresses (--ip, --hostname)"
+        self._told("names", f"agent {listed(failed)}: {why}" if failed else "")
 
     def _note_service(self, group: str, made: Offer | None) -> None:
         if made is None and group in self._book.specs and self._book.specs[group].ports:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
-from pidalio.model import Endpoint, Service, combined
+from pidalio.model import Endpoint, Health, Service, combined
 from pidalio.platforms.adapter import Rows
 from pidalio.platforms.mesos import mapping
 from pidalio.platforms.mesos.cluster import Cluster
@@ -38,10 +38,12 @@ class Book:
         self.held: dict[str, Offer] = {}
         self.dirty: set[str] = set()
         self.addresses: dict[str, str] = {}
+        self.looked_up: dict[str, str] = {}
         self.marathon = "marathon"
         self.master_live = self.marathon_live = False
         self.is_marathons_word_final = False
         self._remembered: dict[str, Spec] = {}
+        self._unwell: set[str] = set()
 
     def remember(self, rows: Rows) -> None:
         """Keep what an earlier process knew until whoever is in charge of it has been read."""
@@ -50,6 +52,7 @@ class Book:
             endpoints = rows.get(tables.ENDPOINTS, {}).get((host, namespace, source), ())
             self.held[group] = _as_offer(group, service, endpoints)
             self._remembered[group] = _as_spec(group, service, endpoints)
+            self._unwell |= {one.workload for one in endpoints if one.health is Health.UNHEALTHY}
 
     def known_specs(self) -> Mapping[str, Spec]:
         """Return what is known of services by Marathon, now or earlier."""
@@ -108,6 +111,17 @@ class Book:
         """Return the id of every task that anybody told of: to be placed anew when a source is lost or found."""
         return {*self.listed, *self.cluster.tasks, *self.found, *self.instances}
 
+    def hosts_by_name(self) -> set[str]:
+        """Return the names of hosts that instances are called at, and whose address the master does not tell."""
+        return mapping.names_to_look_up(self.instances.values(), self.addresses.__contains__)
+
+    def found_addresses(self, found: Mapping[str, str]) -> None:
+        """Take over what DNS said of hosts."""
+        changed = {name for name, address in found.items() if self.looked_up.get(name) != address}
+        if changed:
+            self.looked_up |= found
+            self.dirty |= {one.spec.group for one in self.instances.values() if one.host in changed}
+
     def is_marathons(self, group: str) -> bool:
         """Tell whether Marathon is in charge of a service."""
         return bool(self.settings.marathon) and (group.startswith(f"{self.marathon}/") or not self.settings.master)
@@ -131,12 +145,13 @@ class Book:
                     del self.held[group]
         if self.marathon_live:
             self._remembered.clear()
+            self._unwell.clear()
 
     def offer(self, group: str) -> Offer | None:
         """Return a service as it is offered to the mesh."""
         members = [self.instances[key] for key in sorted(self.members.get(group, ()))]
         spec = self.specs.get(group) or (members[-1].spec if members else None)
-        made = mapping.offer(self.settings, spec, members, self.addresses) if spec else None
+        made = mapping.offer(self.settings, spec, members, ChainMap(self.addresses, self.looked_up)) if spec else None
         held = self.held.get(group)
         if held is None:
             return made
@@ -164,6 +179,8 @@ class Book:
             )
         if here is not None and self.is_marathons_word_final and self.is_marathons(here.spec.group):
             return None
+        if here is not None and key in self._unwell and self.is_marathons(here.spec.group):
+            return msgspec.structs.replace(here, health=Health.UNHEALTHY)  # as Marathon's checks said last
         return here or self.found.get(key)
 
 

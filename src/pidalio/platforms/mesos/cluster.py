@@ -19,6 +19,8 @@ _REMEMBERED: Final = 20_000
 """Ended tasks that are remembered: identifiers are never used again."""
 _TOGETHER: Final = 100
 """Tasks that are decoded in one step: about a millisecond."""
+_WORDS: Final = 4
+"""Former words on a task that are kept: the last one may lack its address, or what its check found."""
 _UNREACHABLE: Final = "TASK_UNREACHABLE"
 
 
@@ -104,10 +106,10 @@ class Cluster:
             return
         elif (task := self.tasks.get(key)) is None:
             raise Unknown(key)
-        elif not task.statuses or status.timestamp >= task.statuses[-1].timestamp:
+        elif not _is_late(status, task):
             self.doubtful.discard(key)
-            agent = status.agent_id or task.agent_id
-            self._put(msgspec.structs.replace(task, state=state, agent_id=agent, statuses=(status,)))
+            agent, statuses = status.agent_id or task.agent_id, (*task.statuses[-_WORDS:], status)
+            self._put(msgspec.structs.replace(task, state=state, agent_id=agent, statuses=statuses))
 
     def add_agent(self, told: words.AgentAdded) -> None:
         """Take over a machine; its tasks come by events of their own."""
@@ -176,6 +178,11 @@ class Cluster:
 
     def _touch(self, field: str, value: str) -> None:
         self.changed.update(key for key, one in self.tasks.items() if getattr(one, field).value == value)
+
+
+def _is_late(status: words.Status, task: words.Task) -> bool:
+    """Tell whether the same writer said something later already; clocks of different ones are not compared."""
+    return any(one.source == status.source and one.timestamp > status.timestamp for one in task.statuses)
 
 
 def _unlike(former: Mapping[str, words.Task], now: Mapping[str, words.Task]) -> set[str]:

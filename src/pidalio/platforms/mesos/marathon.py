@@ -89,7 +89,11 @@ class Marathon:
 
     async def _read_all(self) -> None:
         self._book.marathon = await self._name()
-        every = _decode(await self._talking.whole("GET", self._url + _APPS), apps.Apps, self._url).apps
+        try:
+            every = _decode(await self._talking.whole("GET", self._url + _APPS), apps.Apps, self._url).apps
+        except Missing as error:
+            why = f"{error}: no Marathon answers here: see the setting `marathon` (port 8080)"
+            raise PlatformUnavailable(why, is_lasting=True) from error
         try:
             answer = await self._talking.whole("GET", f"{self._url}/v2/pods/::status")
             running = _decode(answer, list[msgspec.Raw], self._url)

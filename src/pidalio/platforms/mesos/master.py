@@ -7,6 +7,7 @@ Source: Mesos, "Operator HTTP API", SUBSCRIBE.
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Final, TypeAlias
 
@@ -19,7 +20,7 @@ from pidalio.platforms.mesos.book import Book
 from pidalio.platforms.mesos.cluster import Decoded, Unknown
 from pidalio.platforms.mesos.leading import Leading
 from pidalio.platforms.mesos.records import Records, Skipped
-from pidalio.platforms.mesos.talking import Talking
+from pidalio.platforms.mesos.talking import Missing, Talking
 
 BIGGEST: Final = 256 << 20
 """Bytes of one record: the first holds the state of everything."""
@@ -119,7 +120,7 @@ class Master:
     async def _follow(self, url: str) -> None:
         """Follow one master's stream to its end."""
         body = {"type": "SUBSCRIBE"}
-        async with self._talking.opened("POST", f"{url}/api/v1", body) as answer:
+        async with self._opened(url, body) as answer:
             self._url = str(answer.url.origin())
             self._silence = _FIRST
             async for event in self._events(answer):
@@ -133,6 +134,15 @@ class Master:
                     await self.read_again()
                     await self._published(True)
         raise PlatformUnavailable(f"{self._url}: the master ended its stream")
+
+    @contextlib.asynccontextmanager
+    async def _opened(self, url: str, body: object) -> AsyncIterator[aiohttp.ClientResponse]:
+        try:
+            async with self._talking.opened("POST", f"{url}/api/v1", body) as answer:
+                yield answer
+        except Missing as error:
+            why = f"{error}: no master of Mesos 1.0 or newer answers here: see the setting `master` (port 5050)"
+            raise PlatformUnavailable(why, is_lasting=True) from error
 
     async def _events(self, answer: aiohttp.ClientResponse) -> AsyncIterator[words.Event]:
         """Yield events; raise `PlatformUnavailable` for silence, and for what is no RecordIO."""

@@ -5,11 +5,12 @@ Envoy calls addresses; where the master tells an agent's address nothing has to 
 
 import asyncio
 import socket
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 REMEMBERED: Final = 60.0
 _ANSWER: Final = 5.0
+_TOGETHER: Final = 16
 
 
 class Names:
@@ -19,6 +20,7 @@ class Names:
         self.addresses: dict[str, str] = {}
         self.failed: dict[str, str] = {}
         self._asked: dict[str, float] = {}
+        self._gate = asyncio.Semaphore(_TOGETHER)
 
     async def look_up(self, names: Iterable[str]) -> None:
         """Find the addresses of `names`, but for those that were asked for a short while ago."""
@@ -26,11 +28,17 @@ class Names:
         due = [name for name in names if loop.time() - self._asked.get(name, -REMEMBERED) >= REMEMBERED]
         await asyncio.gather(*map(self._look_up, due))
 
+    def forget_others(self, names: Collection[str]) -> None:
+        """Forget what is none of `names`."""
+        for known in (self.addresses, self.failed, self._asked):
+            for name in known.keys() - names:
+                del known[name]
+
     async def _look_up(self, name: str) -> None:
         loop = asyncio.get_running_loop()
         self._asked[name] = loop.time()
         try:
-            async with asyncio.timeout(_ANSWER):
+            async with self._gate, asyncio.timeout(_ANSWER):
                 found = await loop.getaddrinfo(name, None, type=socket.SOCK_STREAM)
         except TimeoutError:
             self.failed[name] = "no answer"

@@ -17,7 +17,6 @@ from pidalio.platforms.mesos.ports import spec_port
 def instance_of(task: words.Task, framework: str, agent: words.Agent | None, specs: Mapping[str, Spec]) -> Instance:
     """Return a task that can be called as an instance."""
     discovery = task.discovery or words.Discovery()
-    status = max(task.statuses, key=lambda one: one.timestamp, default=words.Status())
     own = _own_spec(task, discovery, framework)
     known = specs.get(own.group)
     spec = own if known is None else _versioned(known, own)
@@ -26,9 +25,9 @@ def instance_of(task: words.Task, framework: str, agent: words.Agent | None, spe
         spec=spec,
         host=agent.agent_info.hostname if agent else "",
         host_ports=_host_ports(task, discovery, spec, own),
-        address=status.address,
+        address=next((one.address for one in reversed(task.statuses) if one.address), ""),
         state=ROUTABLE[task.state],
-        health=_health(task, status),
+        health=_health(task),
         locality=_locality(agent, discovery),
         node=agent.agent_info.hostname if agent else "",
     )
@@ -87,11 +86,10 @@ def _host_ports(task: words.Task, discovery: words.Discovery, spec: Spec, own: S
     return tuple(named.get(port.name, 0) for port in spec.ports)
 
 
-def _health(task: words.Task, status: words.Status) -> Health:
-    """Return what a task's check says: it counts as failed until it has succeeded."""
-    if status.healthy is None:
-        return Health.HEALTHY if task.health_check is None else Health.UNHEALTHY
-    return Health.HEALTHY if status.healthy else Health.UNHEALTHY
+def _health(task: words.Task) -> Health:
+    """Return what a task's check said last: it counts as failed until it has succeeded."""
+    said = next((one.healthy for one in reversed(task.statuses) if one.healthy is not None), task.health_check is None)
+    return Health.HEALTHY if said else Health.UNHEALTHY
 
 
 def _locality(agent: words.Agent | None, discovery: words.Discovery) -> Locality:

@@ -96,13 +96,14 @@ class ContainerStatus(msgspec.Struct, frozen=True, gc=False):
 
 
 class Status(msgspec.Struct, frozen=True, gc=False):
-    """One word on a task; `timestamp` is its agent's or executor's clock."""
+    """One word on a task; `timestamp` is by the clock of its `source`: master, agent or executor."""
 
     task_id: Value | None = None
     state: str = ""
     agent_id: Value | None = None
     healthy: bool | None = None
     timestamp: float = 0.0
+    source: str = ""
     container_status: ContainerStatus | None = None
 
     @property
