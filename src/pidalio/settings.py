@@ -40,9 +40,10 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     `folder` is the mesh's: its `.pidalio` holds what survives. `files` are live; `namespace` is that of objects which
     name none. `minimum_healthy` is the percentage of a platform's healthy instances that must remain for its word to be
     believed when many go at once, 0 to believe everything. Proxies are served when each platform was read once, or
-    after `start_timeout` seconds. An instance that lives by its proxy's stream is gone `registration_grace` seconds
-    after it ended. Addresses are `unix:/path` or `host:port`; an empty one is a
-    UNIX socket of this user for xDS, and no TCP port for the API. Beyond loopback both need `tls`.
+    after `start_timeout` seconds. `registrations` is where control planes share the
+    instances that register themselves (`etcd=http://HOST:2379`), empty for this one alone. One that lives by its
+    proxy's stream is gone `registration_grace` seconds after it ended. Addresses are `unix:/path` or `host:port`; an
+    empty one is a UNIX socket of this user for xDS, and no TCP port for the API. Beyond loopback both need `tls`.
     """
 
     folder: Path
@@ -54,6 +55,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     run_directory: Path | None = None
     minimum_healthy: int = 20
     start_timeout: float = 10.0
+    registrations: str = ""
     registration_grace: float = 10.0
 
     def check(self) -> None:

@@ -667,6 +667,12 @@ ELSEWHERE: dict[str, dict[str, Example]] = {
             "platforms/zookeeper/test_tour.py::test_a_node_that_is_no_instance_is_told_and_stays_as_it_was",
         )
     },
+    "platforms.etcd": {
+        "etcd-bad-value": _test(
+            """$ etcdctl put /services/web/i-1 '{"address": "10.0.0.1", "port": "http"}'""",
+            "platforms/etcd/test_adapter.py::test_a_value_that_is_not_understood_stays_as_it_was",
+        ),
+    },
     "platforms.vm": {
         code: _test(shown, f"platforms/vm/{test}")
         for code, shown, test in (

@@ -40,6 +40,12 @@ Examples:
 @click.option("--tls-ca", type=click.Path(path_type=Path), help="CA that signed the certificates of callers (PEM).")
 @following_options()
 @click.option(
+    "--registrations",
+    default="",
+    metavar="etcd=URL[?FIELD=VALUE&...]",
+    help="Where control planes share the instances that register themselves; else each knows its own.",
+)
+@click.option(
     "--registration-grace",
     type=float,
     default=10.0,
@@ -59,6 +65,7 @@ def serve(
     settings_file: Path | None,
     minimum_healthy: int,
     start_timeout: float,
+    registrations: str,
     registration_grace: float,
     namespace: str,
 ) -> None:
@@ -78,6 +85,7 @@ def serve(
             "api_address": api_address,
             "minimum_healthy": minimum_healthy,
             "start_timeout": start_timeout,
+            "registrations": registrations,
             "registration_grace": registration_grace,
         }
     )

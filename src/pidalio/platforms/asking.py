@@ -133,7 +133,7 @@ async def asked(
                 raise await refusal(answer)
             yield answer
     except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
-        raise PlatformUnavailable(f"{_host(url)}: {_said(error)}") from error
+        raise PlatformUnavailable(f"{_host(url)}: {said(error)}") from error
 
 
 async def read(answer: aiohttp.ClientResponse, most: int = BIGGEST) -> bytes:
@@ -171,7 +171,8 @@ def _host(url: str) -> str:
     return url.partition("://")[2].partition("/")[0].rpartition("@")[2]
 
 
-def _said(error: BaseException) -> str:
+def said(error: BaseException) -> str:
+    """Return what an error of transport says, in one line."""
     if isinstance(error, asyncio.TimeoutError):
         return "no answer in time"
     if isinstance(error, aiohttp.ClientConnectorCertificateError) and isinstance(

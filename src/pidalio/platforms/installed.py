@@ -20,6 +20,7 @@ GROUP: Final = "pidalio.platforms"
 _OWN: Final[Mapping[str, str]] = {
     "cloudfoundry": "pidalio.platforms.cloudfoundry",
     "consul": "pidalio.platforms.consul",
+    "etcd": "pidalio.platforms.etcd",
     "eureka": "pidalio.platforms.eureka",
     "kubernetes": "pidalio.platforms.kubernetes",
     "mesos": "pidalio.platforms.mesos",

@@ -31,13 +31,14 @@ from pidalio.http.wire import PlatformView
 from pidalio.model import Proxy, Report, Severity, Word
 from pidalio.platforms.files import FileSource
 from pidalio.platforms.installed import Configured
-from pidalio.platforms.vm import FileStore, Registrations, Times
+from pidalio.platforms.vm import Registrations, Times
 from pidalio.server.control_plane import Applied, ControlPlane
 from pidalio.server.explaining import decide_for
 from pidalio.server.informing import Informing
 from pidalio.server.observers import Observers
 from pidalio.server.platforms import Platforms
 from pidalio.server.registering import StreamRegistrar
+from pidalio.server.sharing import entry_store
 from pidalio.settings import ServerSettings, joined_address, split_address
 from pidalio.store.change import FILES, Change
 from pidalio.xds import AdsServer, Events, Node, Peer, TlsFiles
@@ -137,11 +138,11 @@ class Server:
 
     async def _know_registered(self, stack: contextlib.AsyncExitStack) -> None:
         """Make what knows the instances that register themselves; it is started when rules are known."""
-        control, store = self.control, FileStore(self.data / "registrations.json")
+        control, me = self.control, discovery.plane_of(self.data)
         self.registrations = Registrations(
             control,
-            store,
-            me=discovery.plane_of(self.data),
+            entry_store(self.settings.registrations, self.data, me),
+            me=me,
             times=Times(grace=self.settings.registration_grace),
             believed=control.guard.is_believed,
         )

@@ -42,6 +42,7 @@ class _Stated(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     tls: _Tls | UnsetType = UNSET
     minimum_healthy: int | UnsetType = UNSET
     start_timeout: float | UnsetType = UNSET
+    registrations: str | UnsetType = UNSET
     registration_grace: float | UnsetType = UNSET
     platforms: tuple[dict[str, Any], ...] | UnsetType = UNSET
 

@@ -85,6 +85,17 @@ async def test_a_lease_that_moves_never_leaves_a_pool(shared, planes) -> None:
     assert (a.mesh.vanished, b.mesh.vanished, owners(shared)) == ([], [], {ID: "b"})
 
 
+async def test_a_goodbye_counts_whoever_hears_the_instance(shared, planes) -> None:
+    a, b = planes
+    b.known.register(ID, entry(lease=60))
+    await until(a.mesh, lambda live: live)
+    a.known.deregister(ID)
+    await until(b.mesh, lambda live: live == [])
+    await stored(shared, lambda found: found == {})
+    await asyncio.sleep(0.2)
+    assert (a.mesh.live(), b.mesh.live(), shared.entries) == ([], [], {})
+
+
 async def test_the_other_stream_of_a_proxy_takes_over_when_the_newer_one_ends(shared, planes) -> None:
     a, b = planes
     a.known.connect(1, streaming())

@@ -92,7 +92,7 @@ class Registrations:
     ) -> None:
         self.times, self.me = times, me
         self.dropped: Callable[[set[int]], None] = lambda _: None
-        self.sharing = Sharing(store or FileStore(), self, me)
+        self.sharing = Sharing(store or FileStore(), self, me, min(5.0, times.grace / 2))
         self._mesh, self._believed, self._clock = mesh, believed, clock
         self._held: dict[str, _Held] = {}
         self._silent: set[str] = set()
@@ -140,8 +140,12 @@ class Registrations:
         if identity not in self._held:
             raise NotFound(f"no instance {identity} is registered")
         self._refuse_other_holder(identity, holder)
+        entry = self._held[identity].entry
         self._drop(identity)
-        self.sharing.want(identity, Wish.REMOVE)
+        if entry.owner == self.me:
+            self.sharing.want(identity, Wish.REMOVE)
+        else:
+            self.sharing.take_out(msgspec.structs.replace(entry, owner=self.me))
         return self._generation
 
     async def settled(self, identity: str) -> None:
@@ -383,7 +387,7 @@ class Registrations:
     def _expire(self, identity: str) -> None:
         """End an instance that nobody hears, unless that may be our own fault."""
         held = self._held[identity]
-        answers = self.sharing.answers_since()
+        answers = self.sharing.answers_since(self.times.orphan)
         if answers is None or asyncio.get_running_loop().time() - answers < self.times.grace:
             self._run_out(identity, self.times.grace)  # another may hear it, and cannot say so
             return

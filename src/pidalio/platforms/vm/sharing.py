@@ -51,16 +51,23 @@ class Book(Protocol):
 
 
 class Sharing:
-    """What is to be written, and what was read; `me` is the id of this control plane."""
+    """What is to be written, and what was read; `me` is the id of this control plane.
 
-    def __init__(self, store: EntryStore, book: Book, me: str) -> None:
-        self.store, self.me = store, me
+    It tries to reach the store at least every `most` seconds, so that all are back before anything is removed.
+    """
+
+    def __init__(self, store: EntryStore, book: Book, me: str, most: float = 5.0) -> None:
+        self.store, self.me, self._most = store, me, most
         self.read = asyncio.Event()
         self.error = ""
         self._book = book
         self._since = 0.0
+        self._planes: frozenset[str] = frozenset()
+        self._awaited: frozenset[str] = frozenset()
         self._revisions: dict[str, int] = {}
         self._wishes: dict[str, Wish] = {}
+        self._removed_at: dict[str, int] = {}
+        self._goodbyes: dict[str, Entry] = {}
         self._later: dict[str, dict[int, Entry | None]] = {}
         self._work = asyncio.Event()
         self._done: dict[str, asyncio.Event] = {}
@@ -87,10 +94,17 @@ class Sharing:
 
     def want(self, identity: str, wish: Wish) -> None:
         """Have an entry written as it is, or removed."""
+        if wish is not Wish.REMOVE:
+            self._goodbyes.pop(identity, None)
         if wish is not Wish.UPDATE or identity not in self._wishes:
             self._wishes[identity] = wish
         self.start()
         self._work.set()
+
+    def take_out(self, entry: Entry) -> None:
+        """Have an entry removed because its instance says goodbye, whoever hears it else."""
+        self._goodbyes[entry.id] = entry
+        self.want(entry.id, Wish.REMOVE)
 
     def wish(self, identity: str) -> Wish | None:
         """Return what is still to be written of an entry."""
@@ -103,15 +117,19 @@ class Sharing:
                 await self._when_done(identity)
         return identity not in self._wishes
 
-    def answers_since(self) -> float | None:
-        """Return since when (the loop's time) the store answers again after a failure; None while it does not."""
-        return None if self.error else self._since
+    def answers_since(self, patience: float) -> float | None:
+        """Return since when (the loop's time) the store answers again after a failure; None while it does not.
+
+        For so many seconds of `patience` it does not count as answering before those that lived back then do again.
+        """
+        now = asyncio.get_running_loop().time()
+        return None if self.error or (self._awaited and now - self._since < patience) else self._since
 
     # What the store says: the methods of `Seen`.
 
     def whole(self, entries: Mapping[str, Stored], planes: frozenset[str]) -> None:
         """Compare all that the store has with what is known here."""
-        self._book.living(planes)
+        self.living(planes)
         lacking = [name for name in self._revisions if name not in entries]
         for name in lacking:
             del self._revisions[name]
@@ -119,6 +137,7 @@ class Sharing:
                 self._removed(name)
             elif name not in self._wishes:
                 self._book.missing(name)
+        self._removed_at = {name: gone for name, gone in self._removed_at.items() if name in entries}
         for name, stored in entries.items():
             self._revisions.pop(name, None)  # of a store that was restored, revisions may be lower
             self.changed(name, stored.entry, stored.revision)
@@ -132,6 +151,10 @@ class Sharing:
             return
         if revision <= self._revisions.get(identity, 0):
             return
+        if (gone := self._removed_at.get(identity, 0)) >= revision:  # the echo of what was before, or of the removal
+            if gone == revision:
+                del self._removed_at[identity]
+            return
         self._note(identity, entry, revision)
         wish = self._wishes.get(identity)
         if wish is Wish.CLAIM:
@@ -143,7 +166,10 @@ class Sharing:
             self._book.adopt(identity, entry)
 
     def living(self, planes: frozenset[str]) -> None:
-        """Hand on."""
+        """Hand on which control planes live."""
+        if not self.error:
+            self._planes = planes
+        self._awaited -= planes
         self._book.living(planes)
 
     async def _follow(self) -> None:
@@ -155,7 +181,7 @@ class Sharing:
                 await self.store.follow(self)
             except PlatformUnavailable as error:
                 self._fail(error)
-                await asyncio.sleep(pause.after(now() - begun, error))
+                await asyncio.sleep(min(pause.after(now() - begun, error), self._most))
 
     async def _write_on(self) -> None:
         pause = Pause()
@@ -175,7 +201,7 @@ class Sharing:
             except PlatformUnavailable as error:
                 self._fail(error)
                 self._work.set()
-                await asyncio.sleep(min(pause.after(now() - begun, error), 5.0))
+                await asyncio.sleep(min(pause.after(now() - begun, error), self._most))
             else:
                 pause.failures = 0
 
@@ -185,11 +211,16 @@ class Sharing:
         entry = None if wish is Wish.REMOVE else self._book.entry(identity)
         self._later[identity] = {}
         try:
+            if wish is Wish.REMOVE and (goodbye := self._goodbyes.pop(identity, None)):
+                revision = await self.store.write(identity, goodbye, self._revisions.get(identity, 0))
+                self._note(identity, goodbye, revision)  # whoever owned it gives way, and does not write it again
             revision = await self.store.write(identity, entry, self._revisions.get(identity, 0))
         except Superseded as error:
             self._give_way(identity, wish, error.now)
         else:
             self._note(identity, entry, revision)
+            if entry is None and self.store.name:
+                self._removed_at[identity] = revision
             self._wrote(identity, wish, entry)
         finally:
             for number, seen in sorted(self._later.pop(identity).items()):
@@ -240,9 +271,10 @@ class Sharing:
     def _fail(self, error: PlatformUnavailable) -> None:
         if not self.error:
             _log.warning("registered instances are not shared now: %s", error)
+            self._awaited = self._planes
         self.error = str(error)
 
     def _recover(self) -> None:
-        if self.error:
+        if self.error:  # claims that could not be written meanwhile come first
             self._since = asyncio.get_running_loop().time()
         self.error = ""

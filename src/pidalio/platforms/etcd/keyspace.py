@@ -1,0 +1,98 @@
+"""All keys below a prefix, followed: read once as of one revision, then each change in order.
+
+Where what was missed is gone (compaction), or etcd knows less than before (a cluster restored from a backup), all is
+read anew. Invariant: a key is told of only by an answer that is complete, or by a watch that has missed nothing; a
+watch that is silent while etcd has news is given up.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, TypeAlias
+
+from pidalio.errors import PlatformUnavailable
+from pidalio.platforms.etcd.gateway import Gateway
+from pidalio.platforms.etcd.messages import Event, Found
+
+_LOOK: Final = 10.0
+"""Seconds between two looks at whether the watch still says all there is."""
+
+Whole: TypeAlias = Callable[[Found], Awaitable[None]]
+Changes: TypeAlias = Callable[[Sequence[Event]], None]
+
+
+class Keyspace:
+    """The keys below `prefix`; an object that is followed again goes on where it was."""
+
+    def __init__(self, prefix: str, *, look: float = _LOOK) -> None:
+        self.prefix = prefix
+        self._look = look
+        self._revision = 0
+        self._cluster = ""
+        self._keys: set[bytes] = set()
+
+    async def follow(
+        self, etcd: Gateway, whole: Whole, changes: Changes, heard: Callable[[], None] = lambda: None
+    ) -> None:
+        """Tell `whole` and `changes` what there is until cancelled; raise `PlatformUnavailable` when it cannot go on.
+
+        `heard` is called whenever etcd has said that nothing is missing.
+        """
+        if not await self._can_go_on(etcd):
+            await self._read(etcd, whole)
+        heard()
+        while True:
+            watching = asyncio.ensure_future(self._watch(etcd, changes))
+            looking = asyncio.ensure_future(self._look_on(etcd, heard))
+            try:
+                await asyncio.wait((watching, looking), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in (watching, looking):
+                    task.cancel()
+                results = await asyncio.gather(watching, looking, return_exceptions=True)
+            for result in results:
+                if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
+                    raise result
+            await self._read(etcd, whole)  # what was missed is gone
+
+    async def _can_go_on(self, etcd: Gateway) -> bool:
+        if not self._revision:
+            return False
+        now = await etcd.newest(self.prefix)
+        return now.header.cluster_id == self._cluster and now.header.revision >= self._revision
+
+    async def _read(self, etcd: Gateway, whole: Whole) -> None:
+        found = await etcd.range(self.prefix)
+        self._keys = {pair.key for pair in found.pairs.values()}
+        await whole(found)
+        self._revision, self._cluster = found.revision, found.cluster
+
+    async def _watch(self, etcd: Gateway, changes: Changes) -> None:
+        """Tell of changes; return when some of them are not to be had any more."""
+        async for said in etcd.watch(self.prefix, self._revision + 1):
+            if said.compact_revision:
+                return
+            if said.canceled:
+                raise PlatformUnavailable(f"{etcd.name}: the watch ended: {said.cancel_reason or 'no reason is given'}")
+            if said.events:
+                changes(said.events)
+                for event in said.events:
+                    (self._keys.discard if event.is_deletion else self._keys.add)(event.kv.key)
+            if not said.created:
+                self._revision = max(self._revision, said.header.revision)
+
+    async def _look_on(self, etcd: Gateway, heard: Callable[[], None]) -> None:
+        """Ask now and then what is there; raise when the watch does not know it after a while, return if less is."""
+        behind = False
+        while True:
+            await asyncio.sleep(self._look)
+            now = await etcd.newest(self.prefix)
+            if now.header.revision < self._revision or now.header.cluster_id != self._cluster:
+                return
+            newest = max((pair.mod_revision for pair in now.kvs), default=0)
+            if newest <= self._revision and now.count == len(self._keys):
+                behind = False
+                heard()
+            elif behind:
+                raise PlatformUnavailable(f"{etcd.name}: the watch says nothing, and there is news")
+            else:
+                behind = True
