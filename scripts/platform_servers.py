@@ -77,7 +77,7 @@ def cache() -> Path:
 
 
 def run(command: list[str | Path], deadline: Deadline, *, cwd: Path | None = None, **environment: str) -> str:
-    """Run a command; return what it printed, or raise `Missing` with its last line; it leaves no process behind."""
+    """Run a command; return its standard output, or raise `Missing` with its last line; it leaves no process."""
     left = deadline.left()
     try:
         process = subprocess.Popen(
@@ -86,21 +86,21 @@ def run(command: list[str | Path], deadline: Deadline, *, cwd: Path | None = Non
             env=os.environ | environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.PIPE,
             start_new_session=True,
         )
     except FileNotFoundError as error:
         raise Missing(f"no {command[0]} here") from error
     with process:
         try:
-            output = process.communicate(timeout=left)[0].decode(errors="replace")
+            output, told = (part.decode(errors="replace") for part in process.communicate(timeout=left))
         except BaseException as stopped:
             os.killpg(process.pid, signal.SIGKILL)  # it was not waited for, so its id is its own
             if isinstance(stopped, subprocess.TimeoutExpired):
                 raise Missing("the time was up: the next run goes on where this one stopped") from stopped
             raise
     if process.returncode:
-        lines = [line.strip() for line in output.splitlines() if line.strip()] or ["no output"]
+        lines = [line.strip() for line in (output + told).splitlines() if line.strip()] or ["no output"]
         raise Missing(f"{Path(command[0]).name} failed: {lines[-1]}")
     return output
 

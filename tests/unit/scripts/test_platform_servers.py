@@ -84,6 +84,8 @@ def test_a_command_that_fails_is_quoted(servers):
     later = servers.Deadline(time.monotonic() + 60)
     with pytest.raises(servers.Missing, match="failed: no luck"):
         servers.run([sys.executable, "-c", "print('a'); raise SystemExit('no luck')"], later)
+    talks = "import sys; print('downloading', file=sys.stderr); print('answer')"
+    assert servers.run([sys.executable, "-c", talks], later) == "answer\n"
     with pytest.raises(servers.Missing, match="no such-command here"):
         servers.run(["such-command"], later)
 
