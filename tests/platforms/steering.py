@@ -32,7 +32,7 @@ from tests.platforms.servers.ports import free_ports
 def own_address() -> str:
     """Return an address of this machine that is not loopback, "" where it has none (Kubernetes takes no loopback)."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
-        probe.connect(("192.0.2.255", 9))  # nothing is sent: the system says which address it would come from
+        probe.connect(("198.51.100.1", 9))  # nothing is sent: the system says which address it would come from
         return str(probe.getsockname()[0])
     return ""
 
@@ -150,7 +150,7 @@ class Steering:
             await command.ends()
             return command.output
 
-    async def weights(self, host: str, **shares: int) -> None:
+    async def weights(self, host: str, *, port: int = 0, **shares: int) -> None:
         """Route a host by weights to its versions, and wait until callers get those that have any."""
         subsets = [{"name": version, "labels": {"version": version}} for version in shares]
         route = [
@@ -162,7 +162,7 @@ class Steering:
             item("DestinationRule", name, {"host": host, "subsets": subsets}),
             item("VirtualService", name, {"hosts": [host], "http": [{"route": route}]}),
         )
-        await self.until_served(host, *(version for version, share in shares.items() if share))
+        await self.until_served(host, *(version for version, share in shares.items() if share), port=port)
 
     # Instances and callers.
 
