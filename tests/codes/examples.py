@@ -421,7 +421,7 @@ ELSEWHERE: dict[str, dict[str, Example]] = {
             (
                 "cloudfoundry-silent",
                 "$ pidalio platforms   # and the route emitter of a cell has died",
-                "test_adapter.py::TestController::test_who_is_silent_is_told_of_where_nobody_can_be_asked",
+                "test_controller.py::test_who_is_silent_is_told_of_where_nobody_can_be_asked",
             ),
             (
                 "cloudfoundry-dropped",
@@ -431,7 +431,7 @@ ELSEWHERE: dict[str, dict[str, Example]] = {
             (
                 "cloudfoundry-api",
                 "$ pidalio platforms   # and the client has lost its rights",
-                "test_adapter.py::TestController::test_names_labels_and_weights",
+                "test_controller.py::test_names_labels_and_weights",
             ),
         )
     },

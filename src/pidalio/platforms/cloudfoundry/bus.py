@@ -27,7 +27,8 @@ _CONNECT: Final = 15.0
 _PING: Final = 10
 _PENDING: Final = 65_536
 _GREETED: Final = 1.0
-"""Seconds to connect at most, seconds between pings, messages that wait at most, seconds for a greeting's answer."""
+_CLOSE: Final = 2.0
+"""Seconds to connect at most, between pings, messages that wait at most, seconds for a greeting's answer, to close."""
 
 
 class Listener(Protocol):
@@ -189,5 +190,7 @@ def _said(error: BaseException) -> str:
 
 
 async def _quietly(closing: Awaitable[None]) -> None:
+    """Close, also where the other side does not listen any more."""
     with contextlib.suppress(Error, OSError):
-        await closing
+        async with asyncio.timeout(_CLOSE):
+            await closing

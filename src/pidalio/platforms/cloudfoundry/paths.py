@@ -4,6 +4,7 @@ Pure. A path counts with everything below it and without regard to case, as the 
 is the platform's and says that it is younger than any of a user, so that a VirtualService of a user takes its place.
 """
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -12,6 +13,8 @@ from pidalio.platforms.cloudfoundry.settings import CloudFoundrySettings
 from pidalio.platforms.offers import Offer
 
 _YOUNGEST: Final = "9999-12-31T23:59:59Z"
+_LONGEST: Final = 253
+"""Characters of an object's name at most."""
 
 
 def rule(platform: str, offers: Mapping[str, Offer], settings: CloudFoundrySettings) -> Tree | None:
@@ -30,12 +33,18 @@ def rule(platform: str, offers: Mapping[str, Offer], settings: CloudFoundrySetti
         "apiVersion": "networking.istio.io/v1",
         "kind": "VirtualService",
         "metadata": {
-            "name": f"{platform}-{root.hostname.replace('*', 'any')}",
+            "name": _name(platform, root.name),
             "namespace": root.namespace,
             "creationTimestamp": _YOUNGEST,
         },
         "spec": {"hosts": [root.hostname], "gateways": ["mesh", *settings.bound_to], "http": routes},
     }
+
+
+def _name(platform: str, host: str) -> str:
+    name = f"{platform}-{host.replace('*', 'any')}"
+    digest = hashlib.blake2b(host.encode(), digest_size=5).hexdigest()
+    return name if len(name) <= _LONGEST else f"{platform}-{digest}"
 
 
 def _match(how: str, path: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What Cloud Foundry's adapter can be told, and what is wrong with it: one line each, at start."""
 
+import ssl
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -110,9 +111,14 @@ class CloudFoundrySettings(NamedSettings, frozen=True, kw_only=True, forbid_unkn
     def authority(self) -> str:
         """Return who signs instances' certificates, "" for nobody; raise `PlatformUnavailable` when it is unread."""
         found = _read(self.instance_ca, "instanceCa") if self.instance_ca else ""
-        if self.instance_ca and "-----BEGIN CERTIFICATE-----" not in found:
-            raise PlatformUnavailable(f"{self.instance_ca}: instanceCa has no certificate in PEM", is_lasting=True)
-        return found + "\n" if found else ""
+        if not self.instance_ca:
+            return ""
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=found)
+        except (ssl.SSLError, ValueError) as error:
+            message = f"{self.instance_ca}: instanceCa has no certificates in PEM that can be read: {error}"
+            raise PlatformUnavailable(message, is_lasting=True) from error
+        return found + "\n"
 
 
 def _url(text: str) -> str:

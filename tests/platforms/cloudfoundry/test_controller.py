@@ -1,0 +1,85 @@
+"""The adapter with a Cloud Controller: names, labels and weights, and who is silent."""
+
+import asyncio
+
+import pytest
+from tests.platforms.cloudfoundry.at_work import HOST, Following, plain, tls
+from tests.platforms.cloudfoundry.controller import CLIENT, SECRET, Controller
+
+from pidalio.model import Health
+from pidalio.rules import services
+
+pytestmark = pytest.mark.platform("nats")
+
+
+@pytest.fixture
+async def api():
+    async with Controller() as made:
+        made.app("old", "shop", version="v1")
+        made.app("new", "shop-2", version="v2")
+        made.route(HOST, old=90, new=10)
+        yield made
+
+
+def settings_of(api: Controller, **changes):
+    return {"api": api.url, "client": CLIENT, "secret": SECRET, "reconcile": 1.0} | changes
+
+
+async def test_names_labels_and_weights(control, server, cells, api):
+    async with Following(control, server, **settings_of(api)) as following:
+        for number, app in ((1, "old"), (2, "old"), (3, "new")):
+            await cells.register(str(number), plain(number, app=app))
+        await following.served("10.0.0.1", "10.0.0.2", "10.0.0.3")
+        found = services.endpoints(control.world, (HOST, "default"))
+        assert [(one.weight, dict(one.labels)["version"]) for one in found] == [(9, "v1"), (9, "v1"), (2, "v2")]
+        api.route(HOST, old=50, new=50)
+        weights = lambda: [one.weight for one in services.endpoints(control.world, (HOST, "default"))]  # noqa: E731
+        await following.until(weights, [1, 1, 2])
+        api.refuses = 503
+        await following.until(following.codes, {"cloudfoundry-api"})
+        await cells.register("4", plain(4, app="new"))  # instances are followed all the same, by what was known
+        await following.until(weights, [1, 1, 1, 1])
+        api.refuses = 0
+        await following.until(following.codes, set())
+
+
+async def test_nothing_is_said_before_the_api_was_read_once(control, server, cells, api):
+    api.refuses = 503
+    async with Following(control, server, **settings_of(api)) as following:
+        await cells.register("1", plain(1, app="old"))
+        await following.until(following.codes, {"cloudfoundry-api"})
+        await asyncio.sleep(1)  # twice what it takes to settle: that nothing is said has to be proved
+        assert following.seen() == []
+        api.refuses = 0
+        await following.served("10.0.0.1")
+
+
+async def test_who_is_silent_is_asked_about(control, server, cells, api, authority):
+    api.running("proc-1", "g2")
+    settings = settings_of(api, instance_ca=authority)
+    async with Following(control, server, **settings) as following:
+        for number in (1, 2):
+            await cells.register(str(number), tls(number, app="old"))
+        await following.served("10.0.0.1", "10.0.0.2")
+        cells.messages.clear()
+        await following.served("10.0.0.2")
+
+
+async def test_who_is_silent_is_told_of_where_nobody_can_be_asked(control, server, cells, authority):
+    async with Following(control, server, instance_ca=authority) as following:
+        await cells.register("1", tls(1, app="old"))
+        await following.served("10.0.0.1")
+        cells.messages.clear()
+        await following.until(following.codes, {"cloudfoundry-silent"})
+        assert following.seen() == ["10.0.0.1"]
+        await cells.register("1", tls(1, app="old"))
+        await following.until(following.codes, set())
+
+
+async def test_who_must_not_be_routed_to_is_unwell(control, server, cells, api, authority):
+    api.running("proc-1", "g1", routable=False)
+    settings = settings_of(api, instance_ca=authority, stats=True)
+    async with Following(control, server, **settings) as following:
+        await cells.register("1", tls(1, app="old"))
+        health = lambda: [one.health for one in services.endpoints(control.world, (HOST, "default"))]  # noqa: E731
+        await following.until(health, [Health.UNHEALTHY])
