@@ -64,7 +64,7 @@ class Followed:
 async def following(api, **settings):
     history = await SqliteHistory.open(api.folder / "history.db")
     control = ControlPlane(history)
-    adapter = KIND.build(KubernetesSettings(kubeconfig=api.kubeconfig, **settings))
+    adapter = KIND.build(KubernetesSettings(kubeconfig=api.kubeconfig, status=False, **settings))
     follower = Follower("kubernetes", "kubernetes", adapter, Taking(control, lambda _: None), pace=PACE)
     task = asyncio.create_task(follower.run())
     try:
@@ -309,7 +309,7 @@ async def test_two_clusters_keep_what_is_theirs_apart(api, tmp_path):
     control = ControlPlane(history)
     tasks = []
     for rank, name in enumerate(("east", "west"), 1):
-        adapter = KIND.build(KubernetesSettings(kubeconfig=api.kubeconfig, name=name))
+        adapter = KIND.build(KubernetesSettings(kubeconfig=api.kubeconfig, status=False, name=name))
         follower = Follower(name, "kubernetes", adapter, Taking(control, lambda _: None), rank=rank, pace=PACE)
         tasks.append(asyncio.create_task(follower.run()))
         async with asyncio.timeout(20):

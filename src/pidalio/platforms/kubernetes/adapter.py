@@ -7,13 +7,15 @@ It stands between the follower and `reading`. Source of the rules: design record
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 from pidalio.errors import PlatformUnavailable
-from pidalio.model import Report, Severity
+from pidalio.model import ObjectRef, Report, Severity
 from pidalio.platforms.adapter import Feed
+from pidalio.platforms.informing import ObjectStatus
 from pidalio.platforms.kubernetes.cluster import Cluster
 from pidalio.platforms.kubernetes.connecting import connection
+from pidalio.platforms.kubernetes.informing import Election, StatusWriter
 from pidalio.platforms.kubernetes.mirrors import Namespaces, Nodes, Pods, Services, Slices
 from pidalio.platforms.kubernetes.reading import resources
 from pidalio.platforms.kubernetes.reading.groups import Groups
@@ -38,6 +40,17 @@ class Kubernetes:
     def __init__(self, settings: KubernetesSettings) -> None:
         self._settings = settings
         self._cluster: Cluster | None = None
+        self._versions: dict[ObjectRef, int] = {}
+        election = Election(settings.lease, settings.lease_namespace)
+        self._writer = StatusWriter(election, self._versions, addresses=settings.addresses)
+
+    def versions(self) -> Mapping[ObjectRef, int] | None:
+        """Return the objects to be told of (`Informed`)."""
+        return self._writer.versions()
+
+    def inform(self, statuses: Mapping[ObjectRef, ObjectStatus]) -> None:
+        """Take note of what became of objects (`Informed`)."""
+        self._writer.inform(statuses)
 
     async def run(self, feed: Feed) -> None:
         """Follow the cluster until cancelled; raise `PlatformUnavailable` where there is no way to it."""
@@ -45,12 +58,16 @@ class Kubernetes:
         if self._cluster is None:
             self._cluster = Cluster(Origin(feed.name, stated.domain, stated.trust_domain, stated.network))
         way = connection(stated.kubeconfig, stated.context)
+        writing = asyncio.create_task(self._writer.run(way, feed), name="statuses") if stated.status else None
         try:
             chosen: frozenset[str] | None = None
             while True:
-                following = Following(stated, feed, self._cluster, Server(way), chosen)
+                following = Following(stated, feed, self._cluster, Server(way), self._versions, chosen)
                 chosen = await following.run()
         finally:
+            if writing is not None:
+                writing.cancel()
+                await asyncio.gather(writing, return_exceptions=True)
             await way.close()
 
 
@@ -63,13 +80,14 @@ class Following:
         feed: Feed,
         cluster: Cluster,
         server: Server,
+        versions: dict[ObjectRef, int],
         chosen: frozenset[str] | None,
     ) -> None:
         self._settings, self._feed, self._cluster, self._server = settings, feed, cluster, server
         self._chosen = chosen
         self._other = asyncio.Event()
         self._seen: frozenset[str] | None = None
-        self._rules = Rules(feed)
+        self._rules = Rules(feed, versions)
         self._groups = Groups(server)
         self._failing: dict[Reflector, str] = {}
         self._forbidden: dict[Reflector, str] = {}

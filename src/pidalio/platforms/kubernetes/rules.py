@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from pidalio.errors import PlatformUnavailable, Unavailable
+from pidalio.model import ObjectRef
 from pidalio.platforms.adapter import Feed, Tree
 from pidalio.platforms.kubernetes.messages import Metadata
 from pidalio.platforms.kubernetes.reading.reflector import Items, Key
@@ -22,14 +23,14 @@ _GATHER: Final = 0.05
 """Seconds for changes that come together."""
 _TOGETHER: Final = 1000
 """Objects that are handed on at once."""
-_DROPPED: Final = ("managedFields", "resourceVersion", "generation", "selfLink", "uid")
+_DROPPED: Final = ("managedFields", "resourceVersion", "selfLink", "uid")
 
 
 class Rules:
-    """All rule objects of one cluster, on their way."""
+    """All rule objects of one cluster, on their way; in `versions` stands which one of each was handed on last."""
 
-    def __init__(self, feed: Feed) -> None:
-        self._feed = feed
+    def __init__(self, feed: Feed, versions: dict[ObjectRef, int]) -> None:
+        self._feed, self._versions = feed, versions
         self._pending: dict[str, Tree | None] = {}
         self._comes = asyncio.Event()
         self._handing = asyncio.Lock()
@@ -47,10 +48,23 @@ class Rules:
             names = list(units)
             try:
                 for begun in range(0, len(names), _TOGETHER):
-                    await self._feed.objects({name: units[name] for name in names[begun : begun + _TOGETHER]})
+                    some = {name: units[name] for name in names[begun : begun + _TOGETHER]}
+                    await self._feed.objects(some)
+                    self._note(some)
                 await self._feed.objects({}, complete=lambda unit: is_own(unit) and unit not in units)
+                gone = [unit for unit in map(_unit, self._versions) if is_own(unit) and unit not in units]
+                self._note(dict.fromkeys(gone))
             except Unavailable as error:
                 raise PlatformUnavailable(str(error)) from error
+
+    def _note(self, units: Mapping[str, Tree | None]) -> None:
+        """Take note of what the mesh has now."""
+        for unit, tree in units.items():
+            ref, version = _ref(unit), tree and tree["metadata"].get("generation")
+            if isinstance(version, int):
+                self._versions[ref] = version
+            else:
+                self._versions.pop(ref, None)
 
     async def run(self) -> None:
         """Hand on what comes, until cancelled."""
@@ -65,6 +79,7 @@ class Rules:
                 units, self._pending = self._pending, {}
                 try:
                     await self._feed.objects(units)
+                    self._note(units)
                     continue
                 except Unavailable as error:
                     self._pending = {**units, **self._pending}
@@ -112,12 +127,22 @@ class RuleMirror:
         await self._rules.replace(units, self._is_own)
 
     def _unit(self, key: Key) -> str:
-        return f"{self._resource.kind} {key[0]}/{key[1]}"
+        return _unit(ObjectRef(self._resource.kind, *key))
 
     def _is_own(self, unit: str) -> bool:
         return unit.startswith(
             f"{self._resource.kind} {self._namespace}/" if self._namespace else f"{self._resource.kind} "
         )
+
+
+def _unit(ref: ObjectRef) -> str:
+    """Return what an object is called among all of its cluster."""
+    return f"{ref.kind} {ref.namespace}/{ref.name}"
+
+
+def _ref(unit: str) -> ObjectRef:
+    kind, _, rest = unit.partition(" ")
+    return ObjectRef(kind, *rest.split("/", 1))
 
 
 class _Names(msgspec.Struct, frozen=True, rename="camel"):

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from pidalio.api.names import is_dns_label, is_dns_name
+from pidalio.api.names import is_address, is_dns_label, is_dns_name
 from pidalio.errors import UsageError
 from pidalio.platforms.adapter import AdapterSettings
 from pidalio.store.hosts import DOMAIN
@@ -17,6 +17,9 @@ class KubernetesSettings(AdapterSettings, frozen=True, kw_only=True, forbid_unkn
     `kubectl get namespaces -l` does; empty are all.
     `domain` is what the names of services end in, `trust_domain` what the identities of their instances begin with.
     `network` is where pods are that have no label `topology.istio.io/network`.
+    With `status`, what becomes of rules is written into their status by one of all control planes, which the Lease
+    `lease` elects; it is in `lease_namespace`, else in our pod's namespace or the context's.
+    `gateway_addresses` are those of the gateway that serves Ingresses, with commas between them, to be shown there.
     """
 
     kubeconfig: str = ""
@@ -26,6 +29,10 @@ class KubernetesSettings(AdapterSettings, frozen=True, kw_only=True, forbid_unkn
     domain: str = DOMAIN
     trust_domain: str = DOMAIN
     network: str = ""
+    status: bool = True
+    lease: str = "pidalio"
+    lease_namespace: str = ""
+    gateway_addresses: str = ""
 
     def check(self) -> None:
         """Raise `UsageError` for namespaces or domains that are none, or that exclude each other."""
@@ -35,6 +42,13 @@ class KubernetesSettings(AdapterSettings, frozen=True, kw_only=True, forbid_unkn
         for one in self.chosen:
             if not is_dns_label(one):
                 raise UsageError(f"namespaces: {one!r} is not a namespace: write them with commas between them")
+        if not is_dns_name(self.lease):
+            raise UsageError(f"lease: {self.lease!r} is not a name: use lower-case letters, digits and dashes")
+        if self.lease_namespace and not is_dns_label(self.lease_namespace):
+            raise UsageError(f"leaseNamespace: {self.lease_namespace!r} is not a namespace")
+        for one in self.addresses:
+            if not (is_address(one) or is_dns_name(one)):
+                raise UsageError(f"gatewayAddresses: {one!r} is neither an address nor a name")
         for field, value in (("domain", self.domain), ("trustDomain", self.trust_domain)):
             if not is_dns_name(value):
                 raise UsageError(f"{field}: {value!r} is not a domain")
@@ -42,7 +56,16 @@ class KubernetesSettings(AdapterSettings, frozen=True, kw_only=True, forbid_unkn
     @property
     def chosen(self) -> tuple[str, ...]:
         """Return the namespaces that are named, none for all."""
-        return tuple(dict.fromkeys(part for one in self.namespaces.split(",") if (part := one.strip())))
+        return _listed(self.namespaces)
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Return the addresses and names of the gateway, none where its Ingresses are to show none."""
+        return _listed(self.gateway_addresses)
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part for one in text.split(",") if (part := one.strip())))
 
 
 class Origin(msgspec.Struct, frozen=True):
