@@ -31,9 +31,10 @@ from tests.platforms.servers.ports import free_ports
 
 def own_address() -> str:
     """Return an address of this machine that is not loopback, "" where it has none (Kubernetes takes no loopback)."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
-        probe.connect(("198.51.100.1", 9))  # nothing is sent: the system says which address it would come from
-        return str(probe.getsockname()[0])
+    for elsewhere in ("198.51.100.1", "192.0.2.1", "10.255.255.1"):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
+            probe.connect((elsewhere, 9))  # nothing is sent: the system says which address it would come from
+            return str(probe.getsockname()[0])
     return ""
 
 
