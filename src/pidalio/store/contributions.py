@@ -38,6 +38,7 @@ class Contributions:
         self._rows: dict[Contributor, dict[Slot, Any]] = {}
         self._holders: dict[Slot, tuple[Contributor, ...]] = {}
         self._former: dict[Slot, Any] = {}
+        self._same: dict[tuple[Contributor, ...], tuple[Contributor, ...]] = {}  # few, of very many slots
 
     def replace(self, contributor: Contributor, rows: Rows) -> None:
         """Make `rows` all that `contributor` contributes."""
@@ -77,7 +78,8 @@ class Contributions:
         self._journal.put(own, slot, row)
         holders = set(self._holders.get(slot, ()))
         holders.discard(contributor) if row is None else holders.add(contributor)
-        self._journal.put(self._holders, slot, tuple(sorted(holders)) or None)
+        who = tuple(sorted(holders))
+        self._journal.put(self._holders, slot, self._same.setdefault(who, who) or None)
         if not own:
             self._journal.put(self._rows, contributor, None)
 

@@ -127,8 +127,7 @@ def test_a_pod_that_is_gone_leaves_its_endpoints_to_its_slice():
     known.put_pod(("shop", "web-1"), None)
     assert put_slice(known, said) == before
     assert put_slice(known, slice_("web-a")) == ()
-    assert not known._gone
-    assert not known._places
+    assert not known.pods
 
 
 def test_a_pod_that_has_ended_is_no_instance():

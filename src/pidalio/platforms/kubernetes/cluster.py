@@ -5,8 +5,9 @@ its slice says otherwise. Invariant: what a change touches is what it costs; eac
 Pure. Source of the mapping: Istio's documented model of Kubernetes (reference §1.4).
 """
 
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
 
@@ -20,6 +21,7 @@ from pidalio.store import tables
 from pidalio.store.hosts import kubernetes_host
 from pidalio.store.kubernetes_rows import SERVICE_NAME, pod_workload, slice_endpoint, slice_members
 
+T = TypeVar("T")
 Key: TypeAlias = tuple[str, str]
 """Namespace and name."""
 Changed: TypeAlias = dict[Table[Any, Any], dict[Any, Any]]
@@ -29,16 +31,22 @@ _OLD_REGION: Final = "failure-domain.beta.kubernetes.io/region"
 _OLD_ZONE: Final = "failure-domain.beta.kubernetes.io/zone"
 
 
-class Instance(msgspec.Struct, frozen=True, gc=False):
-    """A pod as it is kept: which one of its name it is, its row, and the families of its addresses (`46` for both)."""
+class Instance(msgspec.Struct, gc=False):
+    """A pod as it is kept, or one that slices name and nobody knows.
 
-    uid: str
-    row: Workload
+    `uid` tells which one of its name it is (a hash of it), `families` are those of its addresses (`46` for both).
+    `slices` are the names of those that name it. One that is gone stays as long as there are such, not `is_there`.
+    """
+
+    uid: int = 0
+    row: Workload | None = None
     families: str = ""
+    slices: tuple[str, ...] = ()
+    is_there: bool = True
 
 
 class Slice(msgspec.Struct, frozen=True, gc=False):
-    """A slice as it is kept: its service, what it says (as JSON: it is read again only when its pods change)."""
+    """A slice as it is kept: its service, and what it says (packed: it is read again only when its pods change)."""
 
     service: str
     said: bytes
@@ -64,8 +72,6 @@ class Cluster:
         self.stale: dict[Key, None] = {}
         self.stamp = 0
         self.spoiled: Callable[[], None] = lambda: None
-        self._places: dict[Key, tuple[str, ...]] = {}
-        self._gone: dict[Key, Instance] = {}
         self._shared = Shared()
 
     # Reading: how each kind is kept.
@@ -76,19 +82,19 @@ class Cluster:
         row = pod_workload(meta, pod)
         if row is None:
             return None
-        one = self._shared.one
+        one, labels = self._shared.one, self._shared.labels
         account = pod.spec.service_account_name if pod.spec else ""
         ips = [each.ip for each in pod.status.pod_ips] if pod.status else []
         row = msgspec.structs.replace(
             row,
-            labels=one(row.labels),
+            labels=labels(row.labels),
             named_ports=one(row.named_ports),
             namespace=one(row.namespace),
             service_account=one(account or "default"),
             node=one(row.node),
         )
         families = "".join(sorted({"6" if ":" in ip else "4" for ip in ips}))
-        return Instance(pod.metadata.uid, self._placed(row), one(families))
+        return Instance(hash(pod.metadata.uid), self._placed(row), one(families))
 
     def slice(self, said: EndpointSlice) -> Slice | None:
         """Return a slice as it is kept, its row not made yet; None for one without a service."""
@@ -96,11 +102,11 @@ class Cluster:
         if not service:
             return None
         bare = msgspec.structs.replace(said, metadata=_NO_METADATA)
-        return Slice(self._shared.one(service), msgspec.json.encode(bare))
+        return Slice(self._shared.one(service), zlib.compress(msgspec.json.encode(bare), 1))
 
     def made(self, key: Key, kept: Slice) -> Slice:
         """Return a slice with its row as its pods are known now."""
-        said = msgspec.json.decode(kept.said, type=EndpointSlice)
+        said = _unpacked(kept, EndpointSlice)
         return msgspec.structs.replace(kept, row=tuple(self._joined(key[0], kept.service, said)))
 
     # Rows: what each kind means.
@@ -120,14 +126,16 @@ class Cluster:
         """Take over a pod; slices whose endpoints waited for it, or look different by it, are stale."""
         former = self.pods.get(key)
         if pod is None:
-            self.pods.pop(key, None)
-            if former is not None and key in self._places:
-                self._gone[key] = former  # its slice decides when its endpoints end
+            if former is not None and former.slices:
+                former.is_there = False  # its slices decide when its endpoints end
+            else:
+                self.pods.pop(key, None)
             return {tables.WORKLOADS: {self.workload_key(key): None}}
+        if former is not None:
+            pod.slices = former.slices
         self.pods[key] = pod
-        self._gone.pop(key, None)
-        if former is None or _of_endpoints(former) != _of_endpoints(pod):
-            self._spoil((key[0], name) for name in self._places.get(key, ()))
+        if former is not None and former.slices and _of_endpoints(former) != _of_endpoints(pod):
+            self._spoil((key[0], name) for name in former.slices)
         return {tables.WORKLOADS: {self.workload_key(key): pod.row}}
 
     def put_slice(self, key: Key, kept: Slice | None) -> Changed:
@@ -172,7 +180,7 @@ class Cluster:
         if labels is None or self._nodes.get(name, Locality()) == place:
             return {}  # a node that is gone tells nothing of the pods that it still has
         self._nodes[name] = place
-        return self._relocated(key for key, pod in self.pods.items() if pod.row.node == name)
+        return self._relocated(key for key, pod in self.pods.items() if pod.row is not None and pod.row.node == name)
 
     def put_network(self, network: str) -> Changed:
         """Take over the network of the whole cluster, unless the settings say it."""
@@ -197,8 +205,9 @@ class Cluster:
         rows: dict[Any, Any] = {}
         for key in list(keys):
             pod = self.pods[key]
-            moved = msgspec.structs.replace(pod, row=self._placed(pod.row))
-            rows.update(self.put_pod(key, moved)[tables.WORKLOADS])
+            if pod.row is not None and pod.is_there:
+                moved = Instance(pod.uid, self._placed(pod.row), pod.families)
+                rows.update(self.put_pod(key, moved)[tables.WORKLOADS])
         return {tables.WORKLOADS: rows}
 
     def _placed(self, row: Workload) -> Workload:
@@ -214,15 +223,13 @@ class Cluster:
         before = set(_pods_of(former)) if former else set()
         after = set(_pods_of(kept)) if kept else set()
         for name in after - before:
-            self._places[key[0], name] = (*self._places.get((key[0], name), ()), key[1])
+            pod = self.pods.setdefault((key[0], name), Instance(is_there=False))
+            pod.slices = self._shared.one((*pod.slices, key[1]))
         for name in before - after:
-            pod = (key[0], name)
-            left = tuple(one for one in self._places.get(pod, ()) if one != key[1])
-            if left:
-                self._places[pod] = left
-            else:
-                self._places.pop(pod, None)
-                self._gone.pop(pod, None)
+            pod = self.pods[key[0], name]
+            pod.slices = tuple(one for one in pod.slices if one != key[1])
+            if not pod.slices and not pod.is_there:
+                del self.pods[key[0], name]
 
     def _joined(self, namespace: str, service: str, said: EndpointSlice) -> Iterator[Endpoint]:
         """Yield the endpoints of a slice whose pods are known, with what pods say; names as addresses are none."""
@@ -236,9 +243,9 @@ class Cluster:
                 yield self._bare(made)
                 continue
             key = (namespace, made.workload)
-            pod = self.pods.get(key) or self._gone.get(key)
+            pod = self.pods.get(key)
             uid = getattr(member.target_ref, "uid", "")
-            if pod is None or (uid and pod.uid != uid):
+            if pod is None or pod.row is None or (uid and pod.uid != hash(uid)):
                 if not self.parks:
                     yield self._bare(made)
                 continue
@@ -268,13 +275,19 @@ class Cluster:
 def _of_endpoints(pod: Instance) -> tuple[Any, ...]:
     """Return what endpoints have of a pod."""
     row = pod.row
+    if row is None:
+        return ()
     return pod.uid, row.labels, row.locality, row.network, row.service_account, row.node, pod.families
 
 
 def _pods_of(kept: Slice) -> Iterator[str]:
     """Yield the names of the pods that a slice's endpoints stand for."""
-    said = msgspec.json.decode(kept.said, type=_Targets)
+    said = _unpacked(kept, _Targets)
     return (one.targetRef.name for one in said.endpoints if one.targetRef and one.targetRef.kind == "Pod")
+
+
+def _unpacked(kept: Slice, type_: type[T]) -> T:
+    return msgspec.json.decode(zlib.decompress(kept.said), type=type_)
 
 
 class _Target(msgspec.Struct, frozen=True, gc=False):

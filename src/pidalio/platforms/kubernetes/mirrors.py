@@ -157,11 +157,12 @@ class Pods(RowMirror):
 
     def kept(self, key: Key) -> Instance | None:
         """Return a pod."""
-        return self._cluster.pods.get(key)
+        known = self._cluster.pods.get(key)
+        return known if known is not None and known.is_there else None
 
     def keys(self) -> Collection[Key]:
         """Return all pods."""
-        return self._cluster.pods.keys()
+        return [key for key, pod in self._cluster.pods.items() if pod.is_there]
 
     def take(self, key: Key, item: Instance | None) -> Changed:
         """Take over a pod."""

@@ -5,6 +5,8 @@ Invariant: it never grows without bound; what it forgets is kept a second time, 
 
 from typing import Any, Final, TypeVar
 
+from pidalio.model import Labels
+
 T = TypeVar("T")
 _MOST: Final = 50_000
 
@@ -22,3 +24,10 @@ class Shared:
             self._known.clear()
         known: T = self._known.setdefault(value, value)
         return known
+
+    def labels(self, labels: Labels) -> Labels:
+        """Return equal labels, with their parts shared, too."""
+        if (known := self._known.get(labels)) is not None:
+            return known  # type: ignore[no-any-return]
+        one = self.one
+        return one(tuple(one((one(name), one(value))) for name, value in labels))
