@@ -4,8 +4,11 @@ Invariant: between two turns that are given lie some milliseconds of work at mos
 """
 
 import asyncio
+from collections.abc import Generator
 from time import perf_counter
-from typing import Final
+from typing import Final, TypeVar
+
+T = TypeVar("T")
 
 LONGEST: Final = 0.005
 """Seconds of work after which others get their turn."""
@@ -23,3 +26,15 @@ class Turns:
         if perf_counter() - self._begun > self._longest:
             await asyncio.sleep(0)
             self._begun = perf_counter()
+
+
+async def stepped(steps: Generator[None, None, T]) -> T:
+    """Return what pure work comes to that yields after each small part."""
+    turns = Turns()
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            value: T = end.value
+            return value
+        await turns.give()

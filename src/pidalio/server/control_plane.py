@@ -164,9 +164,16 @@ class ControlPlane:
         self.guard.took(source)
         return True
 
-    def hold(self, source: str, rows: Edits, message: str) -> None:
+    def weigh(self, source: str, before: int, after: int, rows: Callable[[], Edits]) -> bool:
+        """Tell whether a platform's healthy instances may become so few; else hold `rows` back, all that it has now."""
+        if not self.guard.weigh(source, before, after, lambda: self.catalog.feed(source, rows(), complete=True)):
+            return False
+        self.guard.took(source)
+        return True
+
+    def hold(self, source: str, rows: Callable[[], Edits], message: str) -> None:
         """Hold back all that a platform has now, until it is asked again, or somebody releases it."""
-        self.guard.hold(source, message, lambda: self.catalog.feed(source, rows, complete=True))
+        self.guard.hold(source, message, lambda: self.catalog.feed(source, rows(), complete=True))
 
     def foresee(self, source: str, rows: Edits) -> dict[str, dict[str, tuple[str, ...]]]:
         """Return, by proxy and type URL, the resources that `feed` of these rows would change; change nothing."""

@@ -9,7 +9,7 @@ import contextlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from pidalio.api.load import Loaded
 from pidalio.http.wire import PlatformView, ReportView
@@ -21,6 +21,7 @@ from pidalio.platforms.installed import Configured, check_names
 from pidalio.server.control_plane import Applied, ControlPlane
 
 _FOLDER: Final = "platforms"
+_Rows: TypeAlias = Mapping[Any, Mapping[Any, Any]]
 
 
 class Taking:
@@ -37,11 +38,11 @@ class Taking:
         """Return what is live of a source."""
         return self._control.catalog.fed(source)
 
-    def believes(self, source: str, rows: Mapping[Any, Mapping[Any, Any]], *, confirmed: bool = False) -> bool:
-        """Tell whether all that a source has is believed; else it is held back."""
-        return self._control.believes(source, rows, confirmed=confirmed)
+    def believes(self, source: str, before: int, after: int, rows: Callable[[], _Rows]) -> bool:
+        """Tell whether so many healthy instances may become so few; else all that a source has is held back."""
+        return self._control.weigh(source, before, after, rows)
 
-    def hold(self, source: str, rows: Mapping[Any, Mapping[Any, Any]], message: str) -> None:
+    def hold(self, source: str, rows: Callable[[], _Rows], message: str) -> None:
         """Hold all that a source has back."""
         self._control.hold(source, rows, message)
 

@@ -38,7 +38,7 @@ class Contributions:
         self._rows: dict[Contributor, dict[Slot, Any]] = {}
         self._holders: dict[Slot, tuple[Contributor, ...]] = {}
         self._former: dict[Slot, Any] = {}
-        self._same: dict[tuple[Contributor, ...], tuple[Contributor, ...]] = {}  # few, of very many slots
+        self._same: dict[tuple[Contributor, ...], tuple[Contributor, ...]] = {}  # platforms: few, of very many slots
 
     def replace(self, contributor: Contributor, rows: Rows) -> None:
         """Make `rows` all that `contributor` contributes."""
@@ -79,7 +79,9 @@ class Contributions:
         holders = set(self._holders.get(slot, ()))
         holders.discard(contributor) if row is None else holders.add(contributor)
         who = tuple(sorted(holders))
-        self._journal.put(self._holders, slot, self._same.setdefault(who, who) or None)
+        if who and who[0][0]:
+            who = self._same.setdefault(who, who)
+        self._journal.put(self._holders, slot, who or None)
         if not own:
             self._journal.put(self._rows, contributor, None)
 

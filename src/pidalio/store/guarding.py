@@ -20,6 +20,8 @@ MINIMUM_HEALTHY: Final = 20
 _LEAST: Final = 2
 """One that goes alone is no outage."""
 
+ALL: Final = frozenset(Health)
+WELL: Final = frozenset({Health.HEALTHY, Health.UNKNOWN})
 Units: TypeAlias = Mapping[str, Loaded | None]
 
 
@@ -56,9 +58,12 @@ class Guard:
         When the platform has `confirmed` what it lacks, only what it still shows is judged: what became of its health.
         """
         new = {(table, key): row for table, by_key in rows.items() for key, row in by_key.items()}
-        had = _instances(former, _WELL)
+        had = _instances(former, WELL)
         before = len(had & _instances(new) if confirmed else had)
-        after = len(_instances(new, _WELL))
+        return self.weigh(source, before, len(_instances(new, WELL)), change)
+
+    def weigh(self, source: str, before: int, after: int, change: Callable[[], Change]) -> bool:
+        """Tell whether a platform's healthy instances may become so few; else hold back what it has now."""
         if self.is_believed(before, after):
             return True
         what = f"{source} shows {after} healthy instances where it showed {before}"
@@ -104,20 +109,18 @@ def kept(source: str, what: str) -> Report:
     return Report(Severity.WARNING, "kept-last-known", message)
 
 
-def _instances(rows: Mapping[Any, Any], health: Collection[Health] = tuple(Health)) -> set[tuple[Any, str, int]]:
-    """Return slot, address and port of each instance with such a health that rows show (port 0: a whole workload)."""
-    found: set[tuple[Any, str, int]] = set()
-    for slot, row in rows.items():
-        if isinstance(row, Workload):
-            if row.address and row.health in health:
-                found.add((slot, row.address, 0))
-        elif isinstance(row, tuple):
-            found.update((slot, one.address, one.port) for one in row if _is_endpoint(one) and one.health in health)
-    return found
+def _instances(rows: Mapping[Any, Any], health: Collection[Health] = ALL) -> set[tuple[Any, str, int]]:
+    return {(slot, *instance) for slot, row in rows.items() for instance in instances(row, health)}
+
+
+def instances(row: Any, health: Collection[Health] = ALL) -> set[tuple[str, int]]:
+    """Return address and port of each instance with such a health that a row shows (port 0: a whole workload)."""
+    if isinstance(row, Workload):
+        return {(row.address, 0)} if row.address and row.health in health else set()
+    if isinstance(row, tuple):
+        return {(one.address, one.port) for one in row if _is_endpoint(one) and one.health in health}
+    return set()
 
 
 def _is_endpoint(one: Any) -> TypeGuard[Endpoint]:
     return isinstance(one, Endpoint)
-
-
-_WELL = frozenset({Health.HEALTHY, Health.UNKNOWN})

@@ -8,11 +8,12 @@ It stands between an `Adapter` (as its `Feed`) and the control plane (`Takes`). 
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -25,17 +26,17 @@ from pidalio.errors import PidalioError, PlatformUnavailable
 from pidalio.model import Report, Severity, Workload
 from pidalio.platforms.adapter import Adapter, Rows, Tree
 from pidalio.platforms.following import kept
-from pidalio.platforms.following.judging import loss
+from pidalio.platforms.following.judging import Comparison, Slot, compared, healthy
 from pidalio.platforms.following.state import Standing, Told
 from pidalio.platforms.following.steadying import Steadying
 from pidalio.platforms.pausing import Pause
+from pidalio.platforms.turns import Turns, stepped
 from pidalio.store import tables
 
-Slot: TypeAlias = tuple[Table[Any, Any], Any]
 _TOGETHER: Final = 200
 """Rows that are compiled in one step."""
-_COMPARED: Final = 2000
-"""Rows that are compared before the event loop gets its turn."""
+_COMPARED: Final = 500
+"""Rows of an answer that are taken up before the event loop gets its turn."""
 _ORDER: Final = (tables.WORKLOADS, tables.ENDPOINTS, tables.SERVICES, tables.ALIASES)
 """What is used comes before what uses it; removals go the other way."""
 _log = logging.getLogger(__name__)
@@ -50,11 +51,11 @@ class Takes(Protocol):
     def fed(self, source: str) -> Mapping[Slot, Any]:
         """Return the rows that are live of a source."""
 
-    def believes(self, source: str, rows: Rows, *, confirmed: bool = False) -> bool:
-        """Tell whether all that a source has is believed; if not, hold it back until somebody releases it."""
+    def believes(self, source: str, before: int, after: int, rows: Callable[[], Rows]) -> bool:
+        """Tell whether so many healthy instances may become so few; else hold `rows` back, all that there is now."""
 
-    def hold(self, source: str, rows: Rows, message: str) -> None:
-        """Hold all that a source has back until it is believed, or somebody releases it."""
+    def hold(self, source: str, rows: Callable[[], Rows], message: str) -> None:
+        """Hold all that a source has back, until it is believed, or somebody releases it."""
 
     def holds_back(self, source: str) -> bool:
         """Tell whether something of a source is held back."""
@@ -119,7 +120,7 @@ class Follower:
             self.tell("restored", Report(Severity.WARNING, "platform-not-restored", message))
             return
         self._told.restored = True
-        await self._publish({slot: self._own(*slot, row) for slot, row in known.rows.items()}, ())
+        await self._publish([(slot, self._own(*slot, row)) for slot, row in known.rows.items()], ())
         with contextlib.suppress(PidalioError):  # told by the control plane; the platform says it again
             await self._take_objects(known.objects)
 
@@ -197,30 +198,29 @@ class Follower:
     ) -> None:
         """Take over all that there is of the tables `within`; ask `again` where it is suspiciously little."""
         about = _about(within, where)
-        self._flush_now()
-        wanted = self._flat(rows)
-        whole = {**self._others(about), **wanted}
-        if why := self._suspicion(wanted, about) or self._doubt(whole):
+        await self._flush_all()
+        wanted, about = await self._wanted(rows, about)
+        found = await self._compared(wanted, about)
+        is_believed = True
+        if why := found.loss or self._doubt(found, wanted, about):
             self._told.held = f"its answer lacks {why}: it is asked again before that counts"
-            self._mesh.hold(self._name, _by_table(whole.items()), f"an answer of {self._name} lacks {why}")
+            whole = functools.partial(self._whole, wanted, about)
+            self._mesh.hold(self._name, whole, f"an answer of {self._name} lacks {why}")
             _log.warning("%s: %s", self._name, self._told.held)
             try:
                 await asyncio.sleep(self._pace.patience)
-                wanted = self._flat(await again())
+                wanted, about = await self._wanted(await again(), about)
             finally:
                 self._told.held = ""
-            self._flush_now()
-            whole = {**self._others(about), **wanted}
-            is_believed = self._mesh.believes(self._name, _by_table(whole.items()), confirmed=True)
-        else:
-            is_believed = True
+            await self._flush_all()
+            found = await self._compared(wanted, about)
+            whole = functools.partial(self._whole, wanted, about)
+            is_believed = self._mesh.believes(self._name, found.shown, found.after, whole)
         if is_believed:
             self._withheld = None
-            live = self._mesh.fed(self._name)
-            gone = [slot for slot in live if slot not in whole]
-            await self._publish(wanted, gone)
+            await self._publish(found.different, found.gone)
         else:
-            self._withheld = whole
+            self._withheld = {(table, key): row for table, by_key in whole().items() for key, row in by_key.items()}
         if within is None:
             self.ready()
         self.heard()
@@ -241,7 +241,7 @@ class Follower:
         self, units: Mapping[str, Tree | None], *, complete: bool | Callable[[str], bool] = False
     ) -> None:
         """Take over rule objects, after what was said before them: they may name it."""
-        self._flush_now()
+        await self._flush_all()
         changed = {name: tree for name, tree in units.items() if self._objects.get(name) != tree}
         if complete:
             is_about = complete if callable(complete) else lambda _: True
@@ -298,40 +298,46 @@ class Follower:
             return msgspec.structs.replace(row, rank=self._rank)
         return row
 
-    def _flat(self, rows: Rows) -> dict[Slot, Any]:
-        return {
-            (table, key): self._own(table, key, row)
-            for table, by_key in rows.items()
-            for key, row in by_key.items()
-            if row is not None
-        }
+    async def _wanted(
+        self, rows: Rows, about: Callable[[Slot], bool]
+    ) -> tuple[dict[Slot, Any], Callable[[Slot], bool]]:
+        """Return the rows of an answer by slot, and what it is about; what is held back of others goes with it."""
+        turns = Turns()
+        wanted: dict[Slot, Any] = {}
+        for table, by_key in rows.items():
+            for number, (key, row) in enumerate(by_key.items()):
+                if row is not None:
+                    wanted[table, key] = self._own(table, key, row)
+                if number % _COMPARED == 0:
+                    await turns.give()
+        if self._withheld is None:
+            return wanted, about
+        return {**{slot: row for slot, row in self._withheld.items() if not about(slot)}, **wanted}, lambda _: True
 
-    def _others(self, about: Callable[[Slot], bool]) -> dict[Slot, Any]:
-        """Return what is known of the slots that an answer is not about."""
-        known = self._withheld if self._withheld is not None else self._mesh.fed(self._name)
-        return {slot: row for slot, row in known.items() if not about(slot)}
+    async def _compared(self, wanted: Mapping[Slot, Any], about: Callable[[Slot], bool]) -> Comparison:
+        return await stepped(compared(dict(self._mesh.fed(self._name)), wanted, about))
 
-    def _doubt(self, whole: Mapping[Slot, Any]) -> str:
+    def _whole(self, wanted: Mapping[Slot, Any], about: Callable[[Slot], bool]) -> Rows:
+        """Return all that the platform has with an answer."""
+        others = ((slot, row) for slot, row in self._mesh.fed(self._name).items() if not about(slot))
+        return _by_table((*others, *wanted.items()))
+
+    def _doubt(self, found: Comparison, wanted: Mapping[Slot, Any], about: Callable[[Slot], bool]) -> str:
         """Return what the store's guard misses in an answer, in words, empty where it believes it."""
-        return "" if self._mesh.believes(self._name, _by_table(whole.items())) else "nearly all that was well"
+        whole = functools.partial(self._whole, wanted, about)
+        if self._mesh.believes(self._name, found.before, found.after, whole):
+            return ""
+        return "nearly all that was well"
 
-    def _suspicion(self, wanted: Mapping[Slot, Any], about: Callable[[Slot], bool]) -> str:
-        known = {slot: row for slot, row in self._mesh.fed(self._name).items() if about(slot)}
-        return loss(known, _by_table(wanted.items()))
-
-    async def _publish(self, wanted: Mapping[Slot, Any], gone: Iterable[Slot]) -> None:
-        """Make `wanted` live where it differs, then remove what is `gone`, a little at a time."""
-        live = self._mesh.fed(self._name)
-        different: list[tuple[Slot, Any]] = []
-        for number, (slot, row) in enumerate(wanted.items()):
-            if number % _COMPARED == _COMPARED - 1:
-                await asyncio.sleep(0)
-            if live.get(slot) != row:
-                different.append((slot, row))
+    async def _publish(self, different: Iterable[tuple[Slot, Any]], gone: Iterable[Slot]) -> None:
+        """Make rows live, then remove what is `gone`, a little at a time."""
         place = {table: number for number, table in enumerate(_ORDER)}
-        different.sort(key=lambda item: place.get(item[0][0], len(place)))
-        removed = sorted(((slot, None) for slot in gone), key=lambda item: -place.get(item[0][0], len(place)))
-        for some in _chunks((*different, *removed)):
+        placed: list[list[tuple[Slot, Any]]] = [[] for _ in range(2 * len(place) + 1)]
+        for slot, row in different:
+            placed[place.get(slot[0], len(place))].append((slot, row))
+        for slot in gone:
+            placed[-1 - place.get(slot[0], len(place))].append((slot, None))
+        for some in _chunks(itertools.chain(*placed)):
             self._feed(some)
             await asyncio.sleep(0)
 
@@ -367,6 +373,14 @@ class Follower:
         self._flush = loop.call_soon(self._flush_some) if self._pending else None
         self._carry(some)
 
+    async def _flush_all(self) -> None:
+        """Make all changes live that are pending now, a little at a time."""
+        for _ in range(0, len(self._pending), _TOGETHER):
+            if self._flush is not None:
+                self._flush.cancel()
+            self._flush_some()
+            await asyncio.sleep(0)
+
     def _flush_now(self) -> None:
         """Make all pending changes live: a complete answer is compared with what is live."""
         if self._flush is not None:
@@ -389,13 +403,22 @@ class Follower:
                 self._withheld[slot] = row
         if not self._mesh.holds_back(self._name):
             self._withheld = None  # released: what was held back is live
-        elif self._mesh.believes(self._name, _by_table(self._withheld.items())):
+        elif self._is_enough(self._withheld):
             whole, self._withheld = self._withheld, None
             gone = [(slot, None) for slot in self._mesh.fed(self._name) if slot not in whole]
             self._feed((*whole.items(), *gone))
 
+    def _is_enough(self, withheld: Mapping[Slot, Any]) -> bool:
+        """Tell whether what is held back shows enough again, as it is now."""
+        before = healthy(self._mesh.fed(self._name).values())
+        return self._mesh.believes(self._name, before, healthy(withheld.values()), lambda: _by_table(withheld.items()))
+
     async def _take_objects(self, units: Mapping[str, Tree | None]) -> None:
-        loaded = {name: None if tree is None else _loaded(tree, self._name) for name, tree in units.items()}
+        turns = Turns()
+        loaded: dict[str, Loaded | None] = {}
+        for name, tree in units.items():
+            loaded[name] = None if tree is None else _loaded(tree, self._name)
+            await turns.give()
         await self._mesh.take_objects(self._name, loaded)
         for name, tree in units.items():
             if tree is None:
