@@ -170,6 +170,24 @@ async def test_what_a_new_master_never_hears_of_again_goes_after_its_time(shop, 
         await joined.until_has(ONE)
 
 
+async def test_a_machine_that_comes_back_as_another_agent_has_lost_its_tasks(shop, tmp_path):
+    async with Joined(tmp_path, master=shop.serving.url, reregistration=3600) as joined:
+        await joined.until_has(TWO)
+        agent = shop.world.agents.pop(f"S-{B}")
+        shop.world.tasks.pop(shop.running["web", "b"])
+        shop.master.registered = {f"S-{A}"}
+        await shop.restart(keeps=True)
+        await joined.until(joined.codes, ["mesos-failover"])
+        assert joined.has() == TWO
+        agent["agent_info"]["id"] = {"value": "S-new"}
+        shop.world.agents["S-new"] = agent
+        shop.master.agent_added("S-new")
+        shop.running["api", "x"] = key = shop.world.task("/api", "S-new", {"http": 31002}, {})
+        shop.master.added(key)
+        await joined.until_has(ONE)
+        await joined.until_has({f"{B}:31002": "HEALTHY"}, "api.marathon.mesos")
+
+
 async def test_the_same_master_is_believed_at_once(shop, joined):
     shop.master.withhold()
     shop.drop("web", "b")

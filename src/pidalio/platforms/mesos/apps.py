@@ -11,7 +11,16 @@ from collections.abc import Mapping
 import msgspec
 
 from pidalio.model import Health, Locality
-from pidalio.platforms.mesos.instances import ROUTABLE, SERVICE, Instance, Spec, SpecPort, kept_labels, reversed_path
+from pidalio.platforms.mesos.instances import (
+    ROUTABLE,
+    SERVICE,
+    Instance,
+    PortNumber,
+    Spec,
+    SpecPort,
+    kept_labels,
+    reversed_path,
+)
 from pidalio.platforms.mesos.ports import spec_port
 
 HOST, BRIDGE, CONTAINER = "host", "container/bridge", "container"
@@ -26,7 +35,7 @@ class Network(msgspec.Struct, frozen=True, gc=False):
 class PortDefinition(msgspec.Struct, frozen=True, gc=False):
     """A port on the host; `port` is the service port."""
 
-    port: int = 0
+    port: PortNumber = 0
     name: str | None = None
     protocol: str = "tcp"
     labels: dict[str, str] | None = None
@@ -35,9 +44,9 @@ class PortDefinition(msgspec.Struct, frozen=True, gc=False):
 class PortMapping(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """A port in a container."""
 
-    container_port: int = 0
-    host_port: int | None = None
-    service_port: int = 0
+    container_port: PortNumber = 0
+    host_port: PortNumber | None = None
+    service_port: PortNumber = 0
     name: str | None = None
     protocol: str = "tcp"
     labels: dict[str, str] | None = None
@@ -81,7 +90,7 @@ class AppTask(msgspec.Struct, frozen=True, gc=False, rename="camel"):
 
     id: str
     host: str = ""
-    ports: tuple[int, ...] | None = None
+    ports: tuple[PortNumber, ...] | None = None
     state: str = ""
     started_at: str | None = None
     version: str = ""

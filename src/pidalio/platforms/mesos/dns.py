@@ -4,11 +4,14 @@ Ports are strings there, and names end with a dot. Pure. Source: Mesos-DNS, "HTT
 """
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 import msgspec
 
 from pidalio.platforms.mesos.instances import Instance, Spec, is_address
 from pidalio.platforms.mesos.ports import spec_port
+
+_MOST: Final = 65_535
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -63,7 +66,7 @@ def _places(records: Iterable[Record]) -> list[tuple[str, str, int]]:
     for one in records:
         port = one.host.rpartition(":")[2]
         parts = one.name.split(".")
-        if one.rtype != "SRV" or not (port.isascii() and port.isdigit()):
+        if one.rtype != "SRV" or not (port.isascii() and port.isdigit() and 0 < int(port) <= _MOST):
             continue
         transport = next((part[1:] for part in parts if part in ("_tcp", "_udp")), "tcp")
         name = parts[0][1:] if len(parts) > 1 and parts[1].startswith("_") and parts[1] not in ("_tcp", "_udp") else ""

@@ -2,17 +2,19 @@
 
 A `Spec` says what callers see of it; each instance bears the one it was started with, so that during a deployment old
 and new versions stand side by side. An instance's `id` is the task's, the same from whichever source. Pure.
-Source of the rules: Marathon's documented networking modes; design record 0020.
+Source of the rules: Marathon's documented networking modes; design record 0025.
 """
 
 import ipaddress
 from collections.abc import Iterable
-from typing import Final
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
 from pidalio.model import Health, Labels, Locality, Protocol, labels_of
 
+PortNumber: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+"""A port in a message; 0 stands for none."""
 SERVICE, PORT, PROTOCOL, IDENTITY, VERSION = "mesh.service", "mesh.port", "mesh.protocol", "mesh.identity", "version"
 """Labels of ours, of a task or (`mesh.port`, `mesh.protocol`) of one of its ports; `version` is everybody's."""
 _LONGEST: Final = 255
@@ -96,7 +98,9 @@ def vip(label: str) -> tuple[str, int]:
 
 
 def is_address(text: str) -> bool:
-    """Tell whether `text` is an IP address."""
+    """Tell whether `text` is an IP address that others can call: one of a link is not."""
+    if "%" in text:
+        return False
     try:
         ipaddress.ip_address(text)
     except ValueError:

@@ -25,7 +25,7 @@ def offer(
     `addresses` are IP addresses of hosts that are known by name; an instance without any is left out.
     """
     if "." in spec.service:
-        host = hostname(spec.service, {})
+        host = hostname("{name}", {"name": spec.service})
     else:
         host = settings.named(OWN_FORM, name=spec.service or spec.name, framework=spec.framework, app=spec.name)
     every = tuple(instances)
@@ -90,7 +90,7 @@ def _endpoints(settings: MesosSettings, one: Instance, addresses: Mapping[str, s
 def _place(one: Instance, position: int, port: SpecPort, addresses: Mapping[str, str]) -> tuple[str, int]:
     """Return where one port is called: in the container's network, else on the host."""
     if one.spec.in_container:
-        return one.address, port.inside
+        return one.address if is_address(one.address) else "", port.inside
     host = one.host if is_address(one.host) else addresses.get(one.host, "")
     return host, one.host_ports[position] if position < len(one.host_ports) else 0
 

@@ -106,9 +106,10 @@ class Master:
             book.cluster.settle(lambda _: True)
             book.release(is_settled=True)
         else:
-            book.cluster.settle(lambda agent: self._is_back(agent, now))
             agents = book.cluster.agents
             names = {agents[one].agent_info.hostname for one in self._back if one in agents and self._is_back(one, now)}
+            # a machine that came back under another id has lost its tasks, and gives their ports to others
+            book.cluster.settle(lambda agent: agent in agents and agents[agent].agent_info.hostname in names)
             book.release(is_settled=False, hostnames=names)
         kept = len(book.cluster.doubtful) + sum(len(one.endpoints) for one in book.held.values())
         why = f"{kept} tasks that the new master {self._url} does not know yet are kept: their agents are not back"

@@ -10,7 +10,7 @@ import msgspec
 
 from pidalio.model import Health, Locality
 from pidalio.platforms.mesos.apps import CONTAINER, HOST, Network
-from pidalio.platforms.mesos.instances import ROUTABLE, SERVICE, Instance, Spec, kept_labels, reversed_path
+from pidalio.platforms.mesos.instances import ROUTABLE, SERVICE, Instance, PortNumber, Spec, kept_labels, reversed_path
 from pidalio.platforms.mesos.ports import spec_port
 
 
@@ -18,8 +18,8 @@ class PodEndpoint(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """A port of a container."""
 
     name: str
-    container_port: int | None = None
-    host_port: int | None = None
+    container_port: PortNumber | None = None
+    host_port: PortNumber | None = None
     protocol: tuple[str, ...] | None = None
     labels: dict[str, str] | None = None
 
@@ -50,7 +50,7 @@ class EndpointStatus(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """Where an endpoint is on its host, and what its check says."""
 
     name: str
-    allocated_host_port: int | None = None
+    allocated_host_port: PortNumber | None = None
     healthy: bool | None = None
 
 

@@ -7,6 +7,8 @@ Source: Mesos, `include/mesos/v1/master/master.proto` and `mesos.proto`, as the 
 
 import msgspec
 
+from pidalio.platforms.mesos.instances import PortNumber
+
 
 class Value(msgspec.Struct, frozen=True, gc=False):
     """An identifier."""
@@ -34,7 +36,7 @@ class Labels(msgspec.Struct, frozen=True, gc=False):
 class DiscoveryPort(msgspec.Struct, frozen=True, gc=False):
     """A port that a task announces."""
 
-    number: int
+    number: PortNumber
     name: str = ""
     protocol: str = "tcp"
     labels: Labels = Labels()
@@ -297,7 +299,7 @@ class MasterAddress(msgspec.Struct, frozen=True, gc=False):
 
     hostname: str = ""
     ip: str = ""
-    port: int = 5050
+    port: PortNumber = 5050
 
 
 class MasterInfo(msgspec.Struct, frozen=True, gc=False):
@@ -306,7 +308,7 @@ class MasterInfo(msgspec.Struct, frozen=True, gc=False):
     id: str
     address: MasterAddress | None = None
     hostname: str = ""
-    port: int = 5050
+    port: PortNumber = 5050
 
 
 class MasterTold(msgspec.Struct, frozen=True, gc=False):
