@@ -99,7 +99,7 @@ class Service(msgspec.Struct, frozen=True, gc=False):
     `node_local` sends callers to instances on their own node only; with `publish_not_ready` readiness does not count.
     `prefers` sends them to near instances first.
     `profile` and `heeds_callers` are its own word on failures, and on callers' own timeouts and retries; None is none.
-    `instance_ca` holds the certificates (PEM) of who signs those of instances that are spoken to with TLS.
+    `instance_ca` holds the certificates (PEM, up to a line break) of who signs those of instances that speak TLS.
     With `round_robin` its platform wants instances to take turns, where no rule says how to balance.
     `registry` is `Kubernetes`, `ServiceEntry`, or the kind of platform; ServiceEntries come last where several declare
     one host, platforms by `rank`, in the order in which they were configured (files come first, with 0).

@@ -180,7 +180,7 @@ def cluster(world: Database, key: ClusterKey) -> ClusterPlan | None:
         locality_weighted=_is_locality_weighted(preferred),
         dns_refresh=wide.dns_refresh,
         assignment=assignment,
-        instance_ca=services.instance_ca(world, key.identity) if discovery is Discovery.EDS else "",
+        instance_ca=found.instance_ca if discovery is Discovery.EDS else "",
         called_port=port.target_port if discovery is Discovery.ORIGINAL_DST and not found.headless else 0,
         host=key.host,
         namespace=key.owner,
@@ -223,7 +223,7 @@ def endpoints_of(world: Database, key: ClusterKey) -> AssignmentPlan:
         and selects(labels, one.labels)
         and _is_in(key, one)
         and not (withheld and one.health is Health.UNHEALTHY)
-        and not (one.tls_name and not services.instance_ca(world, key.identity))
+        and not (one.tls_name and not found.instance_ca)
     ]
     preferred = preference(world, holds, found)
     localities = arranged(instances, preferred.value if preferred else None, key.vantage)

@@ -24,17 +24,22 @@ ServiceId: TypeAlias = tuple[str, str]
 
 @derived
 def service(world: Database, identity: ServiceId) -> Service | None:
-    """Return the service `(hostname, namespace)`; ports of several declarations are united, the oldest first."""
+    """Return the service `(hostname, namespace)`; of several declarations the first counts.
+
+    Their ports are united, the oldest first, and so is who signs their instances' certificates.
+    """
     rows = declarations(world, identity)
     if not rows:
         return None
     first = rows[0]
     numbers = {port.number for port in first.ports}
     more = [port for row in rows[1:] for port in row.ports if port.number not in numbers]
-    if not more:
+    authorities = "".join(dict.fromkeys(row.instance_ca for row in rows))
+    if not more and authorities == first.instance_ca:
         return first
     united = {port.number: port for port in (*reversed(more), *first.ports)}
-    return msgspec.structs.replace(first, ports=tuple(united[number] for number in sorted(united)))
+    ports = tuple(united[number] for number in sorted(united))
+    return msgspec.structs.replace(first, ports=ports, instance_ca=authorities)
 
 
 def declarations(world: Database, identity: ServiceId) -> list[Service]:
@@ -42,13 +47,6 @@ def declarations(world: Database, identity: ServiceId) -> list[Service]:
     keys = tables.SERVICES_BY_HOST.keys(world, identity[0])
     rows = [row for key in keys if key[1] == identity[1] and (row := tables.SERVICES.get(world, key))]
     return sorted(rows, key=_precedence) if len(rows) > 1 else rows
-
-
-@derived
-def instance_ca(world: Database, identity: ServiceId) -> str:
-    """Return who signs the certificates of a service's instances (PEM), by all of its declarations; "" for nobody."""
-    stated = (row.instance_ca for row in declarations(world, identity))
-    return "".join(dict.fromkeys(each if each.endswith("\n") else f"{each}\n" for each in stated if each))
 
 
 def _precedence(row: Service) -> tuple[bool, int, str, str, str]:

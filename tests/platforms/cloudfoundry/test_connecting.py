@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from nats.aio.client import Client
+from nats.aio.msg import Msg
 from tests.platforms.cloudfoundry.at_work import HOST, Following, plain, router, tls
 from tests.platforms.servers.nats import Nats
 from tests.xds.test_tls import Authority, pem
 
 from pidalio.platforms.cloudfoundry import bus
+from pidalio.platforms.cloudfoundry.settings import CloudFoundrySettings
 from pidalio.rules import services
 
 pytestmark = pytest.mark.platform("nats")
@@ -74,7 +77,7 @@ async def test_another_authority_is_trusted_as_soon_as_it_is_written(control, se
     async with Following(control, server, instance_ca=authority) as following:
         await cells.register("1", tls(1))
         await following.served("10.0.0.1")
-        trusted = lambda: services.instance_ca(control.world, (HOST, "default"))  # noqa: E731
+        trusted = lambda: services.service(control.world, (HOST, "default")).instance_ca  # noqa: E731
         first = trusted()
         await asyncio.to_thread(Path(authority).write_text, "no certificate")
         await cells.register("2", tls(2))
@@ -120,3 +123,27 @@ async def test_mutual_tls(control, tmp_path):
         named = {"nats": nats, "ca": str(server.ca), "cert": cert, "key": key}
         async with Following(control, server, **named) as following:
             await following.until(lambda: following.follower.is_ready)
+
+
+async def test_a_burst_leaves_the_event_loop_its_turns():
+    heard: list[bytes] = []
+
+    class Listener:
+        def registered(self, kind: str, data: bytes) -> None:
+            heard.append(data)
+
+    hand = bus.Bus(CloudFoundrySettings(nats="h"))._handing("router", Client(), Listener())
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(others())
+    for _ in range(2000):
+        await hand(Msg(Client(), subject="router.register", data=b"{}"))
+    task.cancel()
+    assert len(heard) == 2000
+    assert turns >= 10

@@ -7,6 +7,7 @@ from tests.platforms.cloudfoundry.at_work import HOST, Following, plain, tls
 from tests.platforms.cloudfoundry.controller import CLIENT, SECRET, Controller
 
 from pidalio.model import Health
+from pidalio.platforms.cloudfoundry import controller
 from pidalio.rules import services
 
 pytestmark = pytest.mark.platform("nats")
@@ -83,3 +84,21 @@ async def test_who_must_not_be_routed_to_is_unwell(control, server, cells, api, 
         await cells.register("1", tls(1, app="old"))
         health = lambda: [one.health for one in services.endpoints(control.world, (HOST, "default"))]  # noqa: E731
         await following.until(health, [Health.UNHEALTHY])
+
+
+async def test_an_app_that_is_new_is_read_soon(control, server, cells, api, monkeypatch):
+    monkeypatch.setattr(controller, "_SOON", 0.1)
+    async with Following(control, server, **settings_of(api, reconcile=1000)) as following:
+        await cells.register("1", plain(1, app="old"))
+        await following.served("10.0.0.1")
+        api.app("newest", "shop-3", version="v3")
+        await cells.register("2", plain(2, app="newest"))
+        await cells.register("3", plain(3, app="of nobody"))
+        versions = lambda: [  # noqa: E731
+            dict(one.labels).get("version", "") for one in services.endpoints(control.world, (HOST, "default"))
+        ]
+        await following.until(versions, ["v1", "v3", ""])
+        asked = len(api.asked)
+        await cells.register("3", plain(3, app="of nobody"))
+        await asyncio.sleep(0.5)  # five times what is soon: that nobody is asked about again has to be proved
+        assert len(api.asked) == asked

@@ -1,4 +1,4 @@
-"""How a service's platform wants instances to take turns, and who decides otherwise."""
+"""What a service's platform wants of its clusters: turns, which a rule decides otherwise, and whom to believe."""
 
 import pytest
 from tests.unit.rules.world import document, mesh, plans
@@ -29,3 +29,18 @@ def test_a_rule_counts_before_the_platform(in_turn, policy, wanted):
     found.world.apply(found.catalog.feed("platform", rows).edits)
     (plan,) = (one for one in plans(found).clusters if one.name == "outbound|80||shop.example")
     assert plan.load_balancing is wanted
+
+
+def test_of_several_platforms_that_declare_a_host_each_is_believed():
+    found = mesh()
+    ports = (Port(80, "http", Protocol.HTTP),)
+    rows = {
+        (*KEY[:2], name): Service(
+            *KEY[:2], ports, "Test", ObjectRef("Test", "default", name), rank=rank, instance_ca=ca
+        )
+        for rank, (name, ca) in enumerate({"a": "", "b": "CA-1\n", "c": "CA-1\n", "d": "CA-2\n"}.items(), 1)
+    }
+    found.world.apply(found.catalog.feed("platform", {tables.SERVICES: rows}).edits)
+    (plan,) = (one for one in plans(found).clusters if one.name == "outbound|80||shop.example")
+    assert plan.instance_ca == "CA-1\nCA-2\n"
+    assert plan.service.name == "a"

@@ -79,6 +79,7 @@ class CloudFoundry:
         """Take a registration."""
         if message := self._read(kind, data):
             self._note(self._directory.registry.register(message, self._now()))
+            self._controller.met(message.instance.app)
 
     def unregistered(self, kind: str, data: bytes) -> None:
         """Take one back."""

@@ -29,6 +29,8 @@ _PENDING: Final = 65_536
 _GREETED: Final = 1.0
 _CLOSE: Final = 2.0
 """Seconds to connect at most, between pings, messages that wait at most, seconds for a greeting's answer, to close."""
+_TOGETHER: Final = 200
+"""Messages that are read before the event loop gets its turn."""
 
 
 class Listener(Protocol):
@@ -136,7 +138,13 @@ class Bus:
             raise _unavailable(server, _said(error)) from error
 
     def _handing(self, kind: str, client: Client, listener: Listener) -> Callable[[Msg], Awaitable[None]]:
+        handed = 0
+
         async def hand(message: Msg) -> None:
+            nonlocal handed
+            handed += 1
+            if handed % _TOGETHER == 0:  # what waits in a queue is handed on without a pause otherwise
+                await asyncio.sleep(0)
             match message.subject.removeprefix(f"{kind}."):
                 case "register":
                     listener.registered(kind, message.data)

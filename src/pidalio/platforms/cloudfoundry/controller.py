@@ -4,7 +4,9 @@ Invariant: whatever it answers, or does not, instances are followed as messages 
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable
+from typing import Final
 
 import msgspec
 
@@ -17,6 +19,9 @@ from pidalio.platforms.cloudfoundry.registry import Entry
 from pidalio.platforms.cloudfoundry.settings import CloudFoundrySettings
 from pidalio.platforms.pausing import again_and_again
 
+_SOON: Final = 10.0
+"""Seconds after the last time at the earliest, when an app is met that was not known then."""
+
 
 class Controller:
     """What the adapter asks of the Cloud Controller, where there is one (`is_there`)."""
@@ -26,6 +31,9 @@ class Controller:
         self._api = Api(settings)
         self._read = asyncio.Event()
         self._due = 0.0
+        self._last = 0.0
+        self._hurried = asyncio.Event()
+        self._asked_for: set[str] = set()
 
     @property
     def is_there(self) -> bool:
@@ -48,12 +56,14 @@ class Controller:
         now = asyncio.get_running_loop().time
 
         async def turn() -> None:
-            await asyncio.sleep(self._due - now())
+            await self._until_due(now)
+            self._last = now()
             known = await self._api.read()
             if self._settings.stats:
                 known = msgspec.structs.replace(known, unroutable=await self._unroutable())
             self._due = now() + self._settings.reconcile
             self._directory.learn(known)
+            self._asked_for -= known.apps.keys()
             self._read.set()
             feed.tell("api")
             news()
@@ -62,6 +72,21 @@ class Controller:
             feed.tell("api", complaints.of_api(str(error)))
 
         await again_and_again(turn, failed)
+
+    def met(self, app: str) -> None:
+        """Know that an app is registered; one that it does not know yet is reason to read it soon, once."""
+        if not app or app in self._asked_for or app in self._directory.known.apps:
+            return
+        self._asked_for.add(app)
+        self._due = min(self._due, self._last + _SOON)
+        self._hurried.set()
+
+    async def _until_due(self, now: Callable[[], float]) -> None:
+        while (left := self._due - now()) > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._hurried.wait()
+                    self._hurried.clear()
 
     async def who_is_gone(self, silent: Iterable[Entry]) -> list[Entry] | None:
         """Return those that do not run any more; None when it cannot be known now. An unnamed process says nothing."""
