@@ -147,7 +147,7 @@ async def test_when_the_one_that_writes_is_killed_the_other_goes_on(kube_cluster
     api, shop = kube_cluster.api, await kube_cluster.namespace()
     await kube_cluster.service(shop, "web", HTTP, selector={"app": "web"})
     made = await api.create(rule(shop))
-    platform = f"kubernetes={kube_cluster.kubeconfig}?namespaces={shop}&leaseNamespace={shop}"
+    platform = f"kubernetes={kube_cluster.kubeconfig}?namespaces={shop}&leaseNamespace={shop}&lease=pidalio"
     lease = f"/apis/coordination.k8s.io/v1/namespaces/{shop}/leases/pidalio"
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()

@@ -41,7 +41,7 @@ class Kubernetes:
         self._settings = settings
         self._cluster: Cluster | None = None
         self._versions: dict[ObjectRef, int] = {}
-        election = Election(settings.lease, settings.lease_namespace)
+        election = Election(settings.lease_name, settings.lease_namespace)
         self._writer = StatusWriter(election, self._versions, addresses=settings.addresses)
 
     def versions(self) -> Mapping[ObjectRef, int] | None:

@@ -1,5 +1,7 @@
 """What a cluster can be told: where it is, what of it is read, and what its services are called."""
 
+import zlib
+
 import msgspec
 
 from pidalio.api.names import is_address, is_dns_label, is_dns_name
@@ -17,8 +19,9 @@ class KubernetesSettings(AdapterSettings, frozen=True, kw_only=True, forbid_unkn
     `kubectl get namespaces -l` does; empty are all.
     `domain` is what the names of services end in, `trust_domain` what the identities of their instances begin with.
     `network` is where pods are that have no label `topology.istio.io/network`.
-    With `status`, what becomes of rules is written into their status by one of all control planes, which the Lease
-    `lease` elects; it is in `lease_namespace`, else in our pod's namespace or the context's.
+    With `status`, what becomes of rules is written into their status by one of all control planes that read the same,
+    which the Lease `lease` elects (empty: one for each choice of namespaces); it is in `lease_namespace`, else in our
+    pod's namespace or the context's.
     `gateway_addresses` are those of the gateway that serves Ingresses, with commas between them, to be shown there.
     """
 
@@ -30,7 +33,7 @@ class KubernetesSettings(AdapterSettings, frozen=True, kw_only=True, forbid_unkn
     trust_domain: str = DOMAIN
     network: str = ""
     status: bool = True
-    lease: str = "pidalio"
+    lease: str = ""
     lease_namespace: str = ""
     gateway_addresses: str = ""
 
@@ -42,7 +45,7 @@ class KubernetesSettings(AdapterSettings, frozen=True, kw_only=True, forbid_unkn
         for one in self.chosen:
             if not is_dns_label(one):
                 raise UsageError(f"namespaces: {one!r} is not a namespace: write them with commas between them")
-        if not is_dns_name(self.lease):
+        if self.lease and not is_dns_name(self.lease):
             raise UsageError(f"lease: {self.lease!r} is not a name: use lower-case letters, digits and dashes")
         if self.lease_namespace and not is_dns_label(self.lease_namespace):
             raise UsageError(f"leaseNamespace: {self.lease_namespace!r} is not a namespace")
@@ -57,6 +60,14 @@ class KubernetesSettings(AdapterSettings, frozen=True, kw_only=True, forbid_unkn
     def chosen(self) -> tuple[str, ...]:
         """Return the namespaces that are named, none for all."""
         return _listed(self.namespaces)
+
+    @property
+    def lease_name(self) -> str:
+        """Return the Lease's name: who reads other namespaces writes to other objects."""
+        if self.lease or not (self.chosen or self.namespace_selector):
+            return self.lease or "pidalio"
+        choice = f"{sorted(self.chosen)} {self.namespace_selector}"
+        return f"pidalio-{zlib.crc32(choice.encode()):08x}"
 
     @property
     def addresses(self) -> tuple[str, ...]:

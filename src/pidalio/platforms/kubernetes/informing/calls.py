@@ -80,6 +80,10 @@ class Calls:
             return Answer(answer.status, await read(answer))
 
 
-def raised(answer: Answer, what: str) -> PlatformUnavailable:
+class Denied(PlatformUnavailable):
+    """The server answers, and does not do it; what else keeps us from it is told by whoever reads the cluster."""
+
+
+def raised(answer: Answer, what: str) -> Denied:
     """Return the error that an answer nobody expected means."""
-    return PlatformUnavailable(f"{what}: {answer.why}", is_lasting=answer.code in {400, 403, 404, 405, 422})
+    return Denied(f"{what}: {answer.why}", is_lasting=answer.code in {400, 403, 404, 405, 422})

@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from pidalio.errors import PlatformUnavailable
-from pidalio.platforms.kubernetes.informing.calls import Answer, Calls, raised
+from pidalio.platforms.kubernetes.informing.calls import Answer, Calls, Denied, raised
 
 DURATION: Final = 15
 """Seconds for which a lease that is not renewed keeps others out."""
@@ -72,14 +72,15 @@ class Election:
         return _PATH.format(namespace=self._namespace)
 
     async def run(self, calls: Calls, told: Callable[[str], None]) -> None:
-        """Take and keep the lease when it can be had, until cancelled; `told` hears what is wrong, or ""."""
+        """Take and keep the lease when it can be had, until cancelled; `told` hears why it is denied, or ""."""
         self._namespace = self._namespace or calls.namespace
         while True:
             try:
                 await self._turn(calls)
                 told("")
             except PlatformUnavailable as error:
-                told(f"lease {self._namespace}/{self._name}: {error}")
+                if isinstance(error, Denied):
+                    told(f"lease {self._namespace}/{self._name}: {error}")
                 await asyncio.sleep(self._duration * 2 if error.is_lasting else self._duration / _RETRIES)
             else:
                 await asyncio.sleep(self._duration / _PART)
@@ -105,7 +106,7 @@ class Election:
         if answer.code == 404:
             made = await calls.post(self._folder, self._body(self._taken(None)))
             if made.code == 404:
-                raise PlatformUnavailable(f"there is no namespace {self._namespace}: create it", is_lasting=True)
+                raise Denied(f"there is no namespace {self._namespace}: create it", is_lasting=True)
             self._took(made, begun)
             return
         if not answer.is_done:

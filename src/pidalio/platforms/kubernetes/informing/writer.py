@@ -18,7 +18,7 @@ from pidalio.model import ObjectRef, Report, Severity
 from pidalio.platforms.adapter import Feed
 from pidalio.platforms.informing import ObjectStatus
 from pidalio.platforms.kubernetes.connecting import Connection
-from pidalio.platforms.kubernetes.informing.calls import Answer, Calls
+from pidalio.platforms.kubernetes.informing.calls import Answer, Calls, Denied
 from pidalio.platforms.kubernetes.informing.conditions import status_of
 from pidalio.platforms.kubernetes.informing.ingress import INGRESS, addresses_of, ingress_status
 from pidalio.platforms.kubernetes.informing.lease import Election
@@ -77,7 +77,8 @@ class StatusWriter:
         calls = Calls(connection)
 
         def failed(error: PlatformUnavailable) -> None:
-            feed.tell("status", _report("status-not-written", f"statuses cannot be written: {error}"))
+            if isinstance(error, Denied):
+                feed.tell("status", _report("status-not-written", f"statuses cannot be written: {error}"))
 
         def told(why: str) -> None:
             feed.tell("lease", *([_report("no-leader", f"no status is written: {why}")] if why else []))
