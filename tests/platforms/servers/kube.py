@@ -4,9 +4,11 @@ There are no kubelets and no scheduler: a test creates nodes and pods and says h
 The etcd, the API server and the controllers are `ServerProcess`es of their own, so each can be broken alone.
 """
 
+import asyncio
 import base64
 import itertools
 import json
+import ssl
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,6 +25,13 @@ from .process import ServerProcess
 
 TOKENS = {"admin": "system:masters", "reader": "readers", "stranger": "strangers"}  # user, and its group
 CONTROLLERS = ("endpointslice-controller", "endpointslice-mirroring-controller", "namespace-controller")
+
+
+def _answers(url: str, trust: ssl.SSLContext, token: str = "") -> bool:
+    """Ask in a thread: a handshake that a busy machine does not end in time is then closed in order."""
+    with httpx.Client(verify=trust, timeout=2) as http:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return http.get(url, headers=headers).status_code == 200
 
 
 class ApiServer(ServerProcess):
@@ -71,9 +80,7 @@ class ApiServer(ServerProcess):
         return [self.home / "kube-apiserver", *(f"--{name}={value}" for name, value in options.items())]
 
     async def is_ready(self) -> bool:
-        async with httpx.AsyncClient(verify=self.authority.trust()) as http:
-            headers = {"Authorization": "Bearer admin-token"}
-            return (await http.get(f"{self.url}/readyz", headers=headers)).status_code == 200
+        return await asyncio.to_thread(_answers, f"{self.url}/readyz", self.authority.trust(), "admin-token")
 
 
 class Controllers(ServerProcess):
@@ -102,8 +109,7 @@ class Controllers(ServerProcess):
         return [self.home / "kube-controller-manager", *(f"--{name}={value}" for name, value in options.items())]
 
     async def is_ready(self) -> bool:
-        async with httpx.AsyncClient(verify=self.api.authority.trust()) as http:
-            return (await http.get(f"{self.url}/healthz")).status_code == 200
+        return await asyncio.to_thread(_answers, f"{self.url}/healthz", self.api.authority.trust())
 
 
 class KubeCluster:
