@@ -81,6 +81,7 @@ class ControlPlane:
         self.revision = 0
         self.watchers: list[Callable[[Edits], None]] = []
         """Called with each change of rows, after it is live."""
+        self.describe: Callable[[Node], Proxy] = proxy_of
         self._admit = admit
         self._writing = asyncio.Lock()
         self._concerned: dict[str, dict[str, tuple[str, ...]]] = {}
@@ -299,11 +300,11 @@ class ControlPlane:
     async def prepare(self, node: Node, peer: Peer) -> None:
         """Compile for a proxy that is about to be served, a little at a time; raise `Refused` to turn it away."""
         self._admit(node, peer)
-        await warm(self.world, proxy_of(node))
+        await warm(self.world, self.describe(node))
 
     def _resolve(self, node: Node, peer: Peer) -> View:
         self._admit(node, peer)
-        return self.distribution.open(proxy_of(node))
+        return self.distribution.open(self.describe(node))
 
     def _notify(self, view: View, dirty: Mapping[str, Any], generation: int) -> None:
         self._concerned[view.proxy.id] = _sorted(dirty)

@@ -8,12 +8,14 @@ It stands between the streams (`xds.Presence`) and `platforms.vm.Registrations`.
 import logging
 from collections.abc import Callable, Iterator
 
+import msgspec
+
 from pidalio.api.object import Object
 from pidalio.api.workload_entry import WorkloadGroup
 from pidalio.errors import PidalioError, Refused
 from pidalio.model import ObjectRef, Proxy, Report, Severity
 from pidalio.platforms.vm import Registrations
-from pidalio.platforms.vm.grouped import account_objection, entry_of, group_named
+from pidalio.platforms.vm.grouped import account_objection, entry_of, group_named, labels_in
 from pidalio.server.proxies import proxy_of
 from pidalio.store.change import Change
 from pidalio.xds import Node, Peer
@@ -38,6 +40,8 @@ class StreamRegistrar:
         self._find, self._known = find, known
         self._guests: dict[int, _Guest] = {}
         self._waiting: dict[int, _Guest] = {}
+        self.again: Callable[[int, str], None] = lambda _stream, _why: None
+        """Ends a stream, so that its proxy comes again."""
         known.dropped = self._dropped
 
     def check(self, node: Node, peer: Peer) -> None:
@@ -48,11 +52,18 @@ class StreamRegistrar:
             if group is not None and (why := account_objection(peer.identities, group)):
                 raise Refused(why)
 
+    def describe(self, node: Node) -> Proxy:
+        """Return the proxy that a node describes, with the labels that its group has for it."""
+        proxy = proxy_of(node)
+        name = group_named(node.metadata)
+        group = self._find(ObjectRef(_KIND, proxy.namespace, name)) if name else None
+        return proxy if group is None else msgspec.structs.replace(proxy, labels=labels_in(group.spec, proxy.labels))
+
     def came(self, stream: int, node: Node, peer: Peer) -> None:
         """Register the instance of a proxy that names a group."""
         name = group_named(node.metadata)
         if name:
-            proxy = proxy_of(node)
+            proxy = self.describe(node)
             guest = self._guests[stream] = _Guest(proxy, ObjectRef(_KIND, proxy.namespace, name), node, peer)
             self._register(stream, guest)
 
@@ -81,6 +92,9 @@ class StreamRegistrar:
     def _register_waiting(self) -> None:
         for stream, guest in tuple(self._waiting.items()):
             self._register(stream, guest)
+            entry = self._known.entry(guest.identity)
+            if entry is not None and entry.workload.labels != guest.proxy.labels:
+                self.again(stream, f"{guest.group} is there now: come again")  # its services are others with it
 
     def _dropped(self, streams: set[int]) -> None:
         """Give those that wait their turn; after them, those whose instance was taken from them."""

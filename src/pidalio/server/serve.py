@@ -75,6 +75,7 @@ class Server:
         self.control: _Measured
         self.served: Served
         self.registrations: Registrations
+        self._registrar: StreamRegistrar
         self.api_socket = discovery.socket_path(self.run_directory, "api")
         self.api_address = ""
         self.xds_address = ""
@@ -149,6 +150,8 @@ class Server:
         stack.push_async_callback(self.registrations.close)
         registrar = StreamRegistrar(control.catalog.get, self.registrations)
         control.ads.presence = registrar
+        control.describe = registrar.describe
+        self._registrar = registrar
         control.checks.append(registrar.check)
         control.committed.append(registrar.committed)
         self.tellers.append(registrar.reports)
@@ -207,6 +210,7 @@ class Server:
         paths = None if address.startswith("unix:") else self.settings.tls
         tls = TlsFiles(paths.cert, paths.key, paths.ca) if paths else None
         server = AdsServer(self.control.ads, address, tls=tls, prepare=self.control.prepare)
+        self._registrar.again = server.end
         await server.start()
         stack.push_async_callback(server.stop)
         self.xds_address = server.address

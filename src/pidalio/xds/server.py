@@ -128,6 +128,12 @@ class AdsServer:
         if self._server is not None:
             await self._server.stop(self._transport.grace)
 
+    def end(self, number: int, reason: str) -> None:
+        """End one stream, so that its proxy comes again."""
+        for stream, connection in tuple(self._connections.items()):
+            if stream.number == number:
+                connection.end(grpc.StatusCode.UNAVAILABLE, reason)
+
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(self._transport.sweep)

@@ -130,11 +130,15 @@ async def test_health_told_over_the_stream(running, delta):
 async def test_a_group_that_comes_late_registers_those_who_wait(running):
     running.write(SERVICE)
     await running.until(lambda: not running.server.control.objects("WorkloadGroup"))
-    await running.proxy().come()
+    proxy = await running.proxy().come()
     assert running.rows() == {}
     assert "group-unknown" in running.codes()
     running.write(SERVICE, GROUP)
     await running.until(lambda: list(running.rows()) == ["reviews-10.0.0.7-vms.default"])
+    assert await proxy.ended() == "WorkloadGroup default/reviews is there now: come again"  # for it has labels now
+    await proxy.come()
+    (known,) = running.server.control.proxies().values()
+    assert known.labels == (("app", "reviews"), ("version", "v7"))
     assert "group-unknown" not in running.codes()
 
 

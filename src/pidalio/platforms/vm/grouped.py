@@ -30,7 +30,7 @@ def entry_of(
     """Return the entry of the instance beside `proxy`, whose node says `metadata` and `locality`."""
     spec = group.spec
     template = spec.template or WorkloadEntry()
-    labels = _labels(spec, proxy.labels)
+    labels = labels_in(spec, proxy.labels)
     network = _text(metadata.get("NETWORK")) or dict(labels).get(NETWORK, "") or template.network
     address = address_of(proxy, metadata)
     return Entry(
@@ -88,7 +88,8 @@ def account_objection(identities: Iterable[str], group: Object[WorkloadGroup]) -
     return f"{bound[0]} is not of service account {wanted}, which WorkloadGroup {group.meta.name} asks for"
 
 
-def _labels(group: WorkloadGroup, own: Labels) -> Labels:
+def labels_in(group: WorkloadGroup, own: Labels) -> Labels:
+    """Return the labels of an instance of `group` whose node says its `own`."""
     template = dict(group.template.labels) if group.template else {}
     return labels_of(template | dict(group.metadata.labels if group.metadata else ()) | dict(own))
 
