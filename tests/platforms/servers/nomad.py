@@ -1,6 +1,7 @@
 """A real Nomad: one agent that is server and client, whose tasks are Nomad's own mock, so that nothing is run.
 
-As root a client mounts a file system for each task; it has mounts of its own here, which end with it.
+As root a client mounts a file system for each task, and each task has a process for its logs: here they have mounts and
+process ids of their own, and end with the agent.
 """
 
 import json
@@ -16,6 +17,7 @@ from .process import PATIENCE, ServerProcess
 
 ROOT_TOKEN = "7b0c9c70-5d39-4d0b-9a6e-3f1c1b0f2a55"  # the administrator's, where tokens are asked for
 NOT_HERE = "env_aws,env_gce,env_azure,env_digitalocean,consul,vault,cni,bridge"
+APART = ("unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc")
 
 
 class NomadAgent(ServerProcess):
@@ -55,8 +57,8 @@ class NomadAgent(ServerProcess):
         }
         config = self.folder / "config.json"
         config.write_text(json.dumps(told))
-        own_mounts = ["unshare", "--mount"] if os.geteuid() == 0 and shutil.which("unshare") else []
-        return [*own_mounts, self.home / "nomad", "agent", f"-config={config}"]
+        apart = os.geteuid() == 0 and shutil.which("unshare") is not None
+        return [*(APART if apart else ()), self.home / "nomad", "agent", f"-config={config}"]
 
     async def is_ready(self) -> bool:
         """Its node takes tasks."""

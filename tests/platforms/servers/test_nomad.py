@@ -1,7 +1,11 @@
 """A real Nomad runs jobs that register services, streams their changes, and has them again after a kill."""
 
 import asyncio
+import contextlib
 import json
+import os
+import signal
+import time
 from pathlib import Path
 
 import httpx
@@ -34,9 +38,26 @@ async def test_changes_are_streamed(tmp_path):
         assert events[0]["Payload"]["Service"]["ServiceName"] == "web"
 
 
-async def test_killed_it_comes_back_with_its_services_and_leaves_no_mount(tmp_path):
+def processes_of(agent):
+    """Return the ids of all processes of the agent's session, its tasks' included."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if stat.read_text().rpartition(")")[2].split()[3] == str(agent.pid):
+                found.append(stat.parent.name)
+    return found
+
+
+async def test_killed_it_comes_back_with_its_services_and_leaves_nothing(tmp_path):
     async with NomadAgent(tmp_path) as agent:
         await agent.run("web")
+        session, running = agent.pid, processes_of(agent)
+        assert len(running) > 1
+        os.kill(session, signal.SIGKILL)  # not its group: as when the test's process is gone
+        end = time.monotonic() + 20
+        while left := [each for each in running if each != str(session) and Path("/proc", each).exists()]:
+            assert time.monotonic() < end, left
+            await asyncio.sleep(0.05)
         port = agent.port
         await agent.restart()
         assert agent.port == port
