@@ -3,6 +3,7 @@
 import pytest
 from tests.platforms.consul.catalog import NODE, Catalog
 from tests.platforms.consul.following import Following
+from tests.platforms.servers.authority import Authority
 from tests.platforms.servers.consul import ConsulAgent
 
 pytestmark = pytest.mark.platform("consul")
@@ -112,3 +113,22 @@ async def test_a_token_that_is_replaced_in_its_file_is_read_again(tmp_path, serv
         await Catalog(server).put("web", "w3", "10.0.0.3")
         await mesh.until(lambda: "10.0.0.3" in mesh.addresses("web"))
         assert mesh.state() == "synced"
+
+
+async def test_callers_with_a_certificate_and_nobody_else(tmp_path):
+    authority = Authority(tmp_path / "pki")
+    cert, key = map(str, authority.client("pidalio"))
+    stranger = Authority(tmp_path / "others")
+    ca = str(authority.certificate)
+    async with ConsulAgent(tmp_path, authority=authority) as server:
+        await Catalog(server).put("web", "w1", "10.0.0.1")
+        async with Following(tmp_path, server.secure_url, ca=ca, cert=cert, key=key) as mesh:
+            await mesh.until(lambda: mesh.state() == "synced")
+            assert mesh.addresses("web") == ["10.0.0.1"]
+        for number, files in enumerate(({"ca": ca}, {"ca": str(stranger.certificate), "cert": cert, "key": key})):
+            (folder := tmp_path / str(number)).mkdir()
+            async with Following(folder, server.secure_url, **files) as mesh:
+                await mesh.until(lambda mesh=mesh: mesh.codes() == ["platform-not-read"])
+                (told,) = mesh.told()
+                assert "certificate" in told.message
+                assert "\n" not in told.message

@@ -6,23 +6,39 @@ from typing import Any
 
 import httpx
 
+from .authority import Authority
 from .process import ServerProcess
 
 ROOT_TOKEN = "4f6a0e52-9b1c-4c57-8a51-0c6d6a1f7d11"  # the administrator's, where tokens are asked for
 
 
 class ConsulAgent(ServerProcess):
-    """Consul on loopback; `memory` is `-dev`, which forgets everything when it ends, `acl` asks everyone for a token."""
+    """Consul on loopback; `memory` is `-dev`, which forgets everything when it ends, `acl` asks everyone for a token.
+
+    With an `authority` it also listens at `secure_url`, for callers with a certificate of it.
+    """
 
     name = "consul"
-    ports_needed = 3
+    ports_needed = 4
 
-    def __init__(self, folder: Path, *, datacenter: str = "dc1", memory: bool = False, acl: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        datacenter: str = "dc1",
+        memory: bool = False,
+        acl: bool = False,
+        authority: Authority | None = None,
+    ) -> None:
         super().__init__(folder)
-        self.datacenter, self.memory, self.acl = datacenter, memory, acl
+        self.datacenter, self.memory, self.acl, self.authority = datacenter, memory, acl, authority
+
+    @property
+    def secure_url(self) -> str:
+        return f"https://127.0.0.1:{self.ports[3]}"
 
     def command(self) -> list[str | Path]:
-        http, server, serf = self.ports
+        http, server, serf, https = self.ports
         off = dict.fromkeys(("dns", "grpc", "grpc_tls", "https", "serf_wan"), -1)
         told: dict[str, Any] = {
             "datacenter": self.datacenter,
@@ -35,6 +51,11 @@ class ConsulAgent(ServerProcess):
         }
         if not self.memory:
             told |= {"data_dir": str(self.folder / "data"), "server": True, "bootstrap_expect": 1}
+        if self.authority:
+            certificate, key = self.authority.server("consul")
+            told["ports"]["https"] = https
+            files = {"ca_file": self.authority.certificate, "cert_file": certificate, "key_file": key}
+            told["tls"] = {"https": {**{name: str(path) for name, path in files.items()}, "verify_incoming": True}}
         if self.acl:
             tokens = {"initial_management": ROOT_TOKEN, "agent": ROOT_TOKEN}
             told["acl"] = {"enabled": True, "default_policy": "deny", "tokens": tokens, "policy_ttl": "1s"}
