@@ -35,6 +35,8 @@ class Scripted:
 
     async def _answer(self, request: web.Request) -> web.Response:
         name = request.path.rpartition("/")[2]
+        if datacenter := request.query.get("dc"):
+            name = f"{datacenter}/{name}" if f"{datacenter}/{name}" in {**self.answers, **self.refuses} else name
         if int(request.query.get("index", "0")) >= self.index:
             await asyncio.sleep(0.1)  # the time to wait is short here
         if status := self.refuses.get(name):
@@ -87,9 +89,13 @@ async def test_without_a_leader_what_one_server_knows_is_followed(server, mesh):
 
 async def test_a_server_without_a_leader_that_is_behind_changes_nothing(server, mesh):
     server.leader = False
-    server.index, server.answers["web"] = 3, []
-    await mesh.until(lambda: mesh.codes() == ["consul-no-leader"])
-    await asyncio.sleep(3)  # a question or two about `web`
+    server.index, server.answers["services"], server.answers["web"] = 3, {"consul": [], "api": []}, []
+    await mesh.until(lambda: mesh.state() == "stale")
+    assert "no leader, and the one that answers is behind" in one_line(mesh, "platform-stale")
+    assert mesh.addresses("web") == ["10.0.0.5"]
+    server.leader = True
+    server.index, server.answers["services"], server.answers["web"] = 9, {"consul": [], "api": [], "web": []}, [WEB]
+    await mesh.until(lambda: mesh.state() == "synced" and not mesh.codes())
     assert mesh.addresses("web") == ["10.0.0.5"]
 
 
@@ -199,3 +205,21 @@ async def test_an_index_that_went_backwards_takes_nothing_away_for_a_while(tmp_p
         await mesh.until(lambda: mesh.service("web") is None)
         assert mesh.codes() == []
         assert mesh.addresses("api") == ["10.0.0.5"]
+
+
+async def test_datacenters_are_regions_of_one_service_and_fail_alone(tmp_path, server):
+    far = {"Node": {"Node": "n1", "Address": "10.9.0.5"}, "Service": {"ID": "w1", "Service": "web", "Port": 8080}}
+    server.answers |= {"dc2/services": {"consul": [], "web": []}, "dc2/web": [far]}
+    async with Following(tmp_path, server.url, datacenters="dc1,dc2") as mesh:
+        await mesh.until(lambda: mesh.state() == "synced")
+        found = {one.address: one.locality.region for one in mesh.endpoints("web")}
+        assert found == {"10.0.0.5": "dc1", "10.9.0.5": "dc2"}
+        server.refuses["dc2/services"] = 500
+        await mesh.until(lambda: mesh.state() == "stale")
+        assert "datacenter dc2: " in one_line(mesh, "platform-stale")
+        server.answers["api"] = []
+        server.index += 1
+        await mesh.until(lambda: mesh.addresses("api") == [])
+        assert mesh.addresses("web") == ["10.0.0.5", "10.9.0.5"]
+        server.refuses.clear()
+        await mesh.until(lambda: mesh.state() == "synced" and not mesh.codes())

@@ -42,6 +42,8 @@ class Names:
         if not answer.has_leader:
             message = "Consul's servers have no leader: what one of them knows is followed, and may be old"
             self._saying.tell("leader", self._datacenter, "consul-no-leader", message)
+            if answer.index < self._index:
+                raise PlatformUnavailable("Consul's servers have no leader, and the one that answers is behind")
             return answer
         self._saying.tell("leader", self._datacenter)
         if answer.index < self._index:

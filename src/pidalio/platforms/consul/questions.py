@@ -14,6 +14,7 @@ import msgspec
 
 from pidalio.errors import PlatformUnavailable
 from pidalio.platforms.asking import asked, read, session
+from pidalio.platforms.consul.pacing import LEADERLESS
 from pidalio.platforms.consul.settings import ConsulSettings
 
 _SLACK: Final = 10.0
@@ -80,7 +81,7 @@ class Consul:
                 raise
             answer = None
         if answer is None or not answer.has_leader:
-            wanted.pop("index", None)
+            wanted |= {"wait": f"{LEADERLESS:g}s"} if after else {}
             answer = await self._answer(path, {**wanted, "stale": ""})
         return answer
 

@@ -37,7 +37,7 @@ class Services:
         answer = await consul.ask(path, after=after, is_consistent=is_consistent, parameters=parameters)
         former = self.index.get(name, 0)
         if not answer.has_leader and answer.index < former:
-            return False, False  # a server that is behind
+            return True, False  # a server that is behind
         self.index[name] = answer.index if answer.index >= after else 0
         body = hash(answer.body)
         if self._said.get(name) == body and not self.keeps:
