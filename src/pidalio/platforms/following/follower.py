@@ -39,6 +39,8 @@ _COMPARED: Final = 500
 """Rows of an answer that are taken up before the event loop gets its turn."""
 _ORDER: Final = (tables.WORKLOADS, tables.ENDPOINTS, tables.SERVICES, tables.ALIASES)
 """What is used comes before what uses it; removals go the other way."""
+_NAMED: Final = (tables.SERVICES, tables.ALIASES)
+"""What is counted as services."""
 _log = logging.getLogger(__name__)
 
 
@@ -101,6 +103,7 @@ class Follower:
         self._withheld: dict[Slot, Any] | None = None
         self._steadying = Steadying()
         self._freeing: asyncio.TimerHandle | None = None
+        self._counted: tuple[int, int, int] | None = None
         self._dirty = asyncio.Event()
 
     @property
@@ -154,15 +157,8 @@ class Follower:
 
     def standing(self) -> Standing:
         """Return how the platform is."""
-        told, fed = self._told, self._mesh.fed(self._name)
-        counts = dict.fromkeys(_ORDER, 0)
-        instances: set[str] = set()
-        for (table, _), row in fed.items():
-            counts[table] = counts.get(table, 0) + 1
-            if table is tables.ENDPOINTS:
-                instances.update(one.address for one in row)
-            elif isinstance(row, Workload) and row.address:
-                instances.add(row.address)
+        told = self._told
+        services, instances = self._count()
         return Standing(
             name=self._name,
             kind=self._kind,
@@ -171,11 +167,26 @@ class Follower:
             heard=told.heard,
             since=told.lost_since,
             error=told.error,
-            services=counts[tables.SERVICES] + counts[tables.ALIASES],
-            instances=len(instances),
+            services=services,
+            instances=instances,
             objects=len(self._objects),
             reports=tuple(self.reports()),
         )
+
+    def _count(self) -> tuple[int, int]:
+        """Return how many services and instances are live; what did not change is not counted again."""
+        fed = self._mesh.fed(self._name)
+        if self._counted is None or self._counted[0] != len(fed):
+            services = 0
+            instances: set[str] = set()
+            for (table, _), row in fed.items():
+                services += table in _NAMED
+                if table is tables.ENDPOINTS:
+                    instances.update([one.address for one in row])
+                elif isinstance(row, Workload) and row.address:
+                    instances.add(row.address)
+            self._counted = len(fed), services, len(instances)
+        return self._counted[1:]
 
     def reports(self) -> Iterator[Report]:
         """Yield what there is to tell of the platform."""
@@ -345,6 +356,7 @@ class Follower:
         live, now = self._mesh.fed(self._name), asyncio.get_running_loop().time()
         steadied = [(slot, self._steadying.steady(slot, live.get(slot), row, now)) for slot, row in items]
         self._mesh.feed(self._name, _by_table(steadied))
+        self._counted = None
         self._dirty.set()
         self._free_later()
 
