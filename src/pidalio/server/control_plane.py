@@ -14,6 +14,7 @@ import msgspec
 from pidalio.api.load import Loaded
 from pidalio.api.object import Object
 from pidalio.api.parse import Parsed
+from pidalio.api.places import Places
 from pidalio.derive import Database
 from pidalio.effectiveness import Finding, Survey, implied_proxies, summed, survey
 from pidalio.effectiveness import told as told_of
@@ -26,7 +27,7 @@ from pidalio.server.grpc_reports import grpc_reports
 from pidalio.server.proxies import proxy_of
 from pidalio.server.warming import warm
 from pidalio.store.catalog import Catalog
-from pidalio.store.change import Change
+from pidalio.store.change import Change, Write
 from pidalio.store.guarding import MINIMUM_HEALTHY, Guard
 from pidalio.xds.ads import Ads
 from pidalio.xds.node import Node, Peer
@@ -86,12 +87,14 @@ class ControlPlane:
         self._writing = asyncio.Lock()
         self._concerned: dict[str, dict[str, tuple[str, ...]]] = {}
         self._collected = 0
+        self._remembered: tuple[Write, ...] = ()
 
     async def restore(self) -> tuple[Report, ...]:
         """Go on where the last process ended: what was applied is live again, files must confirm theirs."""
         head = await self.history.head()
         found = replay(await self.history.state())
         self.catalog.remember(found.remembered)
+        self._remembered = found.remembered
         self._commit(self.catalog.apply(found.applied))
         self.revision = head.number
         return found.reports
@@ -122,6 +125,22 @@ class ControlPlane:
     ) -> Applied:
         """Remove objects that the API owns: all, or none, also where others refer to them, unless `force`."""
         return await self._write(lambda: self.catalog.delete(refs), author, message, dry_run, force, None)
+
+    async def recall(self, source: str, is_own: Callable[[str], bool]) -> tuple[str, ...]:
+        """Make live what a source held when the last process ended, of the units that it would have; return those.
+
+        For a start at which the source shows nothing at all, where the guard would not believe that at any other time.
+        """
+        units: dict[str, list[Parsed]] = {}
+        for write in self._remembered:
+            if write.object is not None and write.owner.source == source and is_own(write.owner.unit):
+                parsed = Parsed(write.ref, write.object, (), Places(write.owner.unit, 0))
+                units.setdefault(write.owner.unit, []).append(parsed)
+        if self.guard.is_believed(len(units), 0):
+            return ()
+        loaded = {name: Loaded(tuple(parsed), (), ()) for name, parsed in units.items()}
+        await self._take_over(lambda: self.catalog.replace_all(source, loaded), source)
+        return tuple(units)
 
     async def replace_units(
         self, source: str, units: Mapping[str, Loaded | None], *, author: str, believed: bool = False

@@ -164,6 +164,8 @@ class Server:
 
         async def deliver(units: Mapping[str, Loaded | None]) -> None:
             try:
+                if not first.done():
+                    units = {**await self._recalled(units), **units}
                 await self._take(units)
             except HistoryUnavailable as error:
                 if not first.done():
@@ -187,6 +189,19 @@ class Server:
         self.tellers.append(followed.reports)
         self._followed = followed
         await Informing(self.control, self.served.surveyor, followed.informed).start(stack)
+
+    async def _recalled(self, units: Mapping[str, Loaded | None]) -> Mapping[str, Loaded | None]:
+        """Return the removal of all that files held before the start, where they show nothing now.
+
+        It is live again then, so that it can be held back: a folder that is not mounted is no empty mesh.
+        """
+        if any(loaded is not None and loaded.parsed for loaded in units.values()):
+            return {}
+        own = self.settings.files
+        units_of = await self.control.recall(
+            FILES, lambda unit: any(unit == path or unit.startswith(f"{path.rstrip('/')}/") for path in own)
+        )
+        return dict.fromkeys(units_of)
 
     async def _take(self, units: Mapping[str, Loaded | None]) -> None:
         """Take over what files hold; what cannot be recorded is told until it can be."""
