@@ -71,24 +71,32 @@ def test_what_has_no_tls_is_forgotten_uri_by_uri_when_nobody_repeats_it():
     registry = Registry()
     registry.register(said("a.x", "b.x"), 0)
     registry.register(said("a.x"), 100)
-    assert registry.expire([AT], 120, 120) == set()
-    assert registry.expire([AT], 121, 120) == {"b.x"}
-    assert registry.expire([AT], 221, 120) == {"a.x"}
-    assert registry.expire([AT], 222, 120) == set()
+    assert registry.expire([AT], 120, 120, 9) == set()
+    assert registry.expire([AT], 121, 120, 9) == {"b.x"}
+    assert registry.expire([AT], 221, 120, 9) == {"a.x"}
+    assert registry.expire([AT], 222, 120, 9) == set()
+
+
+def test_internal_routes_have_a_time_of_their_own():
+    registry = Registry()
+    body = message("a.apps.internal", *AT, guid="one", app="shop")
+    registry.register(read(json.dumps(body).encode(), internal_port=8080), 0)
+    assert registry.expire([AT], 500, 120, 600) == set()
+    assert registry.expire([AT], 601, 120, 600) == {"a.apps.internal"}
 
 
 def test_a_message_may_only_lower_the_threshold():
     registry = Registry()
     registry.register(said("short.x", stale_threshold_in_seconds=10), 0)
     registry.register(said("long.x", stale_threshold_in_seconds=1000), 0)
-    assert registry.expire([AT], 11, 120) == {"short.x"}
-    assert registry.expire([AT], 121, 120) == {"long.x"}
+    assert registry.expire([AT], 11, 120, 9) == {"short.x"}
+    assert registry.expire([AT], 121, 120, 9) == {"long.x"}
 
 
 def test_what_has_tls_is_never_forgotten_by_age_but_is_conspicuous():
     registry = Registry()
     registry.register(tls("a.x"), 0)
-    assert registry.expire([AT], 1e6, 120) == set()
+    assert registry.expire([AT], 1e6, 120, 9) == set()
     assert [one.instance.guid for one in registry.silent(120, 120)] == ["one"]
     assert list(registry.silent(119, 120)) == []
     assert registry.unregister(tls("a.x")) == {"a.x"}
@@ -98,5 +106,5 @@ def test_while_nothing_can_be_heard_nothing_ages():
     registry = Registry()
     registry.register(said("a.x"), 0)
     registry.refresh(1000)
-    assert registry.expire([AT], 1120, 120) == set()
-    assert registry.expire([AT], 1121, 120) == {"a.x"}
+    assert registry.expire([AT], 1120, 120, 9) == set()
+    assert registry.expire([AT], 1121, 120, 9) == {"a.x"}

@@ -27,6 +27,7 @@ _TOGETHER: Final = 50
 """Hosts that are mapped before the event loop gets its turn."""
 _COMPARED: Final = 1000
 """Instances whose age is looked at before it gets its turn."""
+_USUAL: Final = Times(20.0, 120.0)
 _MISSED: Final = 6
 """Intervals without a registration after which an instance with TLS is conspicuous."""
 _ROUND: Final = 1.1
@@ -41,7 +42,7 @@ class CloudFoundry:
         self._settings = settings
         self._bus = Bus(settings)
         self._now = clock or (lambda: asyncio.get_running_loop().time())
-        self._learned = Times(20.0, 120.0)
+        self._learned: dict[str, Times] = {}
         self._bad = complaints.BadMessages()
         self._directory = Directory(settings)
         self._controller = Controller(settings, self._directory)
@@ -52,10 +53,10 @@ class CloudFoundry:
         self._gap = 0.0
         self._dropped = False
 
-    @property
-    def times(self) -> Times:
-        """Return what is stated, else what routers say, else what they do."""
-        stated, learned = self._settings, self._learned
+    def times(self, kind: str = KINDS[0]) -> Times:
+        """Return what is stated, else what routers of a kind say, else those of all routes, else what they do."""
+        stated = self._settings
+        learned = self._learned.get(kind) or self._learned.get(KINDS[0]) or _USUAL
         return Times(stated.interval or learned.interval, stated.threshold or learned.threshold)
 
     async def run(self, feed: Feed) -> None:
@@ -86,9 +87,9 @@ class CloudFoundry:
         if message := self._read(kind, data):
             self._note(self._directory.registry.unregister(message))
 
-    def started(self, times: Times) -> None:
+    def started(self, kind: str, times: Times) -> None:
         """Take what a router says of time."""
-        self._learned = times
+        self._learned[kind] = times
 
     def missed(self) -> None:
         """Know that messages were lost: those who are not heard of in the next round may be gone."""
@@ -136,7 +137,7 @@ class CloudFoundry:
         await self._say_rules({})
 
     def _round(self) -> float:
-        return self._settings.settle or self.times.interval * _ROUND
+        return self._settings.settle or max(self.times(kind).interval for kind in KINDS) * _ROUND
 
     async def _everything(self) -> Rows:
         """Return all there is, mapped anew."""
@@ -177,7 +178,7 @@ class CloudFoundry:
     async def _tend(self) -> None:
         """Forget what is too old, ask after who is silent, and know that the connection stands."""
         while True:
-            await asyncio.sleep(min(self.times.threshold / 20, self.times.interval / 4, 5.0))
+            await asyncio.sleep(min(self.times().threshold / 20, self.times().interval / 4, 5.0))
             await self._prune()
             await self._trust_again()
             silent = self._silent()
@@ -189,12 +190,12 @@ class CloudFoundry:
                 self._settle_about(silent, gone)
                 silent = []
             self._feed.tell(
-                "silent", *complaints.of_silence(silent, self.times.interval, asked=self._controller.is_there)
+                "silent", *complaints.of_silence(silent, self.times().interval, asked=self._controller.is_there)
             )
             if self._dropped and self._now() - self._gap > self._round():
                 self._dropped = False
                 self._feed.tell("dropped")
-            if self._bad.forget(self._now(), self.times.threshold):
+            if self._bad.forget(self._now(), self.times().threshold):
                 self._feed.tell("messages", *self._bad.reports())
             if self._synced:
                 self._feed.heard()
@@ -209,14 +210,15 @@ class CloudFoundry:
                 self._news.set()
 
     async def _prune(self) -> None:
+        thresholds = [self.times(kind).threshold for kind in KINDS]
         for keys in _chunks(list(self._directory.registry.entries), _COMPARED):
-            self._note(self._directory.registry.expire(keys, self._now(), self.times.threshold))
+            self._note(self._directory.registry.expire(keys, self._now(), *thresholds))
             await asyncio.sleep(0)
 
     def _silent(self) -> list[Entry]:
         """Return who should have been heard of: within six intervals, and in the round after something was missed."""
         now = self._now()
-        limit = _MISSED * self.times.interval
+        limit = _MISSED * self.times().interval
         since_gap = now - self._gap
         if self._round() < since_gap < limit:
             limit = since_gap

@@ -36,8 +36,7 @@ _TOGETHER: Final = 200
 class Listener(Protocol):
     """Who hears messages; `kind` is one of `KINDS`."""
 
-    @property
-    def times(self) -> Times:
+    def times(self, kind: str) -> Times:
         """Return the times that count now."""
 
     def registered(self, kind: str, data: bytes) -> None:
@@ -46,7 +45,7 @@ class Listener(Protocol):
     def unregistered(self, kind: str, data: bytes) -> None:
         """Take one back."""
 
-    def started(self, times: Times) -> None:
+    def started(self, kind: str, times: Times) -> None:
         """Take what a router says of time."""
 
     def missed(self) -> None:
@@ -151,22 +150,25 @@ class Bus:
                 case "unregister":
                     listener.unregistered(kind, message.data)
                 case "start" if times := read_times(message.data):
-                    listener.started(times)
+                    listener.started(kind, times)
                 case "greet" if message.reply and self._settings.announce:
-                    await client.publish(message.reply, self._own_times(listener.times))
+                    await client.publish(message.reply, self._own_times(listener.times(kind)))
 
         return hand
 
     async def _greet(self, client: Client, listener: Listener) -> None:
         """Ask routers for their times, which nobody needs to answer; say that one has started, where that is wanted."""
-        with contextlib.suppress(Error):
-            answer = await client.request(f"{KINDS[0]}.greet", b"{}", timeout=_GREETED)
-            if times := read_times(answer.data):
-                listener.started(times)
+        await asyncio.gather(*(self._greet_one(client, listener, kind) for kind in KINDS))
         if self._settings.announce:
             with contextlib.suppress(Error):
                 for kind in KINDS:
-                    await client.publish(f"{kind}.start", self._own_times(listener.times))
+                    await client.publish(f"{kind}.start", self._own_times(listener.times(kind)))
+
+    async def _greet_one(self, client: Client, listener: Listener, kind: str) -> None:
+        with contextlib.suppress(Error):
+            answer = await client.request(f"{kind}.greet", b"{}", timeout=_GREETED)
+            if times := read_times(answer.data):
+                listener.started(kind, times)
 
     def _own_times(self, times: Times) -> bytes:
         body = {

@@ -77,13 +77,17 @@ class Registry:
         entry = self.entries.get(key)
         return self._without(key, tuple(entry.uris)) if entry else set()
 
-    def expire(self, keys: Iterable[Address], now: float, threshold: float) -> set[str]:
-        """Forget what instances without TLS were not said to serve for its time: `threshold`, or a message's lower."""
+    def expire(self, keys: Iterable[Address], now: float, routes: float, internal: float) -> set[str]:
+        """Forget what instances without TLS were not said to serve for its time, or for a message's own that is lower.
+
+        That time is `routes` seconds, `internal` for routes of internal domains.
+        """
         changed: set[str] = set()
         for key in keys:
             entry = self.entries.get(key)
             if entry is None or entry.instance.tls_name:
                 continue
+            threshold = internal if entry.instance.internal else routes
             gone = [
                 uri
                 for uri, heard in entry.uris.items()
