@@ -252,6 +252,8 @@ class Marathon:
         self.version_of: dict[str, str] = {}
         self.is_dropping = False
         self.has_events = True
+        self.is_hanging = False
+        self.failures = 0
         self.asked: list[str] = []
         self._streams: list[web.StreamResponse] = []
 
@@ -337,6 +339,13 @@ class Marathon:
 
     async def _apps(self, request: web.Request) -> web.Response:
         self.asked.append("apps")
+        while self.is_hanging:
+            await asyncio.sleep(0.01)
+        if self.failures and "doubted" in self.asked:
+            self.failures -= 1
+            return web.Response(status=503)
+        if self.failures:
+            self.asked.append("doubted")
         return web.json_response({"apps": [*map(self.whole, self.apps), *self.extra]})
 
     async def _app(self, request: web.Request) -> web.Response:

@@ -5,6 +5,8 @@ from tests.platforms.mesos.fake import MesosDns, Serving
 from tests.platforms.mesos.joined import Joined
 from tests.platforms.mesos.shop import Shop
 
+from pidalio.platforms.mesos import adapter
+
 A, B, C = "10.0.0.1", "10.0.0.2", "10.0.0.3"
 ONE = {f"{A}:31001": "HEALTHY v1"}
 TWO = {**ONE, f"{B}:31002": "HEALTHY v2"}
@@ -239,3 +241,26 @@ async def test_what_checks_of_marathon_found_outlives_a_restart_without_it(shop,
         await joined.until_state("stale")
         shop.put("web", "c", C, 31003)
         await joined.until_has({**sick, f"{C}:31003": "HEALTHY v1"})
+
+
+async def test_a_source_that_hangs_keeps_nothing_back(shop, tmp_path, monkeypatch):
+    monkeypatch.setattr(adapter, "_PATIENCE", 0.3)
+    shop.marathon.is_hanging = True
+    async with Joined(tmp_path, **both(shop)) as joined:
+        await joined.until_has(ONE)
+        shop.marathon.is_hanging = False
+
+
+async def test_an_answer_that_is_doubted_and_cannot_be_asked_for_again_is_not_forgotten(shop, tmp_path):
+    """Twenty tasks vanish at once; the second question fails; in the end the truth is there."""
+    for number in range(20):
+        shop.put("many", f"m{number}", f"10.1.0.{number + 1}", 31000)
+    async with Joined(tmp_path, marathon=shop.apps.url, reread=1) as joined:
+        await joined.until(lambda: len(joined.has("many.marathon.mesos")), 20)
+        shop.marathon.is_dropping = True
+        for number in range(20):
+            shop.drop("many", f"m{number}")
+        shop.marathon.failures = 1  # of every two full reads, the second fails, once
+        await joined.until(lambda: joined.has("many.marathon.mesos"), {})
+        assert shop.marathon.failures == 0
+        await joined.until_state("synced")

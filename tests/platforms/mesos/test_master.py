@@ -134,9 +134,9 @@ async def test_a_task_of_a_state_that_cannot_be_read_stays_as_it_was(shop, joine
     assert joined.has() == TWO
 
 
-async def test_what_is_no_stream_of_a_master_is_one_line(shop, joined):
+async def test_what_is_no_stream_of_a_master_is_one_line(shop, joined, caplog):
     shop.master.send_bytes(b"<html>")
-    await joined.until(lambda: "no event stream of a master" in joined.follower.standing().error, True)
+    await joined.until(lambda: "no event stream of a master" in caplog.text, True)
     await joined.until_state("synced")
     assert joined.has() == TWO
 

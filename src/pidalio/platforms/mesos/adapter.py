@@ -1,33 +1,29 @@
 """Mesos as a platform: the master's stream, Marathon's reads and events, and Mesos-DNS, joined and published.
 
 Invariants: each source fails and comes back by itself, and what the others say goes on; nothing is published as all
-that there is before each source was read, or has failed once; the loop is never held by a large state.
+that there is before each source was read, has failed once, or has had its time.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final
-
-import msgspec
 
 from pidalio.errors import PlatformUnavailable
 from pidalio.model import Report, Severity
-from pidalio.platforms.adapter import Feed, Rows
-from pidalio.platforms.mesos import dns, mapping, words
+from pidalio.platforms.adapter import Feed
 from pidalio.platforms.mesos.book import Book
-from pidalio.platforms.mesos.instances import SERVICE, Instance
+from pidalio.platforms.mesos.enumerating import Dns
 from pidalio.platforms.mesos.invalidation import EVERYTHING
 from pidalio.platforms.mesos.leading import leading
 from pidalio.platforms.mesos.marathon import Marathon
-from pidalio.platforms.mesos.master import Master, listed
-from pidalio.platforms.mesos.naming import Names
+from pidalio.platforms.mesos.master import Master
+from pidalio.platforms.mesos.publishing import Publishing
 from pidalio.platforms.mesos.settings import MesosSettings
 from pidalio.platforms.mesos.talking import Talking
-from pidalio.platforms.offers import Offer, became, offered
 from pidalio.platforms.pausing import again_and_again
 
-_TOGETHER: Final = 100
-"""Tasks or services that are worked out in one step."""
+_PATIENCE: Final = 10.0
+"""Seconds that each source has for its first answer before what others say is published without it."""
 _DEBOUNCE: Final = 0.1
 """Seconds in which Marathon's events gather before what they name is read."""
 _FAILED_READ: Final = 5.0
@@ -66,25 +62,21 @@ class _Following:
 
     def __init__(self, settings: MesosSettings, book: Book, talking: Talking, feed: Feed) -> None:
         self._settings, self._book, self._talking, self._feed = settings, book, talking, feed
-        self._names = Names()
-        self._offers: dict[str, Offer] = {}
-        self._publishing = asyncio.Lock()
         self._failing: dict[str, str] = {}
         stated = {"master": settings.master, "marathon": settings.marathon, "dns": settings.mesos_dns}
         self._sources = [
             name for name, value in stated.items() if value and (name != "dns" or not _has_better(settings))
         ]
         self._untried = set(self._sources)
-        self._is_whole = False
         self._events_error = ""
-        self._nameless: dict[str, str] = {}
+        self._publishing = Publishing(feed, book, self._told, self._read_again)
         self._master: Master | None = None
         self._marathon = Marathon(book, talking, self._told)
+        self._dns = Dns(book, talking, self._told)
 
     async def run(self) -> None:
         """Run all sources, until cancelled or one of them has a mistake."""
         book = self._book
-        book.dirty |= {*book.specs, *book.members, *book.held}
         async with leading(self._settings, self._failed("master")) as leads, asyncio.TaskGroup() as group:
             if self._settings.master:
                 self._master = Master(book, self._talking, leads, self._published, self._told)
@@ -96,6 +88,10 @@ class _Following:
             if self._settings.mesos_dns:
                 failed = self._without_fallback if _has_better(self._settings) else self._failed("dns")
                 group.create_task(again_and_again(self._read_dns, failed))
+            await asyncio.sleep(_PATIENCE)
+            if self._untried:  # one that hangs does not keep back what others say
+                self._untried.clear()
+                await self._publish(is_whole=True)
             await asyncio.Event().wait()
 
     # Sources.
@@ -111,7 +107,7 @@ class _Following:
                 book.release(is_settled=False)
                 if book.is_marathons_word_final == book.master_live:
                     book.is_marathons_word_final = not book.master_live
-                    await self._place(book.everything())
+                    await self._publishing.place(book.everything())
             await self._well("marathon", is_whole=is_whole)
             await self._marathon.stale(reread)
             await asyncio.sleep(_DEBOUNCE)
@@ -143,27 +139,7 @@ class _Following:
             await asyncio.sleep(self._settings.reread if self._book.found else min(_FAILED_READ, self._settings.reread))
 
     async def _take_dns(self, url: str) -> None:
-        answer = await self._talking.whole("GET", url)
-        try:
-            told = msgspec.json.decode(answer, type=dns.Enumerated)
-        except msgspec.MsgspecError as error:
-            raise PlatformUnavailable(f"{url}: its answer is not that of Mesos-DNS: {words.first(error)}") from error
-        found: dict[str, Instance] = {}
-        broken: dict[str, str] = {}
-        specs = {**self._book.known_specs(), **self._book.specs}
-        for framework in told.frameworks:
-            for number, raw in enumerate(framework.tasks or ()):
-                try:
-                    one = dns.instance_of(msgspec.json.decode(raw, type=dns.DnsTask), framework.name, specs)
-                except msgspec.MsgspecError as error:
-                    broken[f"{framework.name} task {number}"] = words.first(error)
-                    continue
-                if one is not None:
-                    found[one.id] = one
-                if number % _TOGETHER == _TOGETHER - 1:
-                    await asyncio.sleep(0)
-        self._book.put_found(found)
-        self._told("dns", listed(broken))
+        self._book.put_found(await self._dns.read(url))
         if _has_better(self._settings):
             why = "neither the master nor Marathon answers: Mesos-DNS tells what is new, without labels and health"
             self._told("fallback", why)
@@ -226,94 +202,25 @@ class _Following:
     async def _published(self, is_whole: bool) -> None:
         """Publish what the master told."""
         if is_whole:
-            await self._place(self._book.everything())
+            await self._publishing.place(self._book.everything())
             await self._well("master", is_whole=True)
         else:
             await self._publish(is_whole=False)
 
     async def _publish(self, *, is_whole: bool) -> None:
-        """Publish what changed; as all there is when a source was read as a whole, and each was tried."""
-        async with self._publishing:
-            await self._place(self._book.changes())
-            if self._untried:
-                return
-            await self._find_addresses(is_whole=is_whole)
-            if is_whole or not self._is_whole:
-                await self._complete()
-            else:
-                former, now = await self._changes()
-                if rows := became(self._feed.name, former, now):
-                    self._feed.change(rows)
-            self._say_how_it_is()
-
-    async def _complete(self) -> None:
-        """Say all that there is, where it is something else than before, or nobody knows."""
-        former, now = await self._changes()
-        if self._is_whole and not former and not now:
+        """Publish once each source was tried and anything was read: till then what an earlier process knew stays."""
+        book = self._book
+        if self._untried or not (book.master_live or book.marathon_live or book.found or "dns" in self._sources):
             return
-        if not (self._book.master_live or self._book.marathon_live or self._book.found or "dns" in self._sources):
-            return  # nothing was ever read: what an earlier process knew stays
-        await self._feed.complete(offered(self._feed.name, self._offers.values()), self._again)
-        self._is_whole = True
+        await self._publishing.publish(is_whole=is_whole)
+        self._say_how_it_is()
 
-    async def _again(self) -> Rows:
-        """Read every source once more, and return all that there is."""
+    async def _read_again(self) -> None:
+        """Read what answers once more."""
         if self._master is not None and self._book.master_live:
             await self._master.read_again()
-        if self._settings.marathon and self._book.marathon_live:
+        if self._book.marathon_live:
             await self._marathon.read_again()
-        await self._place(self._book.changes())
-        await self._changes()
-        return offered(self._feed.name, self._offers.values())
-
-    async def _changes(self) -> tuple[list[Offer], list[Offer]]:
-        """Work out the services that changed, and return those of before and of now."""
-        book = self._book
-        former: list[Offer] = []
-        now: list[Offer] = []
-        dirty, book.dirty = book.dirty, set()
-        for number, group in enumerate(dirty):
-            before, after = self._offers.pop(group, None), book.offer(group)
-            self._note_service(group, after)
-            if after is not None:
-                self._offers[group] = after
-            if before != after:
-                former += [before] if before else []
-                now += [after] if after else []
-            if number % _TOGETHER == _TOGETHER - 1:
-                await asyncio.sleep(0)
-        return former, now
-
-    async def _find_addresses(self, *, is_whole: bool) -> None:
-        """Look up hosts that are known by name only: those of services that changed, or all of them."""
-        book = self._book
-        if is_whole:
-            wanted = book.hosts_by_name()
-            self._names.forget_others(wanted)
-        else:
-            members = (book.instances[key] for group in book.dirty for key in book.members.get(group, ()))
-            wanted = mapping.names_to_look_up(members, lambda name: name in book.addresses or name in book.looked_up)
-        if not wanted and not is_whole:
-            return
-        await self._names.look_up(wanted)
-        book.found_addresses({name: self._names.addresses[name] for name in wanted & self._names.addresses.keys()})
-        failed = {name: why for name, why in self._names.failed.items() if name not in book.looked_up}
-        why = "is not in DNS here, so its tasks are not called; state agents' addresses (--ip, --hostname)"
-        self._told("names", f"agent {listed(failed)}: {why}" if failed else "")
-
-    def _note_service(self, group: str, made: Offer | None) -> None:
-        if made is None and group in self._book.specs and self._book.specs[group].ports:
-            self._nameless[group] = f"no host name results from its label {SERVICE} or the setting hostname"
-        elif self._nameless.pop(group, None) is None:
-            return
-        self._told("services", listed(self._nameless))
-
-    async def _place(self, keys: Iterable[str]) -> None:
-        """Work tasks out anew, a little at a time."""
-        for number, key in enumerate(list(keys)):
-            self._book.place(key)
-            if number % _TOGETHER == _TOGETHER - 1:
-                await asyncio.sleep(0)
 
 
 def _has_better(settings: MesosSettings) -> bool:
