@@ -142,7 +142,8 @@ class FollowingMesh:
             for namespace in sorted({key[1] for key in tables.SERVICES_BY_HOST.keys(world, host)}):
                 for one in services.endpoints(world, (host, namespace)):
                     health = Health.HEALTHY if one.health is Health.UNKNOWN else one.health
-                    seen = Seen(dict(one.labels).get("version", ""), health, one.locality.zone)
+                    zone = "" if "zones" in self.subject.lacks else one.locality.zone
+                    seen = Seen(dict(one.labels).get("version", ""), health, zone)
                     found.setdefault(host, {})[f"{one.address}:{one.port}"] = seen
         return found
 

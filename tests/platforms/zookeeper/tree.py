@@ -29,7 +29,7 @@ class Registrar:
 
     async def put(self, service: str, node: str, tree: object, *, ephemeral: bool = True) -> None:
         data = tree if isinstance(tree, bytes) else json.dumps(tree).encode()
-        await asyncio.to_thread(self._put, f"{BASE}/{service}/{node}", data, ephemeral)
+        await asyncio.to_thread(self.client.retry, self._put, f"{BASE}/{service}/{node}", data, ephemeral)
 
     def _put(self, path: str, data: bytes, ephemeral: bool) -> None:
         try:
@@ -38,7 +38,7 @@ class Registrar:
             self.client.set(path, data)
 
     async def drop(self, path: str) -> None:
-        await asyncio.to_thread(self._drop, f"{BASE}/{path}")
+        await asyncio.to_thread(self.client.retry, self._drop, f"{BASE}/{path}")
 
     def _drop(self, path: str) -> None:
         try:
