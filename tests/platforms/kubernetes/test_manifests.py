@@ -9,6 +9,7 @@ from tests.platforms.servers.kube_api import Refused, path_of_object
 
 from pidalio.model import ObjectRef
 from pidalio.platforms.informing import ObjectStatus
+from pidalio.platforms.kubernetes.connecting import connection
 
 pytestmark = [pytest.mark.platform("etcd", "kubernetes", "istio"), pytest.mark.asyncio(loop_scope="session")]
 EXAMPLES = Path(__file__).parents[3] / "examples" / "kubernetes"
@@ -70,3 +71,27 @@ async def test_the_rights_are_enough_to_read_and_to_write_status_and_for_nothing
                 assert answer.status == 403, path
         async with session.delete(base + path_of_object(vs), headers=headers) as answer:
             assert answer.status == 403
+
+
+async def test_a_pod_connects_by_its_own_account(kube_cluster, tmp_path):
+    """With a token that the server itself gave for the account, and the folder as a kubelet mounts it."""
+    await installed(kube_cluster, "crds.yaml")
+    await installed(kube_cluster, "rbac.yaml")
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 600}}
+    path = "/api/v1/namespaces/pidalio/serviceaccounts/pidalio/token"
+    given = await kube_cluster.api.call("POST", path, request)
+    (tmp_path / "token").write_text(given["status"]["token"])
+    (tmp_path / "ca.crt").write_bytes(kube_cluster.server.authority.certificate.read_bytes())
+    (tmp_path / "namespace").write_text("pidalio")
+    environment = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(kube_cluster.port)}
+    way = connection(environment=environment, mounted=tmp_path)
+    try:
+        assert way.namespace == "pidalio"
+        session = await way.session()
+        async with session.get(f"{way.base_url}/api/v1/services", headers=await way.headers()) as answer:
+            assert answer.status == 200
+        async with session.get(f"{way.base_url}/api/v1/secrets", headers=await way.headers()) as answer:
+            assert answer.status == 403
+            assert "system:serviceaccount:pidalio:pidalio" in await answer.text()
+    finally:
+        await way.close()
