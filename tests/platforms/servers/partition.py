@@ -35,7 +35,7 @@ class Partition:
         self.latency = 0.0
         self.flowing = asyncio.Event()
         self.flowing.set()
-        self.links: dict[asyncio.Task[None], tuple[asyncio.StreamWriter, ...]] = {}
+        self.links: dict[asyncio.Task[None], list[asyncio.StreamWriter]] = {}
         self.server: asyncio.Server | None = None
 
     @property
@@ -80,23 +80,34 @@ class Partition:
         self.accepted += 1
         task = asyncio.current_task()
         assert task is not None
-        self.links[task] = (writer,)
+        sides = self.links[task] = [writer]
+        try:
+            await self._link(reader, sides)
+        except asyncio.CancelledError:
+            pass  # by `cut`; a handler that ends cancelled is an error to asyncio
+        finally:
+            for side in sides:
+                side.transport.abort()  # does nothing where it is closed
+            del self.links[task]
+
+    async def _link(self, reader: asyncio.StreamReader, sides: list[asyncio.StreamWriter]) -> None:
         try:
             await self.flowing.wait()
             onward_reader, onward = await asyncio.open_connection(*self.target)
-            self.links[task] = (writer, onward)
+            sides.append(onward)
             async with asyncio.TaskGroup() as both:
                 both.create_task(self._carry(reader, onward))
-                both.create_task(self._carry(onward_reader, writer))
+                both.create_task(self._carry(onward_reader, sides[0]))
         except* OSError:
             pass  # one side is gone; the other is told as a network would, below
         else:
-            for side in self.links[task]:
+            for side in sides:
                 side.close()
         finally:
-            for side in self.links.pop(task):
+            for side in sides:
                 if not side.is_closing():
                     _reset(side)
+            for side in sides:
                 with contextlib.suppress(OSError):
                     await side.wait_closed()
 

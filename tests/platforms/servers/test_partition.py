@@ -56,7 +56,7 @@ async def test_what_is_sent_arrives_and_ends_orderly():
         assert link.accepted == 1
 
 
-async def test_cut_resets_and_refuses_until_restored():
+async def test_cut_resets_and_refuses_until_restored(caplog):
     async with echo() as port, Partition("127.0.0.1", port) as link:
         async with connected(link) as connection:
             assert await ask(connection) == b"hello\n"
@@ -69,6 +69,7 @@ async def test_cut_resets_and_refuses_until_restored():
         await link.restore()
         async with connected(link) as connection:
             assert await ask(connection) == b"hello\n"
+    assert caplog.records == []
 
 
 async def test_frozen_it_takes_connections_and_bytes_and_gives_them_when_restored():
