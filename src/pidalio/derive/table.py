@@ -8,6 +8,8 @@ and a cell is named for exactly what the answer depended on (one row, one index 
 from collections.abc import Callable, Hashable, Iterable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+import msgspec
+
 from pidalio.derive.graph import Cell
 from pidalio.derive.members import Members
 
@@ -22,12 +24,18 @@ _KEYS = object()  # names the cell of an index's set of keys
 _WHOLE = ((),)  # under this one key a table's own index holds every row
 
 
-class Table(Generic[K, R]):
-    """One kind of input: rows of immutable values with `==`, by hashable keys that sort among each other."""
+class Table(msgspec.Struct, Generic[K, R], eq=False, gc=False):
+    """One kind of input: rows of immutable values with `==`, by hashable keys that sort among each other.
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self._whole: Index[tuple[()], K, R] = Index(name, self, lambda _key, _row: _WHOLE)
+    Tables are declared once and never go; untracked by the cycle collector, so that neither are the very many pairs of
+    a table and a key.
+    """
+
+    name: str
+    _whole: Any = None
+
+    def __post_init__(self) -> None:
+        self._whole = Index(self.name, self, lambda _key, _row: _WHOLE)
 
     def __repr__(self) -> str:
         return f"Table({self.name!r})"
@@ -41,7 +49,8 @@ class Table(Generic[K, R]):
 
     def keys(self, world: "Database") -> tuple[K, ...]:
         """Return all keys, sorted; the reader wakes when a row comes or goes, not when one changes."""
-        return self._whole.keys(world, ())
+        keys: tuple[K, ...] = self._whole.keys(world, ())
+        return keys
 
     def index(self, name: str, function: "Callable[[K, R], Iterable[I]]") -> "Index[I, K, R]":
         """Declare an index: `function(key, row)` is pure and gives the index keys of a row, or none."""
