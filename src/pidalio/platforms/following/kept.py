@@ -5,6 +5,7 @@ to start. It is one line of JSON for each row or object, so that writing it neve
 """
 
 import asyncio
+import itertools
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -65,10 +66,10 @@ def read(file: Path) -> Known:
 async def write(file: Path, known: Known) -> None:
     """Replace the file by `known`, which must not change meanwhile; raise `OSError`."""
     parts: list[bytes] = [msgspec.json.encode({"version": _VERSION}) + b"\n"]
-    for number, line in enumerate(_lines(known)):
-        parts.append(line)
-        if number % _TOGETHER == 0:
-            await asyncio.sleep(0)
+    lines = _lines(known)
+    while part := b"".join(itertools.islice(lines, _TOGETHER)):
+        parts.append(part)
+        await asyncio.sleep(0)
     await asyncio.to_thread(_replace, file, parts)
 
 
