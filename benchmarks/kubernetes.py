@@ -22,10 +22,9 @@ import aiohttp
 from aiohttp import web
 
 from compiler import figure, proxy
-from kubernetes_shapes import POD, SERVICE, SLICE, SLICE_MEMBER
 from pidalio.envoy import protos
 from pidalio.history import SqliteHistory
-from pidalio.pipeline import groups_of, members
+from pidalio.pipeline import groups_of, members, resource_of
 from pidalio.platforms.following import Follower
 from pidalio.platforms.kubernetes import KIND
 from pidalio.platforms.kubernetes.adapter import Following
@@ -35,6 +34,7 @@ from pidalio.platforms.kubernetes.settings import KubernetesSettings
 from pidalio.server.control_plane import ControlPlane
 from pidalio.server.platforms import Taking
 from pidalio.server.warming import warm
+from shapes.kubernetes import POD, SERVICE, SLICE, SLICE_MEMBER
 
 EACH, SPACES, LIMIT = 5, 20, 500
 KINDS = {"namespaces", "nodes", "pods", "services", "endpointslices", "ingresses", "ingressclasses"}
@@ -213,7 +213,7 @@ def events(follower: Follower, stream: Reflector, services: int) -> list[float]:
     times = []
     for number in range(400):
         service = number // 2 * 37 % services
-        said = slice_of(service, unready=number % 2 - 1)
+        said = slice_of(service, unready=number % 2)
         begun = time.perf_counter()
         say(stream, said)
         follower._flush_now()
@@ -272,8 +272,10 @@ async def measure(services: int) -> dict[str, float]:
             sidecar = proxy(0)
             await warm(control.world, sidecar)
             control.distribution.open(sidecar)
+            control.pushes = 0
             for group in groups_of(control.world, sidecar):
-                assert members(control.world, group) is not None
+                for _, key in members(control.world, group):
+                    resource_of(control.world, key)
             kinds = streams()
             gc.collect()
             gc.freeze()
@@ -281,7 +283,7 @@ async def measure(services: int) -> dict[str, float]:
             times = events(follower, slices, services)
             found["event"] = statistics.median(times)
             found["p99"] = sorted(times)[int(len(times) * 0.99)]
-            assert control.sent > 0
+            assert control.pushes == len(times), control.pushes
             for number in range(400):  # as the server says it again
                 say(slices, slice_of(number // 2 * 37 % services))
             follower._flush_now()

@@ -229,6 +229,18 @@ class Slices(RowMirror):
             self._cluster.spoil()
 
 
+class Declared(msgspec.Struct, frozen=True, gc=False):
+    """A service as it is kept: its row, where that goes, and the families of its addresses.
+
+    A second name that stands for nothing has no row.
+    """
+
+    table: Table[Any, Any]
+    key: tables.ServiceKey
+    row: Any
+    families: tuple[str, ...]
+
+
 class Services(RowMirror):
     """Services become services, or second names of others."""
 
@@ -237,51 +249,53 @@ class Services(RowMirror):
 
     def __init__(self, cluster: Cluster, feed: Feed, selects: Selects, namespace: str = "") -> None:
         super().__init__(cluster, feed, selects, namespace)
-        self._rows: dict[Key, tuple[Changed, tuple[str, ...]]] = {}
+        self._known: dict[Key, Declared] = {}
 
-    def read(self, item: msgspec.Raw) -> tuple[Metadata, Any]:
-        """Return the rows of a service and its families; raise `ValueError` for what it must not hold."""
+    def read(self, item: msgspec.Raw) -> tuple[Metadata, Declared | None]:
+        """Return a service as it is kept; raise `ValueError` for what it must not hold."""
         tree = msgspec.json.decode(item)
         parsed = parse(Document({"apiVersion": "v1", **tree, "kind": "Service"}, Places("", 0), ()))
         metadata = msgspec.convert(tree.get("metadata", {}), Metadata)
-        families = msgspec.convert(tree.get("spec") or {}, Families).ip_families
         if isinstance(parsed, Skipped) or parsed.object is None:
             wrong = () if isinstance(parsed, Skipped) else parsed.reports
             raise ValueError("; ".join(f"{one.path}: {one.message}" for one in wrong))
-        found: Object[Any] = parsed.object
-        rows = service_rows(found, self._cluster.origin.domain, f"{self._cluster.origin.platform}/{found.ref}")
-        read = self._read(metadata, (rows, families))
+        families = msgspec.convert(tree.get("spec") or {}, Families).ip_families
+        read: tuple[Metadata, Declared | None] = self._read(metadata, self._declared(parsed.object, families))
         if parsed.reports and read[1] is not None:
             self.tell((metadata.namespace, metadata.name), *parsed.reports)
         return read
 
-    def kept(self, key: Key) -> Any:
-        """Return the rows of a service."""
-        return self._rows.get(key)
+    def _declared(self, item: Object[Any], families: tuple[str, ...]) -> Declared:
+        origin = self._cluster.origin
+        for table, rows in service_rows(item, origin.domain, f"{origin.platform}/{item.ref}").items():
+            for key, row in rows.items():
+                return Declared(table, key, row, families)
+        return Declared(tables.ALIASES, (item.meta.name, item.meta.namespace, ""), None, families)
+
+    def kept(self, key: Key) -> Declared | None:
+        """Return a service."""
+        return self._known.get(key)
 
     def keys(self) -> Collection[Key]:
         """Return all services."""
-        return self._rows.keys()
+        return self._known.keys()
 
-    def take(self, key: Key, item: Any) -> Changed:
-        """Take over a service."""
-        former, _ = self._rows.pop(key, ({}, ()))
-        new, families = item or ({}, ())
+    def take(self, key: Key, item: Declared | None) -> Changed:
+        """Take over a service; one that became something else is that alone."""
+        former = self._known.pop(key, None)
+        rows: Changed = {former.table: {former.key: None}} if former else {}
         if item is not None:
-            self._rows[key] = item
-        rows: Changed = {table: dict.fromkeys(by_key) for table, by_key in former.items()}
-        for table, by_key in new.items():
-            rows.setdefault(table, {}).update(by_key)
-        self._cluster.put_families(key, families)
+            self._known[key] = item
+            rows.setdefault(item.table, {})[item.key] = item.row
+        self._cluster.put_families(key, item.families if item else ())
         return rows
 
     async def rows(self, items: Items) -> Rows:
         """Return the rows of all services."""
         rows: Changed = {table: {} for table in self.tables}
         turns = Turns()
-        for own, _ in items.values():
-            for table, by_key in own.items():
-                rows[table].update(by_key)
+        for one in items.values():
+            rows[one.table][one.key] = one.row
             await turns.give()
         return rows
 
