@@ -28,6 +28,10 @@ class Conformance:
         """Return the platform under test, with what its server needs in `folder`."""
         raise NotImplementedError
 
+    def mesh_of(self, subject: Subject, folder) -> FollowingMesh:
+        """Return the mesh that follows it."""
+        return FollowingMesh(subject, folder)
+
     @pytest.fixture
     async def mesh(self, request, tmp_path):
         subject = self.make(tmp_path)
@@ -35,7 +39,7 @@ class Conformance:
             for what in mark.args:
                 if why := subject.lacks.get(what):
                     pytest.skip(f"{type(subject).__name__}: {what}: {why}")
-        async with FollowingMesh(subject, tmp_path) as mesh:
+        async with self.mesh_of(subject, tmp_path) as mesh:
             await mesh.put("web", "w1", "10.77.0.1")
             await mesh.put("web", "w2", "10.77.0.2", version="v2")
             await mesh.put("api", "a1", "10.77.1.1", 9000)
@@ -139,6 +143,7 @@ class Conformance:
         assert mesh.always_had("web", W1)
         assert mesh.always_had("api", A1)
 
+    @needs("freezing")
     async def test_the_network_is_half_open(self, mesh):
         mesh.link.freeze()
         await mesh.put("web", "w3", "10.77.0.3")
@@ -148,6 +153,7 @@ class Conformance:
         await mesh.settled()
         assert mesh.always_had("web", W1)
 
+    @needs("freezing")
     async def test_the_network_is_half_open_and_then_cut(self, mesh):
         mesh.link.freeze()
         await mesh.put("web", "w3", "10.77.0.3")
@@ -157,6 +163,7 @@ class Conformance:
         await mesh.settled()
         assert mesh.always_had("web", W1)
 
+    @needs("freezing")
     async def test_the_network_is_slow(self, mesh):
         mesh.link.delay(0.3)
         await mesh.put("web", "w3", "10.77.0.3")
@@ -229,6 +236,7 @@ class Conformance:
         assert mesh.always_had("web", W2)
         assert mesh.always_had("api", A1)
 
+    @needs("standing")
     async def test_how_it_is_shown(self, mesh):
         await mesh.in_state("synced")
         standing = mesh.follower.standing()

@@ -35,7 +35,8 @@ class Subject(ABC):
     `lacks` says which scenarios make no sense, by the name that their `needs` has, and why: those are skipped with it.
     Names: `versions`, `zones`, `health`, `drain`, `renaming`, `keeping` (what the server knew survives its end),
     `emptying`, `asking twice` (an emptied server is read as a whole; not where each removal is said in order),
-    `malformed`, `duplicates` (two instances may have one address).
+    `malformed`, `duplicates` (two instances may have one address), `freezing` (there is a network to hold up),
+    `standing` (it is shown like platforms that are followed).
     `failed` and `drained` are what an instance is in the mesh when its platform says so; None: it is gone.
     """
 
