@@ -56,7 +56,8 @@ class Feed(Protocol):
         With `where`, it is all that there is of the keys for which that is true.
 
         What is not in `rows` vanishes. When that would be suspiciously much, `again` is awaited after a short delay to
-        read once more, with the strongest consistency that the platform has; it may raise.
+        read once more, with the strongest consistency that the platform has; it may raise. What `change` says meanwhile
+        is newer than the answer.
         """
 
     def change(self, rows: Rows) -> None:

@@ -237,6 +237,26 @@ async def test_what_cannot_be_written_as_json_is_told_and_the_rest_goes_on(contr
     assert endpoints(control, "api") == ["10.0.1.1"]
 
 
+async def test_a_change_that_is_said_while_an_answer_is_taken_over_is_newer_than_it(control):
+    """An adapter may hear of a change while what it read before is still on its way."""
+    read = [offer(f"s{number:04}", "10.0.0.1") for number in range(1000)]
+    first, last, gone = read[0], read[-1], offer("t", "10.0.0.2")
+
+    async def overtakes(feed) -> None:
+        taking = asyncio.create_task(feed.complete(offered(feed.name, read), None))
+        while not endpoints(control, first.name):
+            await asyncio.sleep(0)
+        newer = [offer(last.name, "10.0.0.9"), gone]
+        feed.change(offered(feed.name, newer))
+        await taking
+        await asyncio.sleep(0.01)
+
+    await follow(control, all_of([gone]), overtakes)
+    assert endpoints(control, last.name) == ["10.0.0.9"]
+    assert endpoints(control, gone.name) == ["10.0.0.2"]
+    assert endpoints(control, read[500].name) == ["10.0.0.1"]
+
+
 async def test_hundred_thousand_rows_let_the_loop_turn(control):
     """An answer of 100,000 rows and a flood of changes are taken over a little at a time."""
     many = [offer(f"s{number}", f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}") for number in range(2000)]

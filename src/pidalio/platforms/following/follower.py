@@ -98,6 +98,7 @@ class Follower:
         self._ready = asyncio.Event()
         self._objects: dict[str, Tree] = {}
         self._pending: dict[Slot, Any] = {}
+        self._newer: list[set[Slot]] = []
         self._flush: asyncio.Handle | None = None
         self._flushed = 0.0
         self._withheld: dict[Slot, Any] | None = None
@@ -208,7 +209,20 @@ class Follower:
         where: Callable[[Any], bool] | None = None,
     ) -> None:
         """Take over all that there is of the tables `within`; ask `again` where it is suspiciously little."""
-        about = _about(within, where)
+        newer: set[Slot] = set()
+        self._newer.append(newer)
+        try:
+            await self._complete(rows, again, _about(within, where), newer)
+        finally:
+            self._newer = [one for one in self._newer if one is not newer]  # not an equal one of another answer
+        if within is None:
+            self.ready()
+        self.heard()
+
+    async def _complete(
+        self, rows: Rows, again: Callable[[], Awaitable[Rows]], about: Callable[[Slot], bool], newer: set[Slot]
+    ) -> None:
+        """Take over an answer but for the slots of which something `newer` is said meanwhile."""
         await self._flush_all()
         wanted, about = await self._wanted(rows, about)
         found = await self._compared(wanted, about)
@@ -220,6 +234,7 @@ class Follower:
             _log.warning("%s: %s", self._name, self._told.held)
             try:
                 await asyncio.sleep(self._pace.patience)
+                newer.clear()
                 wanted, about = await self._wanted(await again(), about)
             finally:
                 self._told.held = ""
@@ -229,12 +244,9 @@ class Follower:
             is_believed = self._mesh.believes(self._name, found.shown, found.after, whole)
         if is_believed:
             self._withheld = None
-            await self._publish(found.different, found.gone)
+            await self._publish(found.different, found.gone, newer)
         else:
             self._withheld = {(table, key): row for table, by_key in whole().items() for key, row in by_key.items()}
-        if within is None:
-            self.ready()
-        self.heard()
 
     def change(self, rows: Rows) -> None:
         """Take over what became different."""
@@ -242,6 +254,8 @@ class Follower:
         for table, by_key in rows.items():
             for key, row in by_key.items():
                 slot = (table, key)
+                for newer in self._newer:
+                    newer.add(slot)
                 self._pending.pop(slot, None)
                 self._pending[slot] = self._own(table, key, row)
         if self._pending and self._flush is None:
@@ -340,8 +354,10 @@ class Follower:
             return ""
         return "nearly all that was well"
 
-    async def _publish(self, different: Iterable[tuple[Slot, Any]], gone: Iterable[Slot]) -> None:
-        """Make rows live, then remove what is `gone`, a little at a time."""
+    async def _publish(
+        self, different: Iterable[tuple[Slot, Any]], gone: Iterable[Slot], newer: Collection[Slot] = ()
+    ) -> None:
+        """Make rows live, then remove what is `gone`, a little at a time; not where something `newer` was said."""
         place = {table: number for number, table in enumerate(_ORDER)}
         placed: list[list[tuple[Slot, Any]]] = [[] for _ in range(2 * len(place) + 1)]
         for slot, row in different:
@@ -349,7 +365,7 @@ class Follower:
         for slot in gone:
             placed[-1 - place.get(slot[0], len(place))].append((slot, None))
         for some in _chunks(itertools.chain(*placed)):
-            self._feed(some)
+            self._feed([item for item in some if item[0] not in newer] if newer else some)
             await asyncio.sleep(0)
 
     def _feed(self, items: Iterable[tuple[Slot, Any]]) -> None:
