@@ -3,6 +3,9 @@
 import pytest
 import pytest_asyncio
 
+from pidalio.history import SqliteHistory
+from pidalio.server.control_plane import ControlPlane
+
 from .servers.installed import require
 from .servers.kube import KubeCluster
 
@@ -21,3 +24,11 @@ async def kube_cluster(tmp_path_factory):
 def own_cluster(tmp_path):
     """A cluster to break: `async with own_cluster as cluster`."""
     return KubeCluster(tmp_path)
+
+
+@pytest.fixture
+async def control(tmp_path):
+    """A control plane of the test's, with nothing in it."""
+    history = await SqliteHistory.open(tmp_path / "history.db")
+    yield ControlPlane(history)
+    await history.close()

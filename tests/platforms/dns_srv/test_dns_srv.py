@@ -1,6 +1,5 @@
 """The adapter of the guide "Add a platform": as a package of a third party, and against a name server."""
 
-import asyncio
 import importlib.metadata
 import re
 import subprocess
@@ -10,15 +9,11 @@ from pathlib import Path
 import pytest
 from tests.docs.pages import blocks
 from tests.platforms.dns_srv.zone import Zone
+from tests.platforms.followed import Followed, eventually
 
 from pidalio.errors import UsageError
-from pidalio.history import SqliteHistory
-from pidalio.platforms.following import Follower
-from pidalio.platforms.following.follower import Pace
 from pidalio.platforms.installed import from_option, names
 from pidalio.rules import services
-from pidalio.server.control_plane import ControlPlane
-from pidalio.server.platforms import Taking
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = ROOT / "examples" / "dns-srv"
@@ -47,39 +42,13 @@ async def zone():
         yield server
 
 
-@pytest.fixture
-async def control(tmp_path):
-    history = await SqliteHistory.open(tmp_path / "history.db")
-    yield ControlPlane(history)
-    await history.close()
+def following(control, zone: Zone, asked: str) -> Followed:
+    return Followed(control, from_option(f"dns-srv={asked}?server=127.0.0.1:{zone.port}"))
 
 
-class Following:
-    """The adapter at work inside a `with` block."""
-
-    def __init__(self, control: ControlPlane, zone: Zone, asked: str) -> None:
-        configured = from_option(f"dns-srv={asked}?server=127.0.0.1:{zone.port}")
-        pace = Pace(patience=0.01, gather=0, keep=1)
-        self.follower = Follower("dns", "dns-srv", configured.adapter(), Taking(control, lambda _: None), pace=pace)
-
-    async def __aenter__(self) -> Follower:
-        self.task = asyncio.create_task(self.follower.run())
-        return self.follower
-
-    async def __aexit__(self, *_: object) -> None:
-        self.task.cancel()
-        await asyncio.gather(self.task, return_exceptions=True)
-
-
-def seen(control: ControlPlane, host: str = "web.example.org") -> dict[str, tuple[int, str]]:
+def seen(control, host: str = "web.example.org") -> dict[str, tuple[int, str]]:
     found = services.endpoints(control.world, (host, "default"))
     return {one.address: (one.port, dict(one.labels).get("version", "")) for one in found}
-
-
-async def eventually(look, wanted) -> None:
-    async with asyncio.timeout(20):
-        while look() != wanted:
-            await asyncio.sleep(0.02)
 
 
 def test_a_package_brings_a_kind_of_platform():
@@ -88,7 +57,7 @@ def test_a_package_brings_a_kind_of_platform():
 
 async def test_records_are_instances_with_their_ports_labels_and_weights(control, zone):
     zone.instances(WEB, ("a.example.org", "10.0.0.1", 8081, "v1"), ("b.example.org", "10.0.0.2", 8082, "v2"))
-    async with Following(control, zone, WEB):
+    async with following(control, zone, WEB):
         await eventually(lambda: seen(control), {"10.0.0.1": (8081, "v1"), "10.0.0.2": (8082, "v2")})
     service = services.service(control.world, ("web.example.org", "default"))
     assert [(port.number, port.protocol.name) for port in service.ports] == [(80, "HTTP")]
@@ -98,13 +67,13 @@ async def test_records_are_instances_with_their_ports_labels_and_weights(control
 async def test_only_the_best_priority_counts(control, zone):
     zone.instances(WEB, ("a.example.org", "10.0.0.1", 8081, "v1"), ("b.example.org", "10.0.0.2", 8082, "v1"))
     zone.records[WEB, "SRV"] = ["10 0 8081 a.example.org.", "20 0 8082 b.example.org."]
-    async with Following(control, zone, WEB):
+    async with following(control, zone, WEB):
         await eventually(lambda: seen(control), {"10.0.0.1": (8081, "v1")})
 
 
 async def test_changes_are_found_and_a_name_that_is_gone_has_no_instances(control, zone):
     zone.instances(WEB, ("a.example.org", "10.0.0.1", 8081, "v1"))
-    async with Following(control, zone, WEB):
+    async with following(control, zone, WEB):
         await eventually(lambda: seen(control), {"10.0.0.1": (8081, "v1")})
         zone.instances(WEB, ("a.example.org", "10.0.0.1", 8081, "v2"), ("c.example.org", "10.0.0.3", 8083, "v2"))
         await eventually(lambda: seen(control), {"10.0.0.1": (8081, "v2"), "10.0.0.3": (8083, "v2")})
@@ -115,7 +84,7 @@ async def test_changes_are_found_and_a_name_that_is_gone_has_no_instances(contro
 async def test_a_server_that_fails_takes_nothing_away(control, zone):
     zone.instances(WEB, ("a.example.org", "10.0.0.1", 8081, "v1"))
     zone.instances(API, ("b.example.org", "10.0.0.2", 8082, "v1"))
-    async with Following(control, zone, f"{WEB},{API}") as follower:
+    async with following(control, zone, f"{WEB},{API}") as follower:
         await eventually(lambda: (seen(control), seen(control, "api.example.org")) != ({}, {}), True)
         await eventually(lambda: follower.standing().state, "synced")
         zone.refuses.add(WEB)
@@ -130,7 +99,7 @@ async def test_a_server_that_fails_takes_nothing_away(control, zone):
 
 async def test_what_was_never_read_is_not_empty(control, zone):
     zone.refuses.add(WEB)
-    async with Following(control, zone, WEB) as follower:
+    async with following(control, zone, WEB) as follower:
         await eventually(lambda: [one.code for one in follower.reports()], ["platform-not-read"])
     assert services.service(control.world, ("web.example.org", "default")) is None
 

@@ -1,25 +1,12 @@
 """The adapter against a registry of the tests: deltas, hashes, restarts and refusals."""
 
-import asyncio
-
 import pytest
 from tests.platforms.eureka.registry import Eureka, instance
+from tests.platforms.followed import Followed, eventually, healths
 
-from pidalio.history import SqliteHistory
 from pidalio.model import Health
 from pidalio.platforms.eureka import KIND, EurekaSettings
-from pidalio.platforms.following import Follower
-from pidalio.platforms.following.follower import Pace
-from pidalio.rules import services
-from pidalio.server.control_plane import ControlPlane
-from pidalio.server.platforms import Taking
-
-
-@pytest.fixture
-async def control(tmp_path):
-    history = await SqliteHistory.open(tmp_path / "history.db")
-    yield ControlPlane(history)
-    await history.close()
+from pidalio.platforms.installed import Configured
 
 
 @pytest.fixture
@@ -28,41 +15,23 @@ async def eureka():
         yield server
 
 
-class Following:
-    def __init__(self, control, *addresses: str, settle: float = 0.3) -> None:
-        settings = EurekaSettings(address=",".join(addresses), interval=0.1, settle=settle)
-        settings.check()
-        pace = Pace(patience=0.01, gather=0, keep=1)
-        taking = Taking(control, lambda _: None)
-        self.follower = Follower("eureka", "eureka", KIND.build(settings), taking, pace=pace)
-
-    async def __aenter__(self) -> Follower:
-        self.task = asyncio.create_task(self.follower.run())
-        return self.follower
-
-    async def __aexit__(self, *_: object) -> None:
-        self.task.cancel()
-        await asyncio.gather(self.task, return_exceptions=True)
+def following(control, *addresses: str, settle: float = 0.3) -> Followed:
+    settings = EurekaSettings(address=",".join(addresses), interval=0.1, settle=settle)
+    settings.check()
+    return Followed(control, Configured(KIND, settings))
 
 
 def seen(control, host: str = "web.eureka") -> dict[str, str]:
-    found = services.endpoints(control.world, (host, "default"))
-    return {one.address: one.health.name for one in found}
+    return healths(control, host)
 
 
 def addresses(*numbers: int, health: Health = Health.HEALTHY) -> dict[str, str]:
     return {f"10.0.0.{number}": health.name for number in numbers}
 
 
-async def eventually(look, wanted) -> None:
-    async with asyncio.timeout(20):
-        while look() != wanted:
-            await asyncio.sleep(0.02)
-
-
 async def test_deltas_bring_what_changes(control, eureka):
     eureka.put(instance("WEB", 1))
-    async with Following(control, eureka.url):
+    async with following(control, eureka.url):
         await eventually(lambda: seen(control), addresses(1))
         eureka.put(instance("WEB", 2))
         await eventually(lambda: seen(control), addresses(1, 2))
@@ -75,7 +44,7 @@ async def test_deltas_bring_what_changes(control, eureka):
 
 async def test_a_hash_that_differs_leads_to_a_full_answer(control, eureka):
     eureka.put(instance("WEB", 1))
-    async with Following(control, eureka.url):
+    async with following(control, eureka.url):
         await eventually(lambda: seen(control), addresses(1))
         eureka.instances["h2:web:8080"] = instance("WEB", 2)  # no delta tells of it
         await eventually(lambda: seen(control), addresses(1, 2))
@@ -86,7 +55,7 @@ async def test_a_hash_that_differs_leads_to_a_full_answer(control, eureka):
 async def test_a_server_without_deltas_is_read_whole(control, eureka, status):
     eureka.delta_status = status
     eureka.put(instance("WEB", 1))
-    async with Following(control, eureka.url):
+    async with following(control, eureka.url):
         await eventually(lambda: seen(control), addresses(1))
         eureka.put(instance("WEB", 2))
         await eventually(lambda: seen(control), addresses(1, 2))
@@ -96,7 +65,7 @@ async def test_a_server_without_deltas_is_read_whole(control, eureka, status):
 async def test_a_server_that_still_learns_the_registry_is_asked_again_soon(control, eureka):
     eureka.status = 403
     eureka.put(instance("WEB", 1))
-    async with Following(control, eureka.url) as follower:
+    async with following(control, eureka.url) as follower:
         await eventually(lambda: [one.code for one in follower.reports()], ["platform-not-read"])
         eureka.status = 200
         await eventually(lambda: seen(control), addresses(1))
@@ -107,7 +76,7 @@ async def test_a_server_that_fails_takes_nothing_away_and_another_is_asked(contr
     eureka.put(instance("WEB", 1))
     async with Eureka() as other:
         other.put(instance("WEB", 1))
-        async with Following(control, eureka.url, other.url) as follower:
+        async with following(control, eureka.url, other.url) as follower:
             await eventually(lambda: seen(control), addresses(1))
             eureka.status = 500
             other.put(instance("WEB", 2))
@@ -121,7 +90,7 @@ async def test_a_restarted_server_that_knows_little_is_given_time(control, eurek
     every = [instance("WEB", number) for number in range(1, 41)]
     for one in every:
         eureka.put(one)
-    async with Following(control, eureka.url, settle=30) as follower:
+    async with following(control, eureka.url, settle=30) as follower:
         await eventually(lambda: seen(control), addresses(*range(1, 41)))
         eureka.instances.clear()
         eureka.put(every[0])
@@ -136,7 +105,7 @@ async def test_a_restarted_server_that_knows_little_is_given_time(control, eurek
 async def test_what_stays_gone_is_gone(control, eureka):
     for number in range(1, 41):
         eureka.put(instance("WEB", number))
-    async with Following(control, eureka.url):
+    async with following(control, eureka.url):
         await eventually(lambda: len(seen(control)), 40)
         eureka.instances.clear()
         await eventually(lambda: seen(control), {})
@@ -144,7 +113,7 @@ async def test_what_stays_gone_is_gone(control, eureka):
 
 async def test_an_instance_that_cannot_be_read_stays_as_it_was(control, eureka):
     eureka.put(instance("WEB", 1))
-    async with Following(control, eureka.url) as follower:
+    async with following(control, eureka.url) as follower:
         await eventually(lambda: seen(control), addresses(1))
         eureka.put(instance("WEB", 1, port={"$": "http", "@enabled": "true"}))
         eureka.put(instance("WEB", 2))

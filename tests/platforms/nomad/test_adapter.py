@@ -1,24 +1,11 @@
 """The adapter against a Nomad of the tests: stream, lists, nodes, checks and refusals."""
 
-import asyncio
-
 import pytest
+from tests.platforms.followed import Followed, eventually, healths
 from tests.platforms.nomad.server import Nomad, registration
 
-from pidalio.history import SqliteHistory
-from pidalio.platforms.following import Follower
-from pidalio.platforms.following.follower import Pace
+from pidalio.platforms.installed import Configured
 from pidalio.platforms.nomad import KIND, NomadSettings
-from pidalio.rules import services
-from pidalio.server.control_plane import ControlPlane
-from pidalio.server.platforms import Taking
-
-
-@pytest.fixture
-async def control(tmp_path):
-    history = await SqliteHistory.open(tmp_path / "history.db")
-    yield ControlPlane(history)
-    await history.close()
 
 
 @pytest.fixture
@@ -27,39 +14,23 @@ async def nomad():
         yield server
 
 
-class Following:
-    def __init__(self, control, address: str, **settings) -> None:
-        chosen = NomadSettings(address=address, **settings)
-        chosen.check()
-        pace = Pace(patience=0.01, gather=0, keep=1)
-        self.follower = Follower("nomad", "nomad", KIND.build(chosen), Taking(control, lambda _: None), pace=pace)
-
-    async def __aenter__(self) -> Follower:
-        self.task = asyncio.create_task(self.follower.run())
-        return self.follower
-
-    async def __aexit__(self, *_: object) -> None:
-        self.task.cancel()
-        await asyncio.gather(self.task, return_exceptions=True)
+def following(control, address: str, **settings) -> Followed:
+    chosen = NomadSettings(address=address, **settings)
+    chosen.check()
+    return Followed(control, Configured(KIND, chosen))
 
 
 def seen(control, host: str = "web.default.nomad") -> dict[str, str]:
-    return {one.address: one.health.name for one in services.endpoints(control.world, (host, "default"))}
+    return healths(control, host)
 
 
 def well(*numbers: int) -> dict[str, str]:
     return {f"10.0.0.{number}": "HEALTHY" for number in numbers}
 
 
-async def eventually(look, wanted) -> None:
-    async with asyncio.timeout(20):
-        while look() != wanted:
-            await asyncio.sleep(0.02)
-
-
 async def test_events_bring_what_changes(control, nomad):
     nomad.put(registration("web", 1))
-    async with Following(control, nomad.url):
+    async with following(control, nomad.url):
         await eventually(lambda: seen(control), well(1))
         nomad.put(registration("web", 2))
         await eventually(lambda: seen(control), well(1, 2))
@@ -72,7 +43,7 @@ async def test_events_bring_what_changes(control, nomad):
 
 async def test_after_a_lost_stream_everything_is_read_anew(control, nomad):
     nomad.put(registration("web", 1))
-    async with Following(control, nomad.url):
+    async with following(control, nomad.url):
         await eventually(lambda: seen(control), well(1))
         nomad.services.clear()
         second = registration("web", 2)
@@ -83,7 +54,7 @@ async def test_after_a_lost_stream_everything_is_read_anew(control, nomad):
 
 async def test_what_no_event_told_is_found_by_reading_now_and_then(control, nomad):
     nomad.put(registration("web", 1))
-    async with Following(control, nomad.url, reconcile=0.2):
+    async with following(control, nomad.url, reconcile=0.2):
         await eventually(lambda: seen(control), well(1))
         second = registration("web", 2)
         nomad.services[second["ID"]] = second
@@ -93,7 +64,7 @@ async def test_what_no_event_told_is_found_by_reading_now_and_then(control, noma
 async def test_a_region_without_a_leader_is_asked_for_what_it_knows(control, nomad):
     nomad.put(registration("web", 1))
     nomad.leader = False
-    async with Following(control, nomad.url) as follower:
+    async with following(control, nomad.url) as follower:
         await eventually(lambda: seen(control), well(1))
         await eventually(lambda: follower.standing().state, "synced")
 
@@ -101,7 +72,7 @@ async def test_a_region_without_a_leader_is_asked_for_what_it_knows(control, nom
 async def test_a_node_that_is_lost_takes_its_instances_out_and_back(control, nomad):
     nomad.put(registration("web", 1))
     nomad.put(registration("web", 2))
-    async with Following(control, nomad.url):
+    async with following(control, nomad.url):
         await eventually(lambda: seen(control), well(1, 2))
         nomad.node(1, "disconnected")
         await eventually(lambda: seen(control), {"10.0.0.1": "UNHEALTHY", "10.0.0.2": "HEALTHY"})
@@ -112,14 +83,14 @@ async def test_a_node_that_is_lost_takes_its_instances_out_and_back(control, nom
 async def test_a_token_without_nodes_follows_services_and_says_what_is_missing(control, nomad):
     nomad.refuses.add("/v1/nodes")
     nomad.put(registration("web", 1))
-    async with Following(control, nomad.url) as follower:
+    async with following(control, nomad.url) as follower:
         await eventually(lambda: seen(control), well(1))
         assert [one.code for one in follower.reports()] == ["nomad-no-nodes"]
 
 
 async def test_a_refusal_is_not_empty(control, nomad):
     nomad.put(registration("web", 1))
-    async with Following(control, nomad.url) as follower:
+    async with following(control, nomad.url) as follower:
         await eventually(lambda: seen(control), well(1))
         nomad.refuses.update({"/v1/services", "/v1/nodes"})
         nomad.cut()
@@ -132,7 +103,7 @@ async def test_checks_are_asked_for_where_it_is_wished(control, nomad):
     nomad.put(registration("web", 1))
     nomad.put(registration("web", 2))
     nomad.checks["alloc-1"] = {"c1": {"ID": "c1", "Service": "web", "Status": "failure", "Mode": "healthiness"}}
-    async with Following(control, nomad.url, checks=True, check_interval=0.1):
+    async with following(control, nomad.url, checks=True, check_interval=0.1):
         await eventually(lambda: seen(control), {"10.0.0.1": "UNHEALTHY", "10.0.0.2": "HEALTHY"})
         nomad.checks["alloc-1"]["c1"]["Status"] = "success"
         await eventually(lambda: seen(control), well(1, 2))
@@ -141,7 +112,7 @@ async def test_checks_are_asked_for_where_it_is_wished(control, nomad):
 async def test_a_registration_that_cannot_be_used_is_told_and_the_others_count(control, nomad):
     nomad.put(registration("web", 1, Port="http"))
     nomad.put(registration("web", 2))
-    async with Following(control, nomad.url) as follower:
+    async with following(control, nomad.url) as follower:
         await eventually(lambda: seen(control), well(2))
         (report,) = follower.reports()
         assert report.code == "nomad-bad-registration"

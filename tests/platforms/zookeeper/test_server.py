@@ -4,25 +4,14 @@ import asyncio
 
 import pytest
 from kazoo.security import make_digest_acl
+from tests.platforms.followed import Followed, eventually
 from tests.platforms.servers.zookeeper import ZooKeeper
 from tests.platforms.zookeeper.tree import BASE, Registrar, curator
 
-from pidalio.history import SqliteHistory
-from pidalio.platforms.following import Follower
-from pidalio.platforms.following.follower import Pace
 from pidalio.platforms.installed import from_option
 from pidalio.rules import services
-from pidalio.server.control_plane import ControlPlane
-from pidalio.server.platforms import Taking
 
 pytestmark = pytest.mark.platform("zookeeper")
-
-
-@pytest.fixture
-async def control(tmp_path):
-    history = await SqliteHistory.open(tmp_path / "history.db")
-    yield ControlPlane(history)
-    await history.close()
 
 
 @pytest.fixture
@@ -31,34 +20,16 @@ async def server(tmp_path):
         yield running
 
 
-class Following:
-    def __init__(self, control, server, query: str = "") -> None:
-        configured = from_option(f"zookeeper={server.hosts}{BASE}?session=4{query}")
-        pace = Pace(patience=0.05, gather=0, keep=1)
-        taking = Taking(control, lambda _: None)
-        self.follower = Follower("zookeeper", "zookeeper", configured.adapter(), taking, pace=pace)
-
-    async def __aenter__(self) -> Follower:
-        self.task = asyncio.create_task(self.follower.run())
-        return self.follower
-
-    async def __aexit__(self, *_: object) -> None:
-        self.task.cancel()
-        await asyncio.gather(self.task, return_exceptions=True)
+def following(control, server, query: str = "") -> Followed:
+    return Followed(control, from_option(f"zookeeper={server.hosts}{BASE}?session=4{query}"))
 
 
 def seen(control, host: str = "web.zookeeper") -> list[str]:
     return [one.address for one in services.endpoints(control.world, (host, "default"))]
 
 
-async def eventually(look, wanted) -> None:
-    async with asyncio.timeout(60):
-        while look() != wanted:
-            await asyncio.sleep(0.05)
-
-
 async def test_instances_vanish_with_the_session_that_registered_them(control, server):
-    async with Registrar(server.hosts) as stays, Following(control, server):
+    async with Registrar(server.hosts) as stays, following(control, server):
         await stays.put("web", "i1", curator("web", "10.0.0.1", 8080))
         async with Registrar(server.hosts) as dies:
             await dies.put("web", "i2", curator("web", "10.0.0.2", 8080))
@@ -67,14 +38,14 @@ async def test_instances_vanish_with_the_session_that_registered_them(control, s
 
 
 async def test_a_path_that_is_not_there_yet_has_no_services_and_may_come(control, server):
-    async with Registrar(server.hosts) as registrar, Following(control, server) as follower:
+    async with Registrar(server.hosts) as registrar, following(control, server) as follower:
         await eventually(lambda: follower.standing().state, "synced")
         await registrar.put("web", "i1", curator("web", "10.0.0.1", 8080))
         await eventually(lambda: seen(control), ["10.0.0.1"])
 
 
 async def test_a_node_that_is_no_instance_is_told_and_counts_when_it_is_mended(control, server):
-    async with Registrar(server.hosts) as registrar, Following(control, server) as follower:
+    async with Registrar(server.hosts) as registrar, following(control, server) as follower:
         await registrar.put("web", "i1", b"not JSON")
         await registrar.put("web", "i2", curator("web", "10.0.0.2", 8080))
         await eventually(lambda: seen(control), ["10.0.0.2"])
@@ -91,18 +62,18 @@ async def test_rights_are_needed_and_a_lack_of_them_is_not_empty(control, server
         await registrar.put("web", "i1", curator("web", "10.0.0.1", 8080))
         acl = [make_digest_acl("ann", "secret", all=True)]
         await asyncio.to_thread(registrar.client.set_acls, f"{BASE}/web", acl)
-        async with Following(control, server) as follower:
+        async with following(control, server) as follower:
             await eventually(lambda: [one.code for one in follower.reports()], ["platform-not-read"])
             assert "refuses to show /discovery/web" in follower.standing().error
         file = tmp_path / "credentials"
         file.write_text("ann:secret\n")
-        async with Following(control, server, f"&credentialsFile={file}"):
+        async with following(control, server, f"&credentialsFile={file}"):
             await eventually(lambda: seen(control), ["10.0.0.1"])
 
 
 async def test_serversets(control, server):
     member = {"serviceEndpoint": {"host": "10.0.0.1", "port": 8080}, "additionalEndpoints": {}, "status": "ALIVE"}
-    async with Registrar(server.hosts) as registrar, Following(control, server, "&layout=serverset"):
+    async with Registrar(server.hosts) as registrar, following(control, server, "&layout=serverset"):
         await registrar.put("web", "member_0000000001", member)
         await registrar.put("web", "lock-1", b"")
         await eventually(lambda: seen(control), ["10.0.0.1"])
