@@ -2,7 +2,8 @@
 
 from pidalio.platforms.vm.entry import KIND, SOURCE, Bound, Entry, EntryStore, Seen, Stored, Superseded
 from pidalio.platforms.vm.file_store import FileStore
-from pidalio.platforms.vm.registrations import LONGEST, Registrations, Times
+from pidalio.platforms.vm.held import Times
+from pidalio.platforms.vm.registrations import LONGEST, Registrations
 
 __all__ = [
     "KIND",

@@ -10,16 +10,17 @@ It stands between agents, proxies and the store of entries on one side, and the 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
 
 import msgspec
 
 from pidalio.errors import Conflict, NotFound, UsageError
 from pidalio.model import Health, Report, Severity, Word
-from pidalio.platforms.vm.claims import Claims
+from pidalio.platforms.vm.contests import Contests
 from pidalio.platforms.vm.entry import KIND, SOURCE, Bound, Entry, EntryStore
 from pidalio.platforms.vm.file_store import FileStore
+from pidalio.platforms.vm.held import Feeds, Held, Times
 from pidalio.platforms.vm.sharing import Sharing, Wish
 from pidalio.store import tables
 from pidalio.store.guarding import kept
@@ -27,50 +28,6 @@ from pidalio.store.guarding import kept
 LONGEST: Final = 3600.0
 """The longest lease, in seconds."""
 _log = logging.getLogger(__name__)
-
-
-class Feeds(Protocol):
-    """The part of a mesh that rows go to."""
-
-    @property
-    def world(self) -> Any:
-        """Return what has the newest `generation`."""
-
-    def feed(self, source: str, rows: Mapping[Any, Mapping[Any, Any]], *, complete: bool = False) -> int:
-        """Take over rows."""
-
-
-class Times(msgspec.Struct, frozen=True):
-    """How long things take, in seconds.
-
-    `shortest` lease; `grace` after a stream ended, and between two claims of one address; `window` for agents and
-    proxies to come back after a restart of ours; `orphan`: how long what another control plane heard stays when it is
-    gone; `answer`: how long a caller waits for the store.
-    """
-
-    shortest: float = 1.0
-    grace: float = 10.0
-    window: float = 30.0
-    orphan: float = 600.0
-    answer: float = 2.0
-
-
-class _Held:
-    """One instance here: its entry, the streams that it is heard by, when it was heard last, and when that ends."""
-
-    __slots__ = ("end", "entry", "heard", "streams")
-
-    def __init__(self, entry: Entry, now: float) -> None:
-        self.entry = entry
-        self.streams: set[int] = set()
-        self.heard = now
-        self.end: asyncio.TimerHandle | None = None
-
-    def stop(self) -> None:
-        """Stop its clock."""
-        if self.end is not None:
-            self.end.cancel()
-            self.end = None
 
 
 class Registrations:
@@ -94,11 +51,17 @@ class Registrations:
         self.dropped: Callable[[set[int]], None] = lambda _: None
         self.sharing = Sharing(store or FileStore(), self, me, min(5.0, times.grace / 2))
         self._mesh, self._believed, self._clock = mesh, believed, clock
-        self._held: dict[str, _Held] = {}
+        self._held: dict[str, Held] = {}
         self._silent: set[str] = set()
-        self._claims = Claims()
+        self._contests = Contests(
+            times,
+            changed=self._feed,
+            lost=self._let_go,
+            is_gone=lambda one: bool(one.disconnected_at) or one.id in self._silent,
+            is_known=lambda identity: identity in self._held,
+        )
+        self._claims = self._contests.claims
         self._planes: frozenset[str] = frozenset()
-        self._forgetting: dict[str, asyncio.TimerHandle] = {}
 
     async def start(self, seconds: float) -> None:
         """Take over what is known, and follow the store; wait for it at most so many seconds."""
@@ -113,8 +76,7 @@ class Registrations:
         """Stop the clocks; what is registered stays in the store for the next process."""
         for held in self._held.values():
             held.stop()
-        for forget in self._forgetting.values():
-            forget.cancel()
+        self._contests.close()
         await self.sharing.close()
 
     # What agents say
@@ -130,7 +92,7 @@ class Registrations:
         if not self.times.shortest <= entry.lease <= LONGEST:
             raise UsageError(f"a lease is between {self.times.shortest:g} and {LONGEST:g} seconds")
         self._refuse_other_holder(identity, entry.holder)
-        self._refuse_beaten(entry)
+        self._contests.refuse_beaten(entry)
         self._hear(identity, msgspec.structs.replace(entry, bound=Bound.LEASE))
         self._run_out(identity, entry.lease)
         return self._generation
@@ -158,7 +120,7 @@ class Registrations:
         """Add an instance that lives as long as a stream; raise `Conflict` when another identity holds it."""
         identity = entry.id
         self._refuse_other_holder(identity, entry.holder)
-        self._refuse_beaten(entry)
+        self._contests.refuse_beaten(entry)
         known = self._held.get(identity)
         if entry.checked:  # until it is told, nobody knows; what was told over a former stream counts
             told = known.entry if known is not None and known.entry.checked else None
@@ -182,9 +144,7 @@ class Registrations:
             return
         self._change(identity, msgspec.structs.replace(held.entry, disconnected_at=self._clock()))
         self._run_out(identity, self.times.grace)
-        for newer, older in tuple(self._claims.waiting.items()):
-            if older == identity:
-                self._judge(older, newer)
+        self._contests.ended(identity)
 
     def tell_health(self, identity: str, error: str | None) -> None:
         """Note what an instance's own agent found of its health: None is well."""
@@ -263,8 +223,7 @@ class Registrations:
         held = self._put(identity, entry)
         held.stop()
         self._silent.discard(identity)
-        if former is None or self._claims_differ(former, entry):
-            self._contest(entry)
+        self._contests.settle(entry, former)
         if entry.owner == self.me:
             lease = self.times.grace if entry.bound is Bound.STREAM else entry.lease
             self._run_out(identity, lease + self.times.window)
@@ -311,12 +270,12 @@ class Registrations:
         generation: int = self._mesh.world.generation
         return generation
 
-    def _is_renewed(self, held: _Held) -> bool:
+    def _is_renewed(self, held: Held) -> bool:
         """Tell whether the lease of an instance runs here."""
         entry, now = held.entry, asyncio.get_running_loop().time()
         return entry.owner == self.me and entry.bound is Bound.LEASE and now - held.heard <= entry.lease
 
-    def _own(self) -> list[_Held]:
+    def _own(self) -> list[Held]:
         return [held for held in self._held.values() if held.entry.owner == self.me]
 
     def _hear(self, identity: str, entry: Entry, *, is_claim: bool = False) -> None:
@@ -333,8 +292,7 @@ class Registrations:
             self.sharing.want(identity, Wish.CLAIM)
         elif entry != known:
             self.sharing.want(identity, Wish.UPDATE)
-        if known is None or self._claims_differ(known, entry):
-            self._contest(entry)
+        self._contests.settle(entry, known)
         self._feed(identity)
         if self._silent and not self._is_silence_general():
             self._count_again()
@@ -354,11 +312,11 @@ class Registrations:
         self.sharing.want(identity, wish)
         self._feed(identity)
 
-    def _put(self, identity: str, entry: Entry) -> _Held:
+    def _put(self, identity: str, entry: Entry) -> Held:
         held = self._held.get(identity)
         self._claims.put(entry, held.entry if held else None)
         if held is None:
-            held = self._held[identity] = _Held(entry, asyncio.get_running_loop().time())
+            held = self._held[identity] = Held(entry, asyncio.get_running_loop().time())
         held.entry = entry
         return held
 
@@ -414,72 +372,17 @@ class Registrations:
             self._run_out(identity, self._lease(self._held[identity].entry))
         self._silent.clear()
 
+    def _let_go(self, identity: str) -> None:
+        """Remove one that lost its address, if it is heard here: else who hears it does."""
+        held = self._held.get(identity)
+        if held is not None and held.entry.owner == self.me:
+            self.sharing.want(identity, Wish.REMOVE)
+
     def _refuse_other_holder(self, identity: str, holder: str) -> None:
         known = self._held.get(identity)
         if known is not None and known.entry.holder != holder:
             who = known.entry.holder or "another caller"
             raise Conflict(f"{identity} is registered by {who}: wait until its lease ends")
-
-    # Two that claim one address
-
-    @staticmethod
-    def _claims_differ(one: Entry, other: Entry) -> bool:
-        mine, its = one.workload, other.workload
-        return (mine.address, mine.network, mine.ports, mine.named_ports, mine.moved_ports) != (
-            its.address,
-            its.network,
-            its.ports,
-            its.named_ports,
-            its.moved_ports,
-        )
-
-    def _refuse_beaten(self, entry: Entry) -> None:
-        winner = self._claims.beaten.get(entry.id)
-        if winner is None:
-            return
-        self._forget_later(entry.id)
-        raise Conflict(f"{entry.workload.address} is claimed by {winner}, which came later: stop one of them")
-
-    def _forget_later(self, loser: str) -> None:
-        """Let one that lost count as new when it was not heard for a while."""
-        if (former := self._forgetting.pop(loser, None)) is not None:
-            former.cancel()
-        loop = asyncio.get_running_loop()
-        self._forgetting[loser] = loop.call_later(self.times.window, self._forget, loser)
-
-    def _forget(self, loser: str) -> None:
-        del self._forgetting[loser]
-        if loser not in self._held:
-            self._claims.beaten.pop(loser, None)
-
-    def _contest(self, entry: Entry) -> None:
-        for rival in self._claims.rivals(entry):
-            older, newer = sorted((rival, entry), key=lambda one: (one.connected_at, one.id))
-            _log.warning("%s claims the address of %s", newer.id, older.id)
-            if self._is_gone(older):
-                self._beat(older.id, newer.id)
-            elif older.id not in self._claims.waiting:
-                self._claims.waiting[newer.id] = older.id
-                self._feed(newer.id)
-                asyncio.get_running_loop().call_later(self.times.grace, self._judge, older.id, newer.id)
-
-    def _is_gone(self, entry: Entry) -> bool:
-        return bool(entry.disconnected_at) or entry.id in self._silent
-
-    def _judge(self, older: str, newer: str) -> None:
-        """Give the address to the newer of two, when both are still there."""
-        if self._claims.waiting.get(newer) == older:
-            self._beat(older, newer)
-
-    def _beat(self, loser: str, winner: str) -> None:
-        self._claims.waiting.pop(winner, None)
-        self._claims.beaten[loser] = winner
-        self._feed(loser)
-        self._feed(winner)
-        self._forget_later(loser)
-        held = self._held.get(loser)
-        if held is not None and held.entry.owner == self.me:
-            self.sharing.want(loser, Wish.REMOVE)
 
 
 def _key(entry: Entry) -> tuple[str, str, str]:
