@@ -43,6 +43,7 @@ class Consul:
         self._client: aiohttp.ClientSession | None = None
         self._token = ""
         self._hides = True
+        self._has_leader = True
 
     async def __aenter__(self) -> Self:
         """Open; raise `PlatformUnavailable` when the token or a certificate cannot be read."""
@@ -71,19 +72,28 @@ class Consul:
         Raise `PlatformUnavailable`.
         """
         wanted = {**self._base, **(parameters or {})}
-        if after:
-            wanted |= {"index": str(after), "wait": f"{max(1, round(self._settings.wait_seconds * 1000))}ms"}
         mode = "consistent" if is_consistent else "stale" if self._settings.stale else ""
-        try:
-            answer = await self._answer(path, {**wanted, **({mode: ""} if mode else {})})
-        except PlatformUnavailable as error:
-            if _NO_LEADER not in str(error):
-                raise
-            answer = None
-        if answer is None or not answer.has_leader:
-            wanted |= {"wait": f"{LEADERLESS:g}s"} if after else {}
-            answer = await self._answer(path, {**wanted, "stale": ""})
-        return answer
+        if self._has_leader:
+            try:
+                answer = await self._answer(path, self._waiting(wanted, after, mode, self._settings.wait_seconds))
+            except PlatformUnavailable as error:
+                if _NO_LEADER not in str(error):
+                    raise
+            else:
+                if answer.has_leader:
+                    return answer
+        had_leader, self._has_leader = self._has_leader, False  # a question to a leader that is none takes seconds
+        answer = await self._answer(path, self._waiting(wanted, after, "stale", LEADERLESS))
+        self._has_leader = answer.has_leader
+        if not answer.has_leader or had_leader:
+            return answer
+        return await self.ask(path, after=after, is_consistent=is_consistent, parameters=parameters)
+
+    @staticmethod
+    def _waiting(wanted: Mapping[str, str], after: int, mode: str, seconds: float) -> dict[str, str]:
+        """Return the parameters of a question that waits for a change."""
+        made = {**wanted, **({mode: ""} if mode else {})}
+        return {**made, "index": str(after), "wait": f"{max(1, round(seconds * 1000))}ms"} if after else made
 
     async def hidden(self, segments: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
         """Return which of these (`service` or `node`, name) the token may not read; all, when that cannot be told."""
