@@ -20,7 +20,10 @@ NODE = "node-east"
 class Kubernetes(Subject):
     """A namespace of a cluster that others share, or of one of its own, which can be restarted."""
 
-    lacks: ClassVar = {"asking twice": "a watch goes on where it was, and says each removal in order"}
+    lacks: ClassVar = {
+        "asking twice": "a watch goes on where it was, and says each removal in order",
+        "duplicates": "an address is one pod's own until that is gone",
+    }
     flood_of = 200
 
     def __init__(self, folder: Path, shared: KubeCluster | None = None) -> None:
@@ -63,7 +66,7 @@ class Kubernetes(Subject):
             "apiVersion": "v1",
             "kind": "Pod",
             "metadata": {
-                "name": name,
+                "name": f"{service}-{name}",
                 "namespace": self.namespace,
                 "labels": {"app": service, "version": instance.version},
             },

@@ -6,6 +6,7 @@ It stands between the reflectors and `connecting`. Source: Kubernetes' "API Conc
 """
 
 import contextlib
+import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Final, TypeVar
 
@@ -22,6 +23,8 @@ from pidalio.platforms.turns import Turns
 T = TypeVar("T")
 _BIGGEST_PAGE: Final = 256 << 20
 """Bytes of one page: 500 objects of half a megabyte."""
+_KEEP_ALIVE: Final = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
+"""Seconds of silence before the system asks whether the other side is there, between two times, and how often."""
 _LASTING: Final = (400, 403, 405, 422)
 
 
@@ -66,6 +69,7 @@ class Server:
         }
         turns = Turns()
         async with self._asked(path, wanted) as answer:
+            _keep_alive(answer)
             yield Event("OPEN", msgspec.Raw(b"{}"))
             async for line in answer.content:
                 if line.endswith(b"\n"):
@@ -89,6 +93,17 @@ class Server:
                     raise await _refusal(answer)
                 yield answer
                 return
+
+
+def _keep_alive(answer: aiohttp.ClientResponse) -> None:
+    """Have the system find out within a minute that a connection is half open, where it can: nothing else would."""
+    transport = answer.connection.transport if answer.connection else None
+    stream: socket.socket | None = transport.get_extra_info("socket") if transport else None
+    if stream is not None:
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in _KEEP_ALIVE.items():
+            if hasattr(socket, option):
+                stream.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
 
 
 async def _refusal(answer: aiohttp.ClientResponse) -> Refusal:
