@@ -183,11 +183,11 @@ class FollowingMesh:
         self.states = [self.follower.standing().state]
         self.generations = 0
 
-    def always_had(self, service: str, *addresses: str) -> bool:
-        """Tell whether these instances were there and well in all that proxies were shown since the mark."""
+    def always_had(self, service: str, *addresses: str, well: bool = True) -> bool:
+        """Tell whether these instances were there, and well, in all that proxies were shown since the mark."""
         host = self.subject.hostname(service)
         return all(
-            address in picture.get(host, {}) and picture[host][address].health is Health.HEALTHY
+            address in picture.get(host, {}) and (not well or picture[host][address].health is Health.HEALTHY)
             for picture in self.seen
             for address in addresses
         )
