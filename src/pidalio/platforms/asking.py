@@ -12,6 +12,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
@@ -68,17 +69,25 @@ class HttpSettings(SecretSettings, frozen=True, kw_only=True, forbid_unknown_fie
 
 def check_url(field: str, text: str) -> None:
     """Raise `UsageError`, one line, when `text`, stated by `field`, is no URL of HTTP."""
-    if not text.startswith(("http://", "https://")):
+    try:
+        parts = urlsplit(text)
+        is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is none
+        is_url = False
+    if not is_url:
         raise UsageError(f"{field}: {text!r} is not a URL: write http://HOST:PORT or https://HOST:PORT")
 
 
 def read_secret(file: str) -> str:
     """Return what a file holds, without space around it; raise `PlatformUnavailable` when it cannot be read."""
     try:
-        return Path(file).expanduser().read_text().strip()
+        secret = Path(file).expanduser().read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not text"
         raise PlatformUnavailable(f"{file}: the secret cannot be read: {why}") from error
+    if not secret.isprintable():
+        raise PlatformUnavailable(f"{file}: the secret is more than one line of text: keep that line only")
+    return secret
 
 
 def tls_context(ca: str = "", cert: str = "", key: str = "") -> ssl.SSLContext:

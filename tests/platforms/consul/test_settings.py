@@ -45,6 +45,8 @@ def test_an_option_fills_the_settings():
     ("option", "said"),
     [
         ("consul=ftp://10.0.0.1", "is not a URL"),
+        ("consul=http://:8500", "is not a URL"),
+        ("consul=http://10.0.0.1:99999", "is not a URL"),
         ("consul?port=99999", "port: 99999 is not a port"),
         ("consul?protocol=htttp", "protocol: 'htttp' is none"),
         ("consul?connections=3", "connections: 3 are too few: at least 9"),

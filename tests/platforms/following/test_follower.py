@@ -25,6 +25,13 @@ async def test_what_a_platform_shows_is_live_and_synced(control):
     assert not standing.reports
 
 
+async def test_instances_that_share_an_address_count_each(control):
+    shared = [Endpoint("10.0.0.1", 8080 + number, 80, workload=f"web-{number}") for number in range(3)]
+    one_of_two_ports = [Endpoint("10.0.0.2", port, port, workload="web-3") for port in (80, 81)]
+    services = [Offer("TestService", "web", "web.test", "default", HTTP, (*shared, *one_of_two_ports))]
+    assert (await follow(control, all_of(services))).standing().instances == 4
+
+
 async def test_an_error_is_never_empty(control):
     follower = await follow(control, all_of(web(2)), fails("refused"), lambda feed: asyncio.sleep(0))
     assert endpoints(control) == ["10.0.0.1", "10.0.0.2"]

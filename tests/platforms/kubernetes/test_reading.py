@@ -62,14 +62,20 @@ class Followed:
 
 @contextlib.asynccontextmanager
 async def following(api, **settings):
+    async with begun(api, **settings) as mesh:
+        async with asyncio.timeout(20):
+            await mesh.follower.wait_ready()
+        yield mesh
+
+
+@contextlib.asynccontextmanager
+async def begun(api, **settings):
     history = await SqliteHistory.open(api.folder / "history.db")
     control = ControlPlane(history)
     adapter = KIND.build(KubernetesSettings(kubeconfig=api.kubeconfig, status=False, **settings))
     follower = Follower("kubernetes", "kubernetes", adapter, Taking(control, lambda _: None), pace=PACE)
     task = asyncio.create_task(follower.run())
     try:
-        async with asyncio.timeout(20):
-            await follower.wait_ready()
         yield Followed(control, follower)
     finally:
         task.cancel()
@@ -260,6 +266,13 @@ async def test_a_slice_of_names_is_told(api):
     async with following(api) as mesh:
         assert mesh.codes() == ["kubernetes-names"]
         assert mesh.endpoints() == ["10.0.0.1"]
+
+
+async def test_a_server_of_something_else_is_told(api):
+    api.fault = lambda _request: web.Response(status=404, text="nothing here")
+    async with begun(api) as mesh:
+        await mesh.until(lambda: "is it Kubernetes' API?" in mesh.follower.standing().error)
+        assert mesh.codes() == ["platform-not-read"]
 
 
 async def test_a_line_of_a_megabyte_is_read(api):

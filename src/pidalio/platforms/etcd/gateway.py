@@ -199,7 +199,7 @@ class Gateway:
         try:
             text = msgspec.json.decode(data, type=Failure, strict=False).text
         except msgspec.DecodeError:
-            text = data.decode(errors="replace")[:200]
+            text = data.decode(errors="replace").strip()[:200]
         answer.release()
         advice = ""
         if "user name is empty" in text:

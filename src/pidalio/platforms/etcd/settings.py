@@ -1,7 +1,7 @@
 """What the etcd adapter can be told, and whoever else asks an etcd."""
 
 from pidalio.errors import UsageError
-from pidalio.platforms.asking import HttpSettings
+from pidalio.platforms.asking import HttpSettings, check_url
 from pidalio.platforms.offers import NamedSettings
 
 
@@ -26,8 +26,7 @@ class EtcdSettings(HttpSettings, frozen=True, kw_only=True, forbid_unknown_field
         if not self.addresses():
             raise UsageError("address: write http://HOST:PORT of a member of the cluster")
         for address in self.addresses():
-            if not address.startswith(("http://", "https://")):
-                raise UsageError(f"address: {address!r} is not a URL: write http://HOST:PORT or https://HOST:PORT")
+            check_url("address", address)
         if self.token or self.token_file:
             raise UsageError("etcd makes tokens itself: say user and password, or cert and key")
         if bool(self.cert) != bool(self.key):

@@ -3,7 +3,7 @@
 from typing import Final, Literal
 
 from pidalio.errors import UsageError
-from pidalio.platforms.asking import HttpSettings
+from pidalio.platforms.asking import HttpSettings, SecretSettings, check_url
 
 _SHORTEST: Final = 0.1
 
@@ -28,10 +28,9 @@ class EurekaSettings(HttpSettings, frozen=True, kw_only=True, forbid_unknown_fie
 
     def check(self) -> None:
         """Raise `UsageError` for what makes no sense."""
-        super().check()
-        for address in self.addresses():
-            if not address.startswith(("http://", "https://")):
-                raise UsageError(f"address: {address!r} is not a URL: write http://HOST:PORT/eureka")
+        SecretSettings.check(self)
+        for address in self.addresses() or ("",):
+            check_url("address", address)
         if self.interval < _SHORTEST:
             raise UsageError(f"interval: at least {_SHORTEST:g} seconds")
         self.named("{name}", name="web", app="web")

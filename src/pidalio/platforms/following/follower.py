@@ -179,14 +179,17 @@ class Follower:
         fed = self._mesh.fed(self._name)
         if self._counted is None or self._counted[0] != len(fed):
             services = 0
-            instances: set[str] = set()
+            names: dict[str, str] = {}
+            others: set[tuple[str, str]] = set()  # instances that share an address with the first one of it
             for (table, _), row in fed.items():
                 services += table in _NAMED
                 if table is tables.ENDPOINTS:
-                    instances.update([one.address for one in row])
-                elif isinstance(row, Workload) and row.address:
-                    instances.add(row.address)
-            self._counted = len(fed), services, len(instances)
+                    for one in row:
+                        if names.setdefault(one.address, one.workload) != one.workload:
+                            others.add((one.address, one.workload))
+                elif isinstance(row, Workload) and row.address and row.address not in names:
+                    names[row.address] = row.name
+            self._counted = len(fed), services, len(names) + len(others)
         return self._counted[1:]
 
     def reports(self) -> Iterator[Report]:

@@ -205,11 +205,16 @@ class Following:
             code = error.status.code if isinstance(error, Refusal) else 0
             if code == 403 and isinstance(error, Refusal):
                 self._forbid(stream, error.status.message)
+            elif code == 404 and not stream.resource.group:  # every API server has these
+                self._lose(stream, f"there is no {stream} at the server (404): is it Kubernetes' API?")
             elif code not in _NOT_LOST:
-                self._failing[stream] = str(error)
-                self._feed.lost(min(self._failing.values()))
+                self._lose(stream, str(error))
 
         return failed
+
+    def _lose(self, stream: Reflector, why: str) -> None:
+        self._failing[stream] = why
+        self._feed.lost(min(self._failing.values()))
 
     def _forbid(self, stream: Reflector, why: str) -> None:
         """Go on without what may not be read, and tell which permission is missing."""

@@ -20,6 +20,8 @@ Known: TypeAlias = dict[str, dict[str, Member]]
 """Instances by service and node."""
 _TOGETHER: Final = 64
 """Nodes that are read at the same time."""
+_LATE: Final = 2.0
+"""Seconds without a connection after which that is told."""
 _CONNECT: Final = 15.0
 """Seconds within which a connection must stand."""
 
@@ -39,7 +41,7 @@ class ZooKeeperAdapter:
             settings.servers, woken.set, secret=settings.credentials(), timeout=settings.session
         ) as session:
             while True:
-                await _connected(session, woken, settings.servers)
+                await _connected(feed, session, woken, settings.servers)
                 await self._tour(feed, session, woken)
                 feed.lost(f"{settings.servers}: the connection is lost")
 
@@ -59,15 +61,19 @@ class ZooKeeperAdapter:
             await asyncio.gather(following, return_exceptions=True)
 
 
-async def _connected(session: Ensemble, woken: asyncio.Event, servers: str) -> None:
-    """Wait until there is a connection; raise `PlatformUnavailable` when none comes in time."""
+async def _connected(feed: Feed, session: Ensemble, woken: asyncio.Event, servers: str) -> None:
+    """Wait until there is a connection, and say so soon; raise `PlatformUnavailable` when none comes in time."""
+    why = f"{servers}: no ZooKeeper answers"
+    late = asyncio.get_running_loop().call_later(_LATE, feed.lost, why)
     try:
         async with asyncio.timeout(_CONNECT):
             while not session.is_connected:
                 woken.clear()
                 await woken.wait()
     except TimeoutError as error:
-        raise PlatformUnavailable(f"{servers}: no ZooKeeper answers") from error
+        raise PlatformUnavailable(why) from error
+    finally:
+        late.cancel()
 
 
 class _Tour:
