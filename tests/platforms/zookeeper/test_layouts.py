@@ -120,7 +120,7 @@ def test_what_is_no_instance_is_one_line(layout, data, why):
         ("zookeeper", "hosts: '': write HOST:PORT[,HOST:PORT]/PATH"),
         ("zookeeper=127.0.0.1/discovery", "hosts: '127.0.0.1/discovery': write HOST:PORT[,HOST:PORT]/PATH"),
         ("zookeeper=127.0.0.1:2181", "hosts: '127.0.0.1:2181': say below which PATH the services are"),
-        ("zookeeper=127.0.0.1:2181/d?layout=dubbo", "Invalid enum value 'dubbo' - at `$.layout`"),
+        ("zookeeper=127.0.0.1:2181/d?layout=dubbo", "layout: Invalid enum value 'dubbo'"),
         ("zookeeper=127.0.0.1:2181/d?protocol=SPDY", "protocol: 'SPDY' is not known"),
     ],
 )
