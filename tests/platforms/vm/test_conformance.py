@@ -84,10 +84,12 @@ class VmSubject(Subject):
         """There is nothing to start: instances come by themselves."""
 
     async def stop(self) -> None:
-        for agent in self.agents.values():
+        agents, self.agents = self.agents, {}
+        for agent in agents.values():
             await agent.stop()
-        if self.client is not None:
-            await self.client.__aexit__(None, None, None)
+        client, self.client = self.client, None
+        if client is not None:
+            await client.__aexit__(None, None, None)
 
     def reach(self, port: int) -> None:
         """Say by which port of 127.0.0.1 all agents reach the control plane."""
@@ -163,6 +165,10 @@ class _Shown:
 
 class VmMesh(FollowingMesh):
     """The mesh that instances register with."""
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.subject.stop()  # the callers first: connections end in order
+        await super().__aexit__()
 
     async def begin(self) -> None:
         self.subject.reach(self.link.port)
