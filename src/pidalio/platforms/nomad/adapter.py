@@ -6,8 +6,8 @@ now and then. Invariant: what an event says of one instance is taken over at onc
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
-from typing import Any, Final
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterable
+from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 
 import aiohttp
@@ -19,11 +19,13 @@ from pidalio.platforms import asking
 from pidalio.platforms.adapter import Feed, Rows
 from pidalio.platforms.nomad.mapping import Key, Node, Registration, fault_of, offers
 from pidalio.platforms.nomad.settings import NomadSettings
-from pidalio.platforms.nomad.stream import Deregistered, Event, NodeSeen, Registered, Unread, events
+from pidalio.platforms.nomad.stream import Event, NodeSeen, Registered, Unread, events
 from pidalio.platforms.offers import Offer, became, offered
 
 _TOGETHER: Final = 10
 """Questions that are asked at the same time."""
+Service: TypeAlias = tuple[str, str]
+"""Namespace and name of a service in Nomad."""
 
 
 class _Listed(msgspec.Struct, rename="pascal"):
@@ -49,7 +51,7 @@ class NomadAdapter:
         self._known: dict[Key, Registration] = {}
         self._nodes: dict[str, Node] = {}
         self._failing: frozenset[tuple[str, str]] = frozenset()
-        self._offers: tuple[Offer, ...] = ()
+        self._offers: dict[Service, Offer] = {}
         self._index = 0
         self._sees_nodes = False
 
@@ -107,7 +109,8 @@ class NomadAdapter:
             return offered(feed.name, self._offered(found.values()))
 
         await feed.complete(offered(feed.name, self._offered(found.values())), again)
-        self._known, self._index, self._offers = found, index, self._offered(found.values())
+        self._known, self._index = found, index
+        self._offers = {_named(offer): offer for offer in self._offered(found.values())}
 
     async def _registrations(
         self, feed: Feed, client: aiohttp.ClientSession, *, consistent: bool = False
@@ -148,21 +151,25 @@ class NomadAdapter:
         raise PlatformUnavailable(f"{self._base}: the event stream ended")
 
     def _take(self, feed: Feed, told: Iterable[Event]) -> None:
-        before = self._offers
+        """Take over events; only the services that they concern are made anew."""
         for one in told:
-            if one.index <= self._index and not isinstance(one, NodeSeen):
+            if isinstance(one, NodeSeen):
+                if self._nodes.get(one.what.id) != one.what:
+                    self._nodes[one.what.id] = one.what
+                    self._changed(
+                        feed, {_service(each) for each in self._known.values() if each.node_id == one.what.id}
+                    )
+            elif one.index <= self._index:
                 continue
-            if isinstance(one, Registered) and not (fault := fault_of(one.what)):
-                self._known[one.what.key] = one.what
-            elif isinstance(one, Registered):
-                _tell(feed, [f"{one.what.service_name} {one.what.id}: {fault}"])
-            elif isinstance(one, Deregistered):
-                self._known.pop(one.what.key, None)
-            elif isinstance(one, NodeSeen):
-                self._nodes[one.what.id] = one.what
             elif isinstance(one, Unread):
                 _tell(feed, [f"{one.key}: {one.why}"])
-        self._changed(feed, before)
+            elif isinstance(one, Registered) and (fault := fault_of(one.what)):
+                _tell(feed, [f"{one.what.service_name} {one.what.id}: {fault}"])
+            else:
+                former = self._known.pop(one.what.key, None)
+                if isinstance(one, Registered):
+                    self._known[one.what.key] = one.what
+                self._changed(feed, {_service(one.what), *([_service(former)] if former else [])})
 
     async def _read_checks(self, feed: Feed, client: aiohttp.ClientSession) -> None:
         """Ask for the checks of every allocation; one that cannot be asked keeps what was known of it."""
@@ -174,13 +181,22 @@ class NomadAdapter:
                 failing.update(known for known in self._failing if known[0] == allocation)
                 continue
             failing.update((allocation, one.service) for one in found.values() if one.status != "success")
-        before, self._failing = self._offers, frozenset(failing)
-        self._changed(feed, before)
+        concerned = {each[0] for each in self._failing ^ failing}
+        self._failing = frozenset(failing)
+        self._changed(feed, {_service(each) for each in self._known.values() if each.alloc_id in concerned})
 
-    def _changed(self, feed: Feed, before: tuple[Offer, ...]) -> None:
-        self._offers = self._offered(self._known.values())
-        if self._offers != before:
-            feed.change(became(feed.name, before, self._offers))
+    def _changed(self, feed: Feed, services: Collection[Service]) -> None:
+        """Say what became of some services."""
+        if not services:
+            return
+        members = [each for each in self._known.values() if _service(each) in services]
+        now = {_named(offer): offer for offer in self._offered(members)}
+        before = {name: self._offers[name] for name in services if name in self._offers}
+        for name in services:
+            self._offers.pop(name, None)
+        self._offers.update(now)
+        if now != before:
+            feed.change(became(feed.name, before.values(), now.values()))
 
     def _offered(self, found: Iterable[Registration]) -> tuple[Offer, ...]:
         return offers(found, self._nodes, self._failing, self._settings)
@@ -207,6 +223,15 @@ class NomadAdapter:
             return msgspec.json.decode(body or b"null", type=kind), int(index)
         except (msgspec.DecodeError, ValueError) as error:
             raise PlatformUnavailable(f"{url}: the answer is not Nomad's: {error}") from error
+
+
+def _service(one: Registration) -> Service:
+    return one.namespace, one.service_name
+
+
+def _named(offer: Offer) -> Service:
+    namespace, _, name = offer.name.partition("/")
+    return namespace, name
 
 
 def _tell(feed: Feed, wrong: Iterable[str]) -> None:
