@@ -16,7 +16,8 @@ from pidalio.platforms.informing import ObjectStatus
 from pidalio.platforms.kubernetes.cluster import Cluster
 from pidalio.platforms.kubernetes.connecting import connection
 from pidalio.platforms.kubernetes.informing import Election, StatusWriter
-from pidalio.platforms.kubernetes.mirrors import Namespaces, Nodes, Pods, Services, Slices
+from pidalio.platforms.kubernetes.mirrors import Pods, Slices
+from pidalio.platforms.kubernetes.named import Namespaces, Nodes, Services
 from pidalio.platforms.kubernetes.reading import resources
 from pidalio.platforms.kubernetes.reading.groups import Groups
 from pidalio.platforms.kubernetes.reading.reflector import Mirror, Reflector
