@@ -1,4 +1,4 @@
-"""Consul: its catalog and the health of what is in it, followed by blocking queries (design record 0024)."""
+"""Consul: its catalog and the health of what is in it, followed by blocking queries (design record 0023)."""
 
 from pidalio.platforms.adapter import Kind
 from pidalio.platforms.consul.adapter import ConsulAdapter

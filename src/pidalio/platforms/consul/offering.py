@@ -2,7 +2,7 @@
 
 A Consul service is one thing that is called, whatever port each of its instances has: so it has one port in the mesh.
 It is the one that is stated, else the one that the instances have; where they differ, that of the oldest, so that one
-odd registration takes the port away from nobody. Source of the rule: design record 0024.
+odd registration takes the port away from nobody. Source of the rule: design record 0023.
 """
 
 from collections.abc import Iterable, Sequence

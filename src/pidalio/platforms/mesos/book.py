@@ -4,7 +4,7 @@ Rules: a task's id is the same everywhere. Marathon says what an app looks like 
 whether a task lives; where one of them is silent the other's word goes on alone. A task that the master saw ending is
 gone, whatever Marathon still lists, for its host ports are given to others at once. Mesos-DNS adds, and takes nothing.
 What an earlier process knew (`remember`) stays until whoever is in charge of it has been read. Pure.
-Source of the rules: design record 0025.
+Source of the rules: design record 0024.
 """
 
 from collections import ChainMap

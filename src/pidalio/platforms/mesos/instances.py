@@ -2,7 +2,7 @@
 
 A `Spec` says what callers see of it; each instance bears the one it was started with, so that during a deployment old
 and new versions stand side by side. An instance's `id` is the task's, the same from whichever source. Pure.
-Source of the rules: Marathon's documented networking modes; design record 0025.
+Source of the rules: Marathon's documented networking modes; design record 0024.
 """
 
 import ipaddress

@@ -3,7 +3,7 @@
 Instances at one address are rivals when they state a port in common, or when none of both states any and both came by
 their streams: several agents on one machine, each with ports of its own, are none.
 Pure; `Contests` keeps the time.
-Source of the rule: design record 0027.
+Source of the rule: design record 0025.
 """
 
 from collections.abc import Iterator
