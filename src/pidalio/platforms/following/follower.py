@@ -9,61 +9,31 @@ It stands between an `Adapter` (as its `Feed`) and the control plane (`Takes`). 
 import asyncio
 import contextlib
 import functools
-import itertools
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 
-from pidalio.api.load import Loaded
-from pidalio.api.parse import Skipped, parse
-from pidalio.api.places import Places
-from pidalio.api.yaml_reader import Document
 from pidalio.derive import Table
 from pidalio.errors import PidalioError, PlatformUnavailable
-from pidalio.model import Report, Severity, Workload
+from pidalio.model import Report, Severity
 from pidalio.platforms.adapter import Adapter, Rows, Tree
-from pidalio.platforms.following import kept
+from pidalio.platforms.following.gathering import Gathering
 from pidalio.platforms.following.judging import Comparison, Slot, compared, healthy
-from pidalio.platforms.following.state import Standing, Told
-from pidalio.platforms.following.steadying import Steadying
+from pidalio.platforms.following.kept import Keeper, Known
+from pidalio.platforms.following.live import Live, by_table
+from pidalio.platforms.following.objects import Objects
+from pidalio.platforms.following.state import Standing, Told, counted
+from pidalio.platforms.following.takes import Takes
 from pidalio.platforms.pausing import Pause
 from pidalio.platforms.turns import Turns, stepped
 from pidalio.store import tables
 
-_TOGETHER: Final = 200
-"""Rows that are compiled in one step."""
 _COMPARED: Final = 500
 """Rows of an answer that are taken up before the event loop gets its turn."""
-_ORDER: Final = (tables.WORKLOADS, tables.ENDPOINTS, tables.SERVICES, tables.ALIASES)
-"""What is used comes before what uses it; removals go the other way."""
-_NAMED: Final = (tables.SERVICES, tables.ALIASES)
-"""What is counted as services."""
 _log = logging.getLogger(__name__)
-
-
-class Takes(Protocol):
-    """What a follower needs of the control plane."""
-
-    def feed(self, source: str, rows: Rows) -> int:
-        """Take over changed rows."""
-
-    def fed(self, source: str) -> Mapping[Slot, Any]:
-        """Return the rows that are live of a source."""
-
-    def believes(self, source: str, before: int, after: int, rows: Callable[[], Rows]) -> bool:
-        """Tell whether so many healthy instances may become so few; else hold `rows` back, all that there is now."""
-
-    def hold(self, source: str, rows: Callable[[], Rows], message: str) -> None:
-        """Hold all that a source has back, until it is believed, or somebody releases it."""
-
-    def holds_back(self, source: str) -> bool:
-        """Tell whether something of a source is held back."""
-
-    async def take_objects(self, source: str, units: Mapping[str, Loaded | None]) -> None:
-        """Take over a source's rule objects; raise `Unavailable` when they cannot be recorded."""
 
 
 class Pace(msgspec.Struct, frozen=True):
@@ -93,19 +63,16 @@ class Follower:
         pace: Pace = Pace(),  # noqa: B008 - frozen
     ) -> None:
         self._name, self._kind, self._adapter, self._mesh = name, kind, adapter, mesh
-        self._rank, self._file, self._pace = rank, file, pace
+        self._rank, self._pace = rank, pace
         self._told = Told()
         self._ready = asyncio.Event()
-        self._objects: dict[str, Tree] = {}
-        self._pending: dict[Slot, Any] = {}
+        self._objects = Objects(name, mesh)
+        self._keeper = Keeper(file, self._all_known, self.tell, pace.keep)
+        self._live = Live(name, mesh, self._changed)
+        self._gathering = Gathering(self._carry, pace.gather)
         self._newer: list[set[Slot]] = []
-        self._flush: asyncio.Handle | None = None
-        self._flushed = 0.0
         self._withheld: dict[Slot, Any] | None = None
-        self._steadying = Steadying()
-        self._freeing: asyncio.TimerHandle | None = None
-        self._counted: tuple[int, int, int] | None = None
-        self._dirty = asyncio.Event()
+        self._counted: tuple[int, int] | None = None
 
     @property
     def name(self) -> str:
@@ -114,23 +81,23 @@ class Follower:
 
     async def restore(self) -> None:
         """Take over what an earlier process knew; what cannot be read is told, and the platform read anew."""
-        if self._file is None or not self._file.exists():
-            return
         try:
-            known = await asyncio.to_thread(kept.read, self._file)
+            known = await self._keeper.read()
         except (OSError, ValueError, LookupError, TypeError) as error:
-            message = f"{self._file}: what was known of {self._name} is not restored: {error}"
+            message = f"{self._keeper.file}: what was known of {self._name} is not restored: {error}"
             _log.warning("%s", message)
             self.tell("restored", Report(Severity.WARNING, "platform-not-restored", message))
             return
+        if known is None:
+            return
         self._told.restored = True
-        await self._publish([(slot, self._own(*slot, row)) for slot, row in known.rows.items()], ())
+        await self._live.publish([(slot, self._own(*slot, row)) for slot, row in known.rows.items()], ())
         with contextlib.suppress(PidalioError):  # told by the control plane; the platform says it again
-            await self._take_objects(known.objects)
+            await self._objects.take(known.objects)
 
     async def run(self) -> None:
         """Follow until cancelled."""
-        keeper = asyncio.create_task(self._keep(), name=f"keep {self._name}")
+        keeper = asyncio.create_task(self._keeper.run(), name=f"keep {self._name}")
         pause = Pause()
         now = asyncio.get_running_loop().time
         try:
@@ -142,10 +109,9 @@ class Follower:
         finally:
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
-            self._flush_now()
-            if self._freeing is not None:
-                self._freeing.cancel()
-            await self._write()
+            self._gathering.carry_now()
+            self._live.close()
+            await self._keeper.write()
 
     async def wait_ready(self) -> None:
         """Wait until everything was read once."""
@@ -159,7 +125,9 @@ class Follower:
     def standing(self) -> Standing:
         """Return how the platform is."""
         told = self._told
-        services, instances = self._count()
+        if self._counted is None:
+            self._counted = counted(self._live.rows)
+        services, instances = self._counted
         return Standing(
             name=self._name,
             kind=self._kind,
@@ -170,39 +138,21 @@ class Follower:
             error=told.error,
             services=services,
             instances=instances,
-            objects=len(self._objects),
+            objects=len(self._objects.trees),
             reports=tuple(self.reports()),
         )
-
-    def _count(self) -> tuple[int, int]:
-        """Return how many services and instances are live; what did not change is not counted again."""
-        fed = self._mesh.fed(self._name)
-        if self._counted is None or self._counted[0] != len(fed):
-            services = 0
-            names: dict[str, str] = {}
-            others: set[tuple[str, str]] = set()  # instances that share an address with the first one of it
-            for (table, _), row in fed.items():
-                services += table in _NAMED
-                if table is tables.ENDPOINTS:
-                    for one in row:
-                        if names.setdefault(one.address, one.workload) != one.workload:
-                            others.add((one.address, one.workload))
-                elif isinstance(row, Workload) and row.address and row.address not in names:
-                    names[row.address] = row.name
-            self._counted = len(fed), services, len(names) + len(others)
-        return self._counted[1:]
 
     def reports(self) -> Iterator[Report]:
         """Yield what there is to tell of the platform."""
         yield from self._told.reports(self._name)
-        yield from self._steadying.reports(self._name)
+        yield from self._live.reports()
 
     # What an adapter says: the methods of `Feed`.
 
     def known(self) -> Rows:
         """Return what stands in force."""
-        self._flush_now()
-        return _by_table(self._mesh.fed(self._name).items())
+        self._gathering.carry_now()
+        return by_table(self._live.rows.items())
 
     async def complete(
         self,
@@ -226,7 +176,7 @@ class Follower:
         self, rows: Rows, again: Callable[[], Awaitable[Rows]], about: Callable[[Slot], bool], newer: set[Slot]
     ) -> None:
         """Take over an answer but for the slots of which something `newer` is said meanwhile."""
-        await self._flush_all()
+        await self._gathering.carry_all()
         wanted, about = await self._wanted(rows, about)
         found = await self._compared(wanted, about)
         is_believed = True
@@ -241,42 +191,34 @@ class Follower:
                 wanted, about = await self._wanted(await again(), about)
             finally:
                 self._told.held = ""
-            await self._flush_all()
+            await self._gathering.carry_all()
             found = await self._compared(wanted, about)
             whole = functools.partial(self._whole, wanted, about)
             is_believed = self._mesh.believes(self._name, found.shown, found.after, whole)
         if is_believed:
             self._withheld = None
-            await self._publish(found.different, found.gone, newer)
+            await self._live.publish(found.different, found.gone, newer)
         else:
             self._withheld = {(table, key): row for table, by_key in whole().items() for key, row in by_key.items()}
 
     def change(self, rows: Rows) -> None:
         """Take over what became different."""
-        loop = asyncio.get_running_loop()
         for table, by_key in rows.items():
             for key, row in by_key.items():
                 slot = (table, key)
                 for newer in self._newer:
                     newer.add(slot)
-                self._pending.pop(slot, None)
-                self._pending[slot] = self._own(table, key, row)
-        if self._pending and self._flush is None:
-            wait = self._flushed + self._pace.gather - loop.time()
-            self._flush = loop.call_soon(self._flush_some) if wait <= 0 else loop.call_later(wait, self._flush_some)
+                self._gathering.put(slot, self._own(table, key, row))
+        self._gathering.carry_soon()
 
     async def objects(
         self, units: Mapping[str, Tree | None], *, complete: bool | Callable[[str], bool] = False
     ) -> None:
         """Take over rule objects, after what was said before them: they may name it."""
-        await self._flush_all()
-        changed = {name: tree for name, tree in units.items() if self._objects.get(name) != tree}
-        if complete:
-            is_about = complete if callable(complete) else lambda _: True
-            changed |= {name: None for name in self._objects if name not in units and is_about(name)}
-        if changed:
-            await self._take_objects(changed)
-            self._dirty.set()
+        await self._gathering.carry_all()
+        if changed := self._objects.changes(units, complete):
+            await self._objects.take(changed)
+            self._keeper.changed()
 
     def ready(self) -> None:
         """Note that everything was read once."""
@@ -343,12 +285,12 @@ class Follower:
         return {**{slot: row for slot, row in self._withheld.items() if not about(slot)}, **wanted}, lambda _: True
 
     async def _compared(self, wanted: Mapping[Slot, Any], about: Callable[[Slot], bool]) -> Comparison:
-        return await stepped(compared(dict(self._mesh.fed(self._name)), wanted, about))
+        return await stepped(compared(dict(self._live.rows), wanted, about))
 
     def _whole(self, wanted: Mapping[Slot, Any], about: Callable[[Slot], bool]) -> Rows:
         """Return all that the platform has with an answer."""
-        others = ((slot, row) for slot, row in self._mesh.fed(self._name).items() if not about(slot))
-        return _by_table((*others, *wanted.items()))
+        others = ((slot, row) for slot, row in self._live.rows.items() if not about(slot))
+        return by_table((*others, *wanted.items()))
 
     def _doubt(self, found: Comparison, wanted: Mapping[Slot, Any], about: Callable[[Slot], bool]) -> str:
         """Return what the store's guard misses in an answer, in words, empty where it believes it."""
@@ -357,74 +299,9 @@ class Follower:
             return ""
         return "nearly all that was well"
 
-    async def _publish(
-        self, different: Iterable[tuple[Slot, Any]], gone: Iterable[Slot], newer: Collection[Slot] = ()
-    ) -> None:
-        """Make rows live, then remove what is `gone`, a little at a time; not where something `newer` was said."""
-        place = {table: number for number, table in enumerate(_ORDER)}
-        placed: list[list[tuple[Slot, Any]]] = [[] for _ in range(2 * len(place) + 1)]
-        for slot, row in different:
-            placed[place.get(slot[0], len(place))].append((slot, row))
-        for slot in gone:
-            placed[-1 - place.get(slot[0], len(place))].append((slot, None))
-        for some in _chunks(itertools.chain(*placed)):
-            self._feed([item for item in some if item[0] not in newer] if newer else some)
-            await asyncio.sleep(0)
-
-    def _feed(self, items: Iterable[tuple[Slot, Any]]) -> None:
-        live, now = self._mesh.fed(self._name), asyncio.get_running_loop().time()
-        steadied = [(slot, self._steadying.steady(slot, live.get(slot), row, now)) for slot, row in items]
-        self._mesh.feed(self._name, _by_table(steadied))
-        self._counted = None
-        self._dirty.set()
-        self._free_later()
-
-    def _free_later(self) -> None:
-        """Believe those that are well again when they have been so for long enough."""
-        soonest = self._steadying.soonest
-        if self._freeing is not None:
-            self._freeing.cancel()
-            self._freeing = None
-        if soonest is not None:
-            self._freeing = asyncio.get_running_loop().call_at(soonest, self._free)
-
-    def _free(self) -> None:
-        now = asyncio.get_running_loop().time()
-        self._mesh.feed(self._name, _by_table(self._steadying.due(self._mesh.fed(self._name), now)))
-        self._dirty.set()
-        self._free_later()
-
-    def _flush_some(self) -> None:
-        """Make pending changes live: so many in one step, the rest in the next turn of the loop."""
-        loop = asyncio.get_running_loop()
-        some = list(itertools.islice(self._pending.items(), _TOGETHER))
-        for slot, _ in some:
-            del self._pending[slot]
-        self._flushed = loop.time()
-        self._flush = loop.call_soon(self._flush_some) if self._pending else None
-        self._carry(some)
-
-    async def _flush_all(self) -> None:
-        """Make all changes live that are pending now, a little at a time."""
-        for _ in range(0, len(self._pending), _TOGETHER):
-            if self._flush is not None:
-                self._flush.cancel()
-            self._flush_some()
-            await asyncio.sleep(0)
-
-    def _flush_now(self) -> None:
-        """Make all pending changes live: a complete answer is compared with what is live."""
-        if self._flush is not None:
-            self._flush.cancel()
-            self._flush = None
-        some, self._pending = list(self._pending.items()), {}
-        self._carry(some)
-
     def _carry(self, items: list[tuple[Slot, Any]]) -> None:
         """Make changes live, and part of what is held back, which may be believed now."""
-        if not items:
-            return
-        self._feed(items)
+        self._live.feed(items)
         if self._withheld is None:
             return
         for slot, row in items:
@@ -436,48 +313,20 @@ class Follower:
             self._withheld = None  # released: what was held back is live
         elif self._is_enough(self._withheld):
             whole, self._withheld = self._withheld, None
-            gone = [(slot, None) for slot in self._mesh.fed(self._name) if slot not in whole]
-            self._feed((*whole.items(), *gone))
+            gone = [(slot, None) for slot in self._live.rows if slot not in whole]
+            self._live.feed((*whole.items(), *gone))
 
     def _is_enough(self, withheld: Mapping[Slot, Any]) -> bool:
         """Tell whether what is held back shows enough again, as it is now."""
-        before = healthy(self._mesh.fed(self._name).values())
-        return self._mesh.believes(self._name, before, healthy(withheld.values()), lambda: _by_table(withheld.items()))
+        before = healthy(self._live.rows.values())
+        return self._mesh.believes(self._name, before, healthy(withheld.values()), lambda: by_table(withheld.items()))
 
-    async def _take_objects(self, units: Mapping[str, Tree | None]) -> None:
-        turns = Turns()
-        loaded: dict[str, Loaded | None] = {}
-        for name, tree in units.items():
-            loaded[name] = None if tree is None else _loaded(tree, self._name)
-            await turns.give()
-        await self._mesh.take_objects(self._name, loaded)
-        for name, tree in units.items():
-            if tree is None:
-                self._objects.pop(name, None)
-            else:
-                self._objects[name] = tree
+    def _changed(self) -> None:
+        self._counted = None
+        self._keeper.changed()
 
-    async def _keep(self) -> None:
-        """Write what is known, some time after it changed."""
-        now = asyncio.get_running_loop().time
-        while True:
-            await self._dirty.wait()
-            begun = now()
-            await self._write()
-            await asyncio.sleep(max(self._pace.keep, 20 * (now() - begun)))
-
-    async def _write(self) -> None:
-        if self._file is None or not self._dirty.is_set():
-            return
-        self._dirty.clear()
-        try:
-            await kept.write(self._file, kept.Known(dict(self._mesh.fed(self._name)), dict(self._objects)))
-        except (OSError, ValueError, TypeError) as error:  # a disk, or an object that cannot be written as JSON
-            self._dirty.set()
-            message = f"what is known of {self._name} cannot be kept: {error}"
-            self.tell("kept", Report(Severity.WARNING, "platform-not-kept", message))
-        else:
-            self.tell("kept")
+    def _all_known(self) -> Known:
+        return Known(dict(self._live.rows), dict(self._objects.trees))
 
 
 def _about(within: Collection[Table[Any, Any]] | None, where: Callable[[Any], bool] | None) -> Callable[[Slot], bool]:
@@ -495,21 +344,3 @@ def _unavailable(error: BaseException) -> PlatformUnavailable | None:
         found = [_unavailable(one) for one in error.exceptions]
         return found[0] if all(found) else None
     return error if isinstance(error, PlatformUnavailable) else None
-
-
-def _by_table(items: Iterable[tuple[Slot, Any]]) -> dict[Table[Any, Any], dict[Any, Any]]:
-    rows: dict[Table[Any, Any], dict[Any, Any]] = {}
-    for (table, key), row in items:
-        rows.setdefault(table, {})[key] = row
-    return rows
-
-
-def _chunks(items: Iterable[tuple[Slot, Any]]) -> Iterator[list[tuple[Slot, Any]]]:
-    rest = iter(items)
-    while some := list(itertools.islice(rest, _TOGETHER)):
-        yield some
-
-
-def _loaded(tree: Tree, platform: str) -> Loaded:
-    result = parse(Document(dict(tree), Places(platform, 0), ()))
-    return Loaded((), (result,), ()) if isinstance(result, Skipped) else Loaded((result,), (), ())

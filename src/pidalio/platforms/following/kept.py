@@ -7,14 +7,14 @@ to start. It is one line of JSON for each row or object, so that writing it neve
 import asyncio
 import itertools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from pidalio.derive import Table
-from pidalio.model import Alias, Endpoint, Service, Workload
+from pidalio.model import Alias, Endpoint, Report, Service, Severity, Workload
 from pidalio.platforms.adapter import Tree
 from pidalio.store import tables
 
@@ -90,3 +90,50 @@ def _replace(file: Path, parts: list[bytes]) -> None:
         out.flush()
         os.fsync(out.fileno())
     draft.replace(file)
+
+
+class Keeper:
+    """Keeps what is `known` of a platform in `file` (None: nowhere), some `seconds` after it changed.
+
+    What cannot be written is told, under the topic `kept`, and tried again with the next change.
+    """
+
+    def __init__(
+        self, file: Path | None, known: Callable[[], Known], tell: Callable[..., None], seconds: float
+    ) -> None:
+        self.file = file
+        self._known, self._tell, self._seconds = known, tell, seconds
+        self._dirty = asyncio.Event()
+
+    def changed(self) -> None:
+        """Note that the file is not what is known."""
+        self._dirty.set()
+
+    async def read(self) -> Known | None:
+        """Return what an earlier process knew, None where there is nothing; raise as the function `read` does."""
+        if self.file is None or not self.file.exists():
+            return None
+        return await asyncio.to_thread(read, self.file)
+
+    async def run(self) -> None:
+        """Write whenever something changed, until cancelled; a twentieth of the time at most."""
+        now = asyncio.get_running_loop().time
+        while True:
+            await self._dirty.wait()
+            begun = now()
+            await self.write()
+            await asyncio.sleep(max(self._seconds, 20 * (now() - begun)))
+
+    async def write(self) -> None:
+        """Write if something changed."""
+        if self.file is None or not self._dirty.is_set():
+            return
+        self._dirty.clear()
+        try:
+            await write(self.file, self._known())
+        except (OSError, ValueError, TypeError) as error:  # a disk, or an object that cannot be written as JSON
+            self._dirty.set()
+            message = f"{self.file}: what is known of the platform cannot be kept: {error}"
+            self._tell("kept", Report(Severity.WARNING, "platform-not-kept", message))
+        else:
+            self._tell("kept")

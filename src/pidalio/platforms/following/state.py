@@ -5,15 +5,19 @@ topic of its own.
 """
 
 import time
-from collections.abc import Callable, Iterator
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
 
 import msgspec
 
-from pidalio.model import Report, Severity, printable
+from pidalio.model import Report, Severity, Workload, printable
+from pidalio.platforms.following.judging import Slot
+from pidalio.store import tables
 
 _LONGEST: Final = 300
 """Characters of an error that are shown."""
+_NAMED: Final = (tables.SERVICES, tables.ALIASES)
+"""What is counted as services."""
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -96,3 +100,19 @@ class Told:
             message = f"{name} cannot be followed: {self.error}; what was known of it last stays in force"
             return Report(Severity.WARNING, "platform-stale", message)
         return Report(Severity.ERROR, "platform-not-read", f"{name} was never read: {self.error}")
+
+
+def counted(rows: Mapping[Slot, Any]) -> tuple[int, int]:
+    """Return how many services and instances rows show; instances that share an address count each."""
+    services = 0
+    names: dict[str, str] = {}
+    others: set[tuple[str, str]] = set()  # instances that share an address with the first one of it
+    for (table, _), row in rows.items():
+        services += table in _NAMED
+        if table is tables.ENDPOINTS:
+            for one in row:
+                if names.setdefault(one.address, one.workload) != one.workload:
+                    others.add((one.address, one.workload))
+        elif isinstance(row, Workload) and row.address and row.address not in names:
+            names[row.address] = row.name
+    return services, len(names) + len(others)
