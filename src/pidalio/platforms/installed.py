@@ -28,6 +28,11 @@ _OWN: Final[Mapping[str, str]] = {
     "zookeeper": "pidalio.platforms.zookeeper",
 }
 """Module of each kind that comes with Pidalio; its `KIND` is what is meant."""
+_NONE: Final[Mapping[str, str]] = {
+    "files": "files are named as PATHS, without --platform",
+    "vm": "machines register themselves, without --platform (`pidalio agent --group`)",
+}
+"""What needs no platform, and how it comes into the mesh."""
 
 
 class Configured(msgspec.Struct, frozen=True):
@@ -58,7 +63,8 @@ def kind_named(name: str) -> Kind:
     else:
         entries = tuple(entry_points(group=GROUP, name=name))
         if not entries:
-            raise UsageError(f"no kind of platform {name!r}: there are {', '.join(names())}")
+            hint = _NONE.get(name, f"there are {', '.join(names())}")
+            raise UsageError(f"no kind of platform {name!r}: {hint}")
         try:
             found = entries[0].load()
         except Exception as error:  # what another package does at import is not known

@@ -127,6 +127,8 @@ async def test_what_was_never_read_is_not_empty(control, zone):
             ),
         ),
         ("consolation", "no kind of platform 'consolation': there are "),
+        ("files=mesh", "no kind of platform 'files': files are named as PATHS, without --platform"),
+        ("vm", "no kind of platform 'vm': machines register themselves, without --platform (`pidalio agent --group`)"),
     ],
 )
 def test_mistakes_are_one_line(option, message):
