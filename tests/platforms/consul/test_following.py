@@ -39,6 +39,28 @@ async def test_a_consul_that_forgot_everything_takes_nothing_away_until_it_is_to
             assert mesh.addresses("api") == ["10.0.1.1"]
 
 
+async def test_a_consul_that_forgot_everything_while_nobody_followed_takes_nothing_away_either(tmp_path):
+    async with ConsulAgent(tmp_path, memory=True) as server:
+        catalog = Catalog(server)
+        await catalog.put("web", "w0", "10.0.0.0")
+        await catalog.put("web", "w1", "10.0.0.1")
+        await catalog.put("api", "a1", "10.0.1.1")
+        async with Following(tmp_path, server.url, settle=15) as mesh:
+            await mesh.until(lambda: mesh.state() == "synced")
+        await server.restart()
+        async with Following(tmp_path, server.url, settle=15) as mesh:
+            await mesh.until(lambda: mesh.state() == "synced")
+            assert mesh.codes() == ["consul-lost-state"]
+            assert mesh.addresses("web") == ["10.0.0.0", "10.0.0.1"]
+            await catalog.put("web", "w0", "10.0.0.0", Meta={"version": "v2"})
+            await mesh.until(lambda: dict(mesh.endpoints("web")[0].labels) == {"version": "v2"})
+            assert mesh.codes() == ["consul-lost-state"]
+            assert mesh.addresses("web") == ["10.0.0.0", "10.0.0.1"]
+            assert mesh.addresses("api") == ["10.0.1.1"]
+            await mesh.until(lambda: mesh.service("api") is None)  # its time is over: what was not said again is gone
+            await mesh.until(lambda: mesh.addresses("web") == ["10.0.0.0"] and mesh.codes() == [])
+
+
 async def test_more_services_than_connections_are_all_followed(tmp_path, server):
     catalog = Catalog(server)
     for number in range(30):

@@ -6,10 +6,13 @@ from typing import Any
 import pytest
 
 from pidalio.model import Health, Locality, Protocol, Resolution
+from pidalio.platforms.consul.directory import Directory
+from pidalio.platforms.consul.earlier import earlier
 from pidalio.platforms.consul.instances import Seen, seen
 from pidalio.platforms.consul.offering import offered_as
 from pidalio.platforms.consul.settings import ConsulSettings
 from pidalio.platforms.consul.words import entries
+from pidalio.platforms.offers import Offer, offered
 
 PLAIN = ConsulSettings()
 CHECKS = {
@@ -226,3 +229,48 @@ def test_external_and_virtual_addresses():
 def test_the_same_id_on_two_nodes_is_two_instances():
     trees = (entry(), entry(node={"Node": "n2", "Address": "10.0.0.6"}))
     assert [each.key for each in read(*trees)] == [("n1", "web-1"), ("n2", "web-1")]
+
+
+def directory(*found: tuple[str, str, tuple[Seen, ...]]) -> Directory:
+    made = Directory(PLAIN, "consul")
+    for datacenter, name, instances in found:
+        made.put(datacenter, name, instances)
+    return made
+
+
+def virtual(address: str) -> dict[str, Any]:
+    return {"TaggedAddresses": {"virtual": {"Address": address, "Port": 80}}}
+
+
+@pytest.mark.parametrize(
+    "trees",
+    [
+        pytest.param([entry(), entry(ID="web-2", Port=9090, CreateIndex=3)], id="ports of the oldest"),
+        pytest.param([entry(Meta={"service-port": "80", "protocol": "grpc"})], id="stated"),
+        pytest.param([entry(Meta={"protocol": "http_proxy", "external": "true"})], id="outside"),
+        pytest.param([entry(Port=3306)], id="server first"),
+        pytest.param([entry(Address="web.example.org")], id="a name"),
+        pytest.param([entry(**virtual("10.9.9.1")), entry(ID="web-2", **virtual("10.9.9.2"))], id="virtual"),
+        pytest.param([entry(), entry(ID="web-2", **virtual("10.9.9.2"))], id="virtual of one"),
+        pytest.param([entry(checks=passing(_node_maintenance="critical"), Tags=["version=v2"])], id="draining"),
+        pytest.param([entry(Weights={"Passing": 7, "Warning": 1}, Meta={"zone": "z", "rack": "r"})], id="weighed"),
+    ],
+)
+def test_what_an_earlier_process_knew_is_read_back_as_it_was(trees):
+    west = Seen(node="n1", id="web-1", address="10.9.0.5", port=8080, locality=Locality("dc2"))
+    wanted = directory(("dc1", "web", tuple(map(one, trees))), ("dc2", "web", (west,)), ("dc2", "api", (west,)))
+    rows = offered("consul", wanted.offers())
+    found = list(earlier(rows, ("dc1", "dc2")))
+    assert [(place, name) for place, name, _ in found] == [("dc1", "web"), ("dc2", "web"), ("dc2", "api")]
+    assert offered("consul", directory(*found).offers()) == rows
+    found = list(earlier(rows, ("",)))
+    assert [(place, name) for place, name, _ in found] == [("", "web"), ("", "api")]
+    assert offered("consul", directory(*found).offers()) == rows
+
+
+def test_what_is_of_no_datacenter_or_of_another_kind_is_not_read_back():
+    rows = offered("consul", directory(("dc1", "web", (one(entry()),))).offers())
+    assert list(earlier(rows, ("dc2", "dc3"))) == []
+    others = offered("consul", [Offer("EurekaApplication", "web", "web.example", "default", ())])
+    assert list(earlier(others, ("",))) == []
+    assert [name for _, name, _ in earlier(rows, ("",))] == ["web"]

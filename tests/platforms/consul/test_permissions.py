@@ -76,6 +76,23 @@ async def test_a_service_that_becomes_hidden_stays_and_one_that_goes_is_gone(tmp
         assert mesh.addresses("api") == ["10.0.1.1"]
 
 
+async def test_what_became_hidden_while_nobody_followed_stays(tmp_path, server):
+    await Catalog(server, "other").put("web", "w9", "10.0.0.9")
+    async with Following(tmp_path, server.url, token=await server.token("all", EVERYTHING)) as mesh:
+        await mesh.until(lambda: mesh.state() == "synced")
+    await Catalog(server).drop("w1")
+    hiding = f'service_prefix "w" {{ policy = "read" }} {NODES} node "other" {{ policy = "deny" }}'
+    async with Following(tmp_path, server.url, token=await server.token("less", hiding)) as mesh:
+        await mesh.until(lambda: mesh.state() == "synced" and mesh.addresses("web") == ["10.0.0.2", "10.0.0.9"])
+        assert mesh.addresses("api") == ["10.0.1.1"]
+        assert mesh.codes() == ["consul-hidden"]
+    async with Following(tmp_path, server.url) as mesh:
+        await mesh.until(lambda: mesh.state() == "stale")
+        assert "the token sees nothing" in mesh.told()[0].message
+        assert mesh.addresses("web") == ["10.0.0.2", "10.0.0.9"]
+        assert mesh.addresses("api") == ["10.0.1.1"]
+
+
 async def test_instances_on_nodes_that_become_hidden_stay(tmp_path, server):
     await Catalog(server, "other").put("web", "w9", "10.0.0.9")
     token = await server.token("test", EVERYTHING)

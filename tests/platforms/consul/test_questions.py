@@ -7,8 +7,12 @@ import pytest
 from aiohttp import web
 from tests.platforms.consul.following import Following
 
+from pidalio.model import Health
+
 WEB = {"Node": {"Node": "n1", "Address": "10.0.0.5"}, "Service": {"ID": "w1", "Service": "web", "Port": 8080}}
 API = {"Node": {"Node": "n1", "Address": "10.0.0.5"}, "Service": {"ID": "a1", "Service": "api", "Port": 9000}}
+OLD = {"Node": {"Node": "n1", "Address": "10.0.0.7"}, "Service": {"ID": "o1", "Service": "old", "Port": 8080}}
+CRITICAL = {"CheckID": "service:w1", "Status": "critical"}
 
 
 class Scripted:
@@ -205,6 +209,65 @@ async def test_an_index_that_went_backwards_takes_nothing_away_for_a_while(tmp_p
         await mesh.until(lambda: mesh.service("web") is None)
         assert mesh.codes() == []
         assert mesh.addresses("api") == ["10.0.0.5"]
+
+
+async def test_what_an_earlier_process_knew_stays_for_a_while_where_most_of_it_is_missing(tmp_path, server):
+    async with Following(tmp_path, server.url) as mesh:
+        await mesh.until(lambda: mesh.state() == "synced")
+    server.answers |= {"services": {"consul": []}, "web": [], "api": []}
+    async with Following(tmp_path, server.url, settle=3) as mesh:
+        await mesh.until(lambda: mesh.state() == "synced")
+        assert mesh.codes() == ["consul-lost-state"]
+        assert mesh.addresses("web") == mesh.addresses("api") == ["10.0.0.5"]
+        server.answers |= {"services": {"consul": [], "web": []}, "web": [{**WEB, "Checks": [CRITICAL]}]}
+        server.index += 1
+        await mesh.until(lambda: mesh.endpoints("web")[0].health is Health.UNHEALTHY)  # registered again: it counts
+        assert mesh.addresses("api") == ["10.0.0.5"]
+        await mesh.until(lambda: mesh.service("api") is None)
+        assert mesh.codes() == []
+        assert mesh.addresses("web") == ["10.0.0.5"]
+
+
+async def test_what_an_earlier_process_knew_is_gone_at_once_where_most_is_still_there(tmp_path, server):
+    server.answers |= {"services": {"consul": [], "web": [], "api": [], "old": []}, "old": [OLD]}
+    async with Following(tmp_path, server.url) as mesh:
+        await mesh.until(lambda: mesh.addresses("old") == ["10.0.0.7"])
+    server.answers |= {"services": {"consul": [], "web": [], "api": []}, "old": []}
+    async with Following(tmp_path, server.url, settle=1000) as mesh:
+        assert mesh.addresses("old") == ["10.0.0.7"]
+        await mesh.until(lambda: mesh.service("old") is None)
+        assert mesh.codes() == []
+        assert mesh.addresses("web") == mesh.addresses("api") == ["10.0.0.5"]
+
+
+async def test_what_the_token_of_a_later_process_may_not_read_is_not_gone(tmp_path, server):
+    async with Following(tmp_path, server.url) as mesh:
+        await mesh.until(lambda: mesh.state() == "synced")
+    server.hides = {"api"}
+    server.answers |= {"services": {"consul": [], "web": []}, "api": []}
+    async with Following(tmp_path, server.url) as mesh:
+        await mesh.until(lambda: mesh.state() == "synced")
+        assert mesh.codes() == ["consul-hidden"]
+        assert mesh.addresses("api") == ["10.0.0.5"]
+        server.hides = {"nobody"}
+        server.index += 1
+        await mesh.until(lambda: mesh.service("api") is None)  # now it is
+
+
+async def test_what_an_earlier_process_knew_of_a_datacenter_stays_until_that_one_is_read(tmp_path, server):
+    far = {"Node": {"Node": "n1", "Address": "10.9.0.5"}, "Service": {"ID": "w1", "Service": "web", "Port": 8080}}
+    server.answers |= {"dc2/services": {"consul": [], "web": []}, "dc2/web": [far]}
+    async with Following(tmp_path, server.url, datacenters="dc1,dc2") as mesh:
+        await mesh.until(lambda: mesh.addresses("web") == ["10.0.0.5", "10.9.0.5"])
+    server.refuses["dc2/services"] = 500
+    server.answers["api"] = [{**API, "Node": {"Node": "n1", "Address": "10.0.0.8"}}]
+    server.answers["web"] = [{**WEB, "Node": {"Node": "n1", "Address": "10.0.0.8"}}]
+    async with Following(tmp_path, server.url, datacenters="dc1,dc2") as mesh:
+        await mesh.until(lambda: mesh.addresses("api") == ["10.0.0.8"])
+        assert mesh.addresses("web") == ["10.0.0.8", "10.9.0.5"]
+        server.refuses.clear()
+        server.answers["dc2/web"] = []
+        await mesh.until(lambda: mesh.addresses("web") == ["10.0.0.8"])
 
 
 async def test_datacenters_are_regions_of_one_service_and_fail_alone(tmp_path, server):

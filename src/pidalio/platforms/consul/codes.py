@@ -8,7 +8,8 @@ CODES: dict[str, Code] = {
         "Give the token `service:read` for the services and `node:read` for the nodes that the message names.",
     ),
     "consul-lost-state": Code(
-        "Consul's index went backwards: its state was lost or restored. What is missing stays for `settle` seconds.",
+        "Consul's index went backwards, or most services are missing: its state was lost or restored. What is missing"
+        " stays for `settle` seconds.",
         "Nothing, if agents register their services again by then; else register them.",
     ),
     "consul-no-leader": Code(

@@ -1,8 +1,8 @@
 """Which services a datacenter has, judged: nothing that the token hides is taken for gone.
 
 An index that went backwards means that Consul lost its state (a restored snapshot, a server of `-dev` that restarted),
-and so does most of it missing after an interruption: until the agents have registered everything again, nothing is
-missing. Where nothing at all is seen, not even Consul itself, the token sees nothing.
+and so does most of it missing after an interruption (of ours, too: `earlier`): until the agents have registered
+everything again, nothing is missing. Where nothing at all is seen, not even Consul itself, the token sees nothing.
 Source: Consul's documentation of blocking queries and of ACLs.
 """
 
