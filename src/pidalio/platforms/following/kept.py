@@ -104,6 +104,8 @@ class Keeper:
         self.file = file
         self._known, self._tell, self._seconds = known, tell, seconds
         self._dirty = asyncio.Event()
+        self._one = asyncio.Lock()
+        self._last: asyncio.Future[None] | None = None
 
     def changed(self) -> None:
         """Note that the file is not what is known."""
@@ -125,15 +127,20 @@ class Keeper:
             await asyncio.sleep(max(self._seconds, 20 * (now() - begun)))
 
     async def write(self) -> None:
-        """Write if something changed."""
-        if self.file is None or not self._dirty.is_set():
-            return
-        self._dirty.clear()
-        try:
-            await write(self.file, self._known())
-        except (OSError, ValueError, TypeError) as error:  # a disk, or an object that cannot be written as JSON
-            self._dirty.set()
-            message = f"{self.file}: what is known of the platform cannot be kept: {error}"
-            self._tell("kept", Report(Severity.WARNING, "platform-not-kept", message))
-        else:
-            self._tell("kept")
+        """Write if something changed: to the end, also when the caller is cancelled, and one after another."""
+        self._last = asyncio.ensure_future(self._write())
+        await asyncio.shield(self._last)
+
+    async def _write(self) -> None:
+        async with self._one:
+            if self.file is None or not self._dirty.is_set():
+                return
+            self._dirty.clear()
+            try:
+                await write(self.file, self._known())
+            except (OSError, ValueError, TypeError) as error:  # a disk, or an object that cannot be written as JSON
+                self._dirty.set()
+                message = f"{self.file}: what is known of the platform cannot be kept: {error}"
+                self._tell("kept", Report(Severity.WARNING, "platform-not-kept", message))
+            else:
+                self._tell("kept")
