@@ -172,9 +172,9 @@ def port(world: Database, identity: ServiceId, number: int) -> Port | None:
 def endpoints(world: Database, identity: ServiceId) -> tuple[Endpoint, ...]:
     """Return every instance address of a service, each with the service port's number and its labels.
 
-    Platform endpoints come as they are; workloads selected by labels are added, but a Pod only where the
-    platform lists no endpoints itself. What several sources say of the health of one address is put together; for
-    the rest the word of the platform that was configured first holds.
+    Platform endpoints come as they are; workloads selected by labels are added, but a Pod only in files that list no
+    endpoints themselves: a cluster that is followed lists them. What several sources say of the health of one address
+    is put together; for the rest the word of the platform that was configured first holds.
     """
     unique: dict[tuple[str, int, int], Endpoint] = {}
     for said in words(world, identity):
@@ -208,7 +208,7 @@ def words(world: Database, identity: ServiceId) -> list[Said]:
     chosen = [
         Said(endpoint, workload.source, str(workload.object or ""))
         for workload in selected_workloads(world, identity)
-        if not (keys and workload.object and workload.object.kind == "Pod")
+        if not ((keys or found.rank) and workload.object and workload.object.kind == "Pod")
         for endpoint in _workload_endpoints(found, workload)
     ]
     return [one for one in (*stated, *chosen) if one.endpoint.service_port]

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from tests.platforms.following.scripted import QUICK
 
-from pidalio.model import Endpoint, Health, Port, Protocol
+from pidalio.model import Endpoint, Health, ObjectRef, Port, Protocol, Service, Workload
 from pidalio.platforms.adapter import AdapterSettings, Kind
 from pidalio.platforms.following import Follower
 from pidalio.platforms.installed import Configured
@@ -154,3 +154,17 @@ async def test_what_is_told_is_what_is_there_after_any_order_of_changes(two):
             assert len(lines) == bool(both)
             assert not both or f"{min(both)}:8080" in lines[0]
             assert ("1 more like it" in "".join(lines)) == (len(both) == 2)
+
+
+@pytest.mark.parametrize(("rank", "expected"), [(0, ["10.0.0.1"]), (1, [])])
+async def test_pods_alone_are_instances_in_files_only(control, rank, expected):
+    """A followed cluster lists its endpoints: before its first list of a new service there are none, and no others."""
+    pod = ObjectRef("Pod", "shop", "web-0")
+    labels = (("app", "web"),)
+    service = Service(HOST, "shop", (HTTP,), "Kubernetes", ObjectRef("Service", "shop", "web"), selector=labels)
+    rows = {
+        tables.SERVICES: {(HOST, "shop", "k/Service shop/web"): msgspec.structs.replace(service, rank=rank)},
+        tables.WORKLOADS: {("shop", "web-0", "Pod"): Workload("web-0", "shop", "10.0.0.1", labels, object=pod)},
+    }
+    control.feed("kubernetes", rows)
+    assert [one.address for one in services.endpoints(control.world, (HOST, "shop"))] == expected

@@ -78,16 +78,17 @@ async def test_services_of_every_kind(kube_cluster, tmp_path):
 
 
 async def test_kinds_that_may_not_be_read_are_told_one_by_one(kube_cluster, tmp_path):
-    await kube_cluster.let_read("reader", "", "discovery.k8s.io", "networking.k8s.io")
     space = await kube_cluster.namespace()
+    reader = f"{space}-reader"  # one of its own: what others of this cluster may do, stays
+    await kube_cluster.let_read(reader, "", "discovery.k8s.io", "networking.k8s.io")
     await kube_cluster.service(space, "web", {"name": "http", "port": 80}, selector={"app": "web"})
-    kubeconfig = kube_cluster.kubeconfig_for("reader")
+    kubeconfig = kube_cluster.kubeconfig_for(reader, certificate=True)
     async with following(kubeconfig, tmp_path, namespaces=space) as (control, follower):
         assert services.service(control.world, (f"web.{space}.svc.cluster.local", space))
         assert follower.standing().state == "synced"
         told = {one.message for one in follower.reports() if one.code == "kubernetes-forbidden"}
         (rules,) = (one for one in told if one.startswith("virtualservices.networking.istio.io"))
-        assert 'User "reader" cannot list resource "virtualservices"' in rules
+        assert f'User "{reader}" cannot list resource "virtualservices"' in rules
         assert 'allow get, list and watch on virtualservices of apiGroups ["networking.istio.io"] in a Role' in rules
         assert all("\n" not in one for one in told)
 

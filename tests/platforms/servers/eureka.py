@@ -38,6 +38,8 @@ class EurekaServer(ServerProcess):
             "eureka.client.register-with-eureka": "false",
             "eureka.client.fetch-registry": "false",
             "eureka.server.response-cache-update-interval-ms": 500,
+            # An answer that was being made while something changed stays in its cache for so long, as it was.
+            "eureka.server.response-cache-auto-expiration-in-seconds": 1,
             "eureka.server.eviction-interval-timer-in-ms": 1000,
             "eureka.server.enable-self-preservation": str(self.self_preservation).lower(),
             "eureka.server.wait-time-in-ms-when-sync-empty": 0,
