@@ -47,7 +47,7 @@ def applications(*instances: dict[str, Any], hashcode: str = "") -> bytes:
 
 
 class Eureka:
-    """Serves `instances`, and `changes` since the last question as a delta; `status` other than 200 refuses all."""
+    """Serves `instances`, and `changes` since everything was asked for as a delta; `status` other than 200 refuses all."""
 
     def __init__(self) -> None:
         self.instances: dict[str, dict[str, Any]] = {}
@@ -57,6 +57,8 @@ class Eureka:
         self.wrong_hash = False
         self.asked: list[str] = []
         self.port = 0
+        self.time = 1_000
+        self.old: bytes | None = None
 
     async def __aenter__(self) -> Self:
         routes = web.Application()
@@ -75,13 +77,20 @@ class Eureka:
 
     def put(self, one: dict[str, Any]) -> None:
         """Add or change an instance."""
+        one = {**one, "lastUpdatedTimestamp": str(self._tick())}
         known = one["instanceId"] in self.instances
         self.instances[one["instanceId"]] = one
         self.changes.append({**one, "actionType": "MODIFIED" if known else "ADDED"})
 
     def drop(self, one: dict[str, Any]) -> None:
         """Remove an instance."""
-        self.changes.append({**self.instances.pop(one["instanceId"]), "actionType": "DELETED"})
+        stamp = {"actionType": "DELETED", "lastUpdatedTimestamp": str(self._tick())}
+        self.changes.append({**self.instances.pop(one["instanceId"]), **stamp})
+
+    def _tick(self) -> int:
+        """Return the server's time of a change."""
+        self.time += 1
+        return self.time
 
     def _hash(self) -> str:
         found = answer(applications(*self.instances.values()))
@@ -98,4 +107,9 @@ class Eureka:
         self.asked.append("delta")
         if self.status != 200 or self.delta_status != 200:
             return web.Response(status=self.status if self.status != 200 else self.delta_status)
-        return web.Response(body=applications(*self.changes, hashcode=self._hash()))
+        body = applications(*self.changes, hashcode=self._hash()) if self.old is None else self.old
+        return web.Response(body=body)
+
+    def freeze_delta(self) -> None:
+        """Answer questions for changes as now, whatever changes: a cache that is not emptied."""
+        self.old = applications(*self.changes, hashcode=self._hash())

@@ -15,8 +15,8 @@ async def eureka():
         yield server
 
 
-def following(control, *addresses: str, settle: float = 0.3) -> Followed:
-    settings = EurekaSettings(address=",".join(addresses), interval=0.1, settle=settle)
+def following(control, *addresses: str, settle: float = 0.3, reconcile: float = 60) -> Followed:
+    settings = EurekaSettings(address=",".join(addresses), interval=0.1, settle=settle, reconcile=reconcile)
     settings.check()
     return Followed(control, Configured(KIND, settings))
 
@@ -123,3 +123,45 @@ async def test_an_instance_that_cannot_be_read_stays_as_it_was(control, eureka):
         assert report.message == (
             "eureka: WEB h1:web:8080: port is 'http', not a port: register it with a number from 1 to 65535"
         )
+
+
+async def test_a_delta_that_is_older_than_the_whole_answer_takes_nothing_back(control, eureka):
+    for number in (1, 2):
+        eureka.put(instance("WEB", number))
+        eureka.drop(instance("WEB", number))
+    eureka.freeze_delta()  # both are gone in it, and its hash says that this is all
+    eureka.put(instance("WEB", 1))
+    eureka.put(instance("WEB", 2))
+    seen_ever: set[int] = set()
+    control.watchers.append(lambda _: seen_ever.add(len(seen(control))))
+    async with following(control, eureka.url):
+        await eventually(lambda: seen(control), addresses(1, 2))
+        asked = len(eureka.asked)
+        await eventually(lambda: len(eureka.asked) > asked + 6, True)
+    assert seen_ever == {2}
+
+
+async def test_what_a_hash_cannot_tell_is_found_by_reading_all_now_and_then(control, eureka):
+    eureka.put(instance("WEB", 1))
+    async with following(control, eureka.url, reconcile=0.4):
+        await eventually(lambda: seen(control), addresses(1))
+        eureka.instances.clear()
+        eureka.instances["h2:web:8080"] = instance("WEB", 2)  # as many are well as before, and no delta tells
+        await eventually(lambda: seen(control), addresses(2))
+
+
+async def test_a_restarted_server_is_given_time_by_a_restarted_control_plane_too(control, eureka):
+    for number in range(1, 41):
+        eureka.put(instance("WEB", number))
+    async with following(control, eureka.url):
+        await eventually(lambda: len(seen(control)), 40)
+    eureka.instances.clear()
+    eureka.changes.clear()
+    async with following(control, eureka.url, settle=60) as follower:  # its adapter knows nothing of before
+        await eventually(lambda: [one.code for one in follower.reports()], ["platform-held"])
+        asked = len(eureka.asked)
+        await eventually(lambda: len(eureka.asked) > asked + 3, True)
+        assert len(seen(control)) == 40
+        for number in range(1, 31):
+            eureka.put(instance("WEB", number))
+        await eventually(lambda: len(seen(control)), 30)

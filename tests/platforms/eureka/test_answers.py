@@ -8,7 +8,7 @@ from tests.platforms.eureka.registry import applications, instance
 from pidalio.errors import PlatformUnavailable
 from pidalio.model import Health, Protocol
 from pidalio.platforms.eureka.mapping import offers
-from pidalio.platforms.eureka.registry import answer, applied, hash_of
+from pidalio.platforms.eureka.registry import Known, answer, hash_of
 from pidalio.platforms.eureka.settings import EurekaSettings
 
 SETTINGS = EurekaSettings(address="http://127.0.0.1:1/eureka")
@@ -132,7 +132,7 @@ def test_a_delta_leads_where_a_full_answer_does(before, changes):
         instance("WEB", number, status=state or "UP", actionType="MODIFIED" if state else "DELETED")
         for number, state in changes.items()
     ]
-    now = applied(entries(before), answer(applications(*delta)))
+    now = Known(entries(before)).after(answer(applications(*delta))).instances
     assert now == entries(after)
     assert hash_of(now.values()) == hash_of(entries(after).values())
 
@@ -140,3 +140,46 @@ def test_a_delta_leads_where_a_full_answer_does(before, changes):
 def test_the_hash_is_that_of_eureka():
     found = answer(applications(instance("A", 1), instance("B", 2), instance("B", 3, status="DOWN")))
     assert hash_of(one for _, one in found.entries) == "DOWN_1_UP_2_"
+
+
+def at(time: int, number: int = 1, action: str = "MODIFIED", **changes):
+    return instance("WEB", number, lastUpdatedTimestamp=str(time), actionType=action, **changes)
+
+
+def known(*instances) -> Known:
+    return Known({one.key: one for _, one in answer(applications(*instances)).entries})
+
+
+def ports(found: Known) -> list[int]:
+    return [one.port for one in found.instances.values()]
+
+
+def test_a_delta_from_before_takes_nothing_away_and_changes_nothing():
+    now = known(at(5, port=8085))
+    assert ports(now.after(answer(applications(at(4, action="DELETED"))))) == [8085]
+    assert ports(now.after(answer(applications(at(4, port=8084))))) == [8085]
+    assert ports(now.after(answer(applications(at(5, port=8086))))) == [8086]
+    assert ports(now.after(answer(applications(at(6, action="DELETED"))))) == []
+
+
+def test_a_delta_from_before_brings_nothing_back():
+    after_delta = known(at(5)).after(answer(applications(at(6, action="DELETED"))))
+    after_all = known(at(5), at(9, 2)).replaced(known(at(9, 2)).instances)
+    for now in (after_delta, after_all):
+        before = len(now.instances)
+        assert len(now.after(answer(applications(at(5)))).instances) == before
+        assert len(now.after(answer(applications(at(7)))).instances) == before + 1
+
+
+def test_a_server_that_says_no_times_is_believed_as_it_speaks():
+    for nothing in (None, "", "soon", -1, {}):
+        assert ports(
+            known(at(5)).after(answer(applications({**at(0, port=8086), "lastUpdatedTimestamp": nothing})))
+        ) == [8086]
+
+
+def test_what_is_gone_is_remembered_for_as_long_as_deltas_tell_of_it():
+    one = known(at(1_000)).after(answer(applications(at(2_000, action="DELETED"))))
+    two = one.after(answer(applications(at(1_000_000, 2, "DELETED"))))
+    assert sorted(one.gone.values()) == [2_000]
+    assert sorted(two.gone.values()) == [1_000_000]

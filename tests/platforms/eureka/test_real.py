@@ -1,8 +1,10 @@
 """The common suite on a real Eureka, with what only a real one does: leases that end, states that are overridden."""
 
 import asyncio
+import contextlib
 from typing import ClassVar
 
+import httpx
 import pytest
 from tests.platforms.conformance import Conformance
 from tests.platforms.following_mesh import FollowingMesh
@@ -32,16 +34,23 @@ class RealEureka(Subject):
     async def start(self) -> None:
         if self.server.process is None:
             await self.server.start()
-        known = await self.server.call("GET", "/apps")
-        for application in known["applications"]["application"]:
-            for one in application["instance"]:
-                await self.server.call("DELETE", f"/apps/{application['name']}/{one['instanceId']}")
+        async with asyncio.timeout(60):
+            while known := (await self.server.call("GET", "/apps"))["applications"]["application"]:
+                await asyncio.gather(*(self._end(one) for application in known for one in application["instance"]))
+                await asyncio.sleep(0.2)  # what it answers is up to a second old
+
+    async def _end(self, one) -> None:
+        """Take an instance away; one that is gone already was in an answer from before."""
+        with contextlib.suppress(httpx.HTTPStatusError):
+            await self.server.call("DELETE", f"/apps/{one['app']}/{one['instanceId']}")
 
     async def stop(self) -> None:
         """Leave it to the tests that follow."""
 
     def configured(self, port: int) -> Configured:
-        settings = EurekaSettings(address=f"http://127.0.0.1:{port}/eureka", interval=0.3, settle=2, silence=3)
+        settings = EurekaSettings(
+            address=f"http://127.0.0.1:{port}/eureka", interval=0.3, settle=2, silence=3, reconcile=3
+        )
         return Configured(KIND, settings)
 
     def hostname(self, service: str) -> str:

@@ -1,8 +1,9 @@
 """Eureka has no watch: the adapter asks for what changed lately, and proves by a hash that it missed nothing.
 
 A delta holds the changes of the last three minutes; applied to what is known it must give the registry's own hash code,
-else everything is read anew. Invariant: one server is kept while it answers, for servers disagree; another one's
-answer is a new beginning.
+else everything is read anew. The hash counts states and no names, so everything is read anew now and then, too.
+Invariants: nothing older than what is known counts; one server is kept while it answers, for servers disagree; another
+one's answer is a new beginning.
 """
 
 import asyncio
@@ -15,9 +16,10 @@ from pidalio.model import Report, Severity
 from pidalio.platforms import asking
 from pidalio.platforms.adapter import Feed, Rows
 from pidalio.platforms.eureka.mapping import offers
-from pidalio.platforms.eureka.registry import Answer, Instance, Key, answer, applied, hash_of
+from pidalio.platforms.eureka.registry import Answer, Instance, Key, Known, answer, hash_of
 from pidalio.platforms.eureka.settings import EurekaSettings
 from pidalio.platforms.offers import Offer, became, offered
+from pidalio.store import tables
 
 _NO_DELTA: Final = (403, 404)
 """The answers of a server whose deltas are switched off."""
@@ -29,30 +31,33 @@ class EurekaAdapter:
     def __init__(self, settings: EurekaSettings) -> None:
         self._settings = settings
         self._server = 0
-        self._known: dict[Key, Instance] = {}
+        self._known = Known()
         self._offers: tuple[Offer, ...] = ()
         self._delta = True
 
     async def run(self, feed: Feed) -> None:
         """Follow until cancelled; raise `PlatformUnavailable` when no server answers."""
         async with asking.session(self._settings.tls(), silence=self._settings.silence, connections=2) as client:
-            await self._read_all(feed, client)
+            now = asyncio.get_running_loop().time
             while True:
-                await asyncio.sleep(self._settings.interval)
-                if not await self._read_delta(feed, client):
-                    await self._read_all(feed, client)
+                await self._read_all(feed, client)
+                due, is_known = now() + self._settings.reconcile, True
+                while is_known and now() < due:
+                    await asyncio.sleep(self._settings.interval)
+                    is_known = await self._read_delta(feed, client)
 
     async def _read_all(self, feed: Feed, client: aiohttp.ClientSession) -> None:
         """Read the whole registry, and say so."""
+        before = max(len(self._known.instances), _instances_in(feed.known()))
         found = await self._instances(feed, client)
 
         async def again() -> Rows:
             nonlocal found
-            found = await self._settled(feed, client, len(self._known))
+            found = await self._settled(feed, client, before)
             return offered(feed.name, offers(found.values(), self._settings))
 
         await feed.complete(offered(feed.name, offers(found.values(), self._settings)), again)
-        self._known, self._offers = found, offers(found.values(), self._settings)
+        self._known, self._offers = self._known.replaced(found), offers(found.values(), self._settings)
 
     async def _settled(self, feed: Feed, client: aiohttp.ClientSession, before: int) -> dict[Key, Instance]:
         """Read until most of what was known is there again, or its time is over."""
@@ -68,7 +73,8 @@ class EurekaAdapter:
         """Return the whole registry, of the first server that answers; one that cannot be read stays as it was."""
         found = await self._ask_any(client, "/apps")
         self._tell(feed, found)
-        kept = {one.key: self._known[one.key] for one in found.malformed if one.key in self._known}
+        known = self._known.instances
+        kept = {one.key: known[one.key] for one in found.malformed if one.key in known}
         return {**kept, **{one.key: one for _, one in found.entries}}
 
     async def _read_delta(self, feed: Feed, client: aiohttp.ClientSession) -> bool:
@@ -82,11 +88,11 @@ class EurekaAdapter:
             return False
         except PlatformUnavailable:
             return False  # whether it is gone, the question for everything will tell
-        now = applied(self._known, delta)
-        if delta.malformed or hash_of(now.values()) != delta.hash:
+        now = self._known.after(delta)
+        if delta.malformed or hash_of(now.instances.values()) != delta.hash:
             return False
         former = self._offers
-        self._known, self._offers = now, offers(now.values(), self._settings)
+        self._known, self._offers = now, offers(now.instances.values(), self._settings)
         if former != self._offers:
             feed.change(became(feed.name, former, self._offers))
         feed.heard()
@@ -108,6 +114,7 @@ class EurekaAdapter:
             except PlatformUnavailable as error:
                 failed = failed or error
                 self._server = (self._server + 1) % len(self._settings.addresses())
+                self._known = Known(self._known.instances)
                 self._delta = True
         raise failed or PlatformUnavailable("no address of a server is stated")
 
@@ -130,3 +137,8 @@ class EurekaAdapter:
 
 class _Missing(PlatformUnavailable):
     """The server says that there is no such thing, or not for us, or not yet."""
+
+
+def _instances_in(rows: Rows) -> int:
+    """Return how many instances rows show: what an earlier process knew, after a start."""
+    return len({one.workload for row in rows.get(tables.ENDPOINTS, {}).values() for one in row})

@@ -6,13 +6,16 @@ empty registry omits its list, an old codec writes a list of one as the one.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from pidalio.errors import PlatformUnavailable
 from pidalio.model import Labels, labels_of
 
+_REMEMBERED: Final = 600_000
+"""Milliseconds for which it is remembered that an instance is gone."""
+_LONGEST_TIME: Final = 16
 Key = tuple[str, str]
 """Application (upper case, as Eureka has it) and instance id."""
 
@@ -30,6 +33,8 @@ class Instance(msgspec.Struct, frozen=True, gc=False):
     vips: tuple[str, ...] = ()
     metadata: Labels = ()
     zone: str = ""
+    updated: int = 0
+    """When the server changed it last, in milliseconds of its own clock; 0 where it does not say."""
 
     @property
     def key(self) -> Key:
@@ -79,15 +84,46 @@ def hash_of(instances: Iterable[Instance]) -> str:
     return "".join(f"{status}_{count}_" for status, count in sorted(counts.items()))
 
 
-def applied(known: Mapping[Key, Instance], delta: Answer) -> dict[Key, Instance]:
-    """Return the instances that there are after a delta."""
-    now = dict(known)
-    for action, one in delta.entries:
-        if action == "DELETED":
-            now.pop(one.key, None)
-        else:
-            now[one.key] = one
-    return now
+class Known(msgspec.Struct, frozen=True):
+    """The instances that there are, and of those that are `gone` when the server changed them last.
+
+    Answers of one server may be older than one another, for each is kept by itself for a while: what they say of an
+    instance counts when it is not older than what is known. Times are the server's own, compared with nothing else.
+    """
+
+    instances: Mapping[Key, Instance] = {}
+    gone: Mapping[Key, int] = {}
+
+    def after(self, delta: Answer) -> "Known":
+        """Return what is known after a delta; of several changes of one instance the last one counts."""
+        now, gone = dict(self.instances), dict(self.gone)
+        for action, one in delta.entries:
+            known = now.get(one.key)
+            if _is_older(one.updated, known.updated if known else gone.get(one.key, 0)):
+                continue
+            if action == "DELETED":
+                now.pop(one.key, None)
+                gone[one.key] = one.updated
+            else:
+                now[one.key] = one
+                gone.pop(one.key, None)
+        return Known(now, _recent(gone))
+
+    def replaced(self, found: Mapping[Key, Instance]) -> "Known":
+        """Return what is known after an answer that holds everything: a delta from before brings nothing back."""
+        ended = {key: one.updated + 1 for key, one in self.instances.items() if key not in found and one.updated}
+        return Known(found, _recent({key: when for key, when in {**self.gone, **ended}.items() if key not in found}))
+
+
+def _is_older(one: int, other: int) -> bool:
+    """Tell whether a change came before another; where a time is missing (0), what is said last counts."""
+    return 0 < one < other
+
+
+def _recent(gone: Mapping[Key, int]) -> Mapping[Key, int]:
+    """Leave out what no delta tells of any more: they hold the changes of three minutes."""
+    newest = max(gone.values(), default=0)
+    return {key: when for key, when in gone.items() if when > newest - _REMEMBERED}
 
 
 def _every_instance(tree: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -120,12 +156,19 @@ def _instance(app: str, tree: Mapping[str, Any]) -> Instance:
         vips=tuple(part.strip() for part in _text(tree, "vipAddress").split(",") if part.strip()),
         metadata=labels_of(metadata),
         zone=_zone(tree) or metadata.get("zone", ""),
+        updated=_time(tree, "lastUpdatedTimestamp"),
     )
 
 
 def _text(tree: Mapping[str, Any], field: str) -> str:
     value = tree.get(field)
     return value if isinstance(value, str) else ""
+
+
+def _time(tree: Mapping[str, Any], field: str) -> int:
+    """Return a time, which comes as a number or as text; 0 for anything else."""
+    text = str(tree.get(field, ""))
+    return int(text) if text.isascii() and text.isdigit() and len(text) < _LONGEST_TIME else 0
 
 
 def _port(tree: Mapping[str, Any], field: str) -> int:
