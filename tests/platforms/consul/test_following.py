@@ -1,5 +1,6 @@
 """A real Consul: lost state, many services through few connections, filters, datacenters, protocols."""
 
+import httpx
 import pytest
 from tests.platforms.consul.catalog import Catalog
 from tests.platforms.consul.following import Following
@@ -7,6 +8,7 @@ from tests.platforms.servers.consul import ConsulAgent
 from tests.platforms.servers.partition import Partition
 
 from pidalio.model import Health, Protocol
+from pidalio.platforms.consul.services import PAST_THE_STREAM
 
 pytestmark = pytest.mark.platform("consul")
 
@@ -78,6 +80,27 @@ async def test_more_services_than_connections_are_all_followed(tmp_path, server)
         await mesh.until(lambda: mesh.addresses("s30") == ["10.0.1.30"] and mesh.service("s0") is None)
         assert link.standing <= 12
         assert mesh.codes() == []
+
+
+async def test_who_follows_again_at_once_finds_the_connections_free(tmp_path, server):
+    catalog = Catalog(server)
+    for number in range(150):
+        await catalog.put(f"s{number}", f"i{number}", f"10.0.0.{number}")
+    for again in range(1, 4):  # an agent takes 200 of one caller
+        async with Following(tmp_path, server.url) as mesh:
+            await mesh.until(lambda: mesh.state() == "synced")
+            await catalog.put("s149", "i149", f"10.0.{again}.1")
+            await mesh.until(lambda again=again: mesh.addresses("s149") == [f"10.0.{again}.1"])
+            assert mesh.codes() == []
+
+
+@pytest.mark.parametrize(("parameters", "backend"), [({}, "streaming"), (PAST_THE_STREAM, "blocking-query")])
+async def test_questions_about_a_service_get_past_the_stream_of_the_agent(server, parameters, backend):
+    await Catalog(server).put("web", "w1", "10.0.0.1")
+    async with httpx.AsyncClient(base_url=server.url) as http:
+        answer = await http.get("/v1/health/service/web", params={"index": "1", "wait": "1s", **parameters})
+    assert [each["Service"]["ID"] for each in answer.json()] == ["w1"]
+    assert answer.headers["X-Consul-Query-Backend"] == backend
 
 
 async def test_a_wake_up_without_a_change_changes_nothing(tmp_path, server):

@@ -12,6 +12,7 @@ from pidalio.model import Health
 WEB = {"Node": {"Node": "n1", "Address": "10.0.0.5"}, "Service": {"ID": "w1", "Service": "web", "Port": 8080}}
 API = {"Node": {"Node": "n1", "Address": "10.0.0.5"}, "Service": {"ID": "a1", "Service": "api", "Port": 9000}}
 OLD = {"Node": {"Node": "n1", "Address": "10.0.0.7"}, "Service": {"ID": "o1", "Service": "old", "Port": 8080}}
+NEW = {"Node": {"Node": "n1", "Address": "10.0.0.9"}, "Service": {"ID": "n1", "Service": "new", "Port": 8080}}
 CRITICAL = {"CheckID": "service:w1", "Status": "critical"}
 
 
@@ -24,6 +25,8 @@ class Scripted:
         self.hides: set[str] = set()
         self.leader = True
         self.index = 7
+        self.streams: dict[str, tuple[int, Any]] = {}  # what the agent's stream of events knows, where it lost one
+        self.past: set[str] = set()  # services that were asked about past it
 
     async def __aenter__(self) -> Self:
         routes = web.Application()
@@ -41,7 +44,12 @@ class Scripted:
         name = request.path.rpartition("/")[2]
         if datacenter := request.query.get("dc"):
             name = f"{datacenter}/{name}" if f"{datacenter}/{name}" in {**self.answers, **self.refuses} else name
-        if int(request.query.get("index", "0")) >= self.index:
+        index, value = self.index, self.answers.get(name, [])
+        if "near" in request.query:
+            self.past.add(name)
+        elif name in self.streams and "index" in request.query:
+            index, value = self.streams[name]
+        if int(request.query.get("index", "0")) >= index:
             await asyncio.sleep(0.1)  # the time to wait is short here
         if status := self.refuses.get(name):
             return web.Response(status=status, text="rpc error")
@@ -53,8 +61,7 @@ class Scripted:
             )
         if not self.leader and "stale" not in request.query:
             return web.Response(status=500, text="No cluster leader")
-        head = {"X-Consul-Index": str(self.index), "X-Consul-KnownLeader": str(self.leader).lower()}
-        value = self.answers.get(name, [])
+        head = {"X-Consul-Index": str(index), "X-Consul-KnownLeader": str(self.leader).lower()}
         return (
             web.Response(body=value, headers=head)
             if isinstance(value, bytes)
@@ -198,6 +205,20 @@ async def test_what_the_token_may_not_read_any_more_is_not_gone(server, mesh):
     server.hides = {"nobody"}
     server.index += 1
     await mesh.until(lambda: mesh.service("api") is None)  # now it is
+
+
+@pytest.mark.parametrize("index", [7, 8], ids=["nothing more", "all but that"])
+async def test_a_stream_of_events_that_lost_one_is_asked_no_longer(tmp_path, server, index):
+    async with Following(tmp_path, server.url, poll_seconds=0.2) as mesh:
+        await mesh.until(lambda: mesh.state() == "synced")
+        generation = mesh.control.world.generation
+        server.streams["web"] = (index, [WEB])
+        server.answers["web"], server.index = [WEB, OLD], 8
+        await mesh.until(lambda: mesh.addresses("web") == ["10.0.0.5", "10.0.0.7"])
+        await mesh.until(lambda: server.past == {"web"})
+        server.answers["web"], server.index = [WEB, OLD, NEW], 9
+        await mesh.until(lambda: mesh.addresses("web") == ["10.0.0.5", "10.0.0.7", "10.0.0.9"])
+        assert mesh.control.world.generation == generation + 2
 
 
 async def test_an_index_that_went_backwards_takes_nothing_away_for_a_while(tmp_path, server):

@@ -76,19 +76,23 @@ class Partition:
     async def __aexit__(self, *_: object) -> None:
         await self.cut()
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Link a caller; what was accepted in the moment of a `cut` is reset like the others."""
+        if self.server is None:
+            _reset(writer)
+            return
         self.accepted += 1
-        task = asyncio.current_task()
-        assert task is not None
-        sides = self.links[task] = [writer]
-        try:
-            await self._link(reader, sides)
-        except asyncio.CancelledError:
-            pass  # by `cut`; a handler that ends cancelled is an error to asyncio
-        finally:
-            for side in sides:
-                side.transport.abort()  # does nothing where it is closed
-            del self.links[task]
+        sides = [writer]
+        task = asyncio.create_task(self._link(reader, sides))
+        self.links[task] = sides
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Leave nothing open of a link that ended, even of one that was cancelled before it began."""
+        for side in self.links.pop(task):
+            side.transport.abort()  # does nothing where it is closed
+        if not task.cancelled() and (error := task.exception()):
+            raise error  # asyncio tells it
 
     async def _link(self, reader: asyncio.StreamReader, sides: list[asyncio.StreamWriter]) -> None:
         try:

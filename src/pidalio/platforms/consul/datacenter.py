@@ -39,7 +39,7 @@ class Datacenter:
         async with Consul(self._settings, self._name, self._connections) as consul:
             first, names = await self._names.begin(consul)
             self._services.anew(keeps=bool(self._names.settled))
-            watching = Watching(consul, self._services, self._connections - RESERVED, self._settings.poll_seconds)
+            watching = Watching(consul, self._services, self._connections - RESERVED, self._settings)
             watching.noted = lambda: self._note(consul, watching)
             await self._begin(consul, names, watching)
             self._saying.heard(self._name)

@@ -64,18 +64,20 @@ class Consul:
         path: str,
         *,
         after: int = 0,
+        wait: float = 0.0,
         is_consistent: bool = False,
         parameters: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Return what Consul says; with `after`, as soon as it became different, or the time to wait passed.
+        """Return what Consul says; with `after`, as soon as it became different, or `wait` seconds (0: as set) passed.
 
         Raise `PlatformUnavailable`.
         """
         wanted = {**self._base, **(parameters or {})}
         mode = "consistent" if is_consistent else "stale" if self._settings.stale else ""
+        wait = wait or self._settings.wait_seconds
         if self._has_leader:
             try:
-                answer = await self._answer(path, self._waiting(wanted, after, mode, self._settings.wait_seconds))
+                answer = await self._answer(path, self._waiting(wanted, after, mode, wait))
             except PlatformUnavailable as error:
                 if _NO_LEADER not in str(error):
                     raise
@@ -87,7 +89,7 @@ class Consul:
         self._has_leader = answer.has_leader
         if not answer.has_leader or had_leader:
             return answer
-        return await self.ask(path, after=after, is_consistent=is_consistent, parameters=parameters)
+        return await self.ask(path, after=after, wait=wait, is_consistent=is_consistent, parameters=parameters)
 
     @staticmethod
     def _waiting(wanted: Mapping[str, str], after: int, mode: str, seconds: float) -> dict[str, str]:

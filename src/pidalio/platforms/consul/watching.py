@@ -1,8 +1,9 @@
 """Many services through few connections: a blocking query for each as long as they last, a queue for the others.
 
 A Consul agent takes 200 connections of one caller, and a blocking query holds one of its own. A service of the queue
-that changes gets the place of the one that has been quiet for longest. Invariant: each service is read at least every
-`poll` seconds, or waits in a blocking query.
+that changes gets the place of the one that has been quiet for longest. Invariant: each service is read from the
+servers' state at least every `poll` seconds, for the agent's stream that answers a blocking query may have lost
+something.
 """
 
 import asyncio
@@ -13,10 +14,13 @@ from pidalio.errors import PlatformUnavailable
 from pidalio.platforms.consul.pacing import MOST_FOR_ONE, Pacing
 from pidalio.platforms.consul.questions import Consul
 from pidalio.platforms.consul.services import Services
+from pidalio.platforms.consul.settings import ConsulSettings
 from pidalio.platforms.pausing import Pause
 
 WORKERS: Final = 4
 """Connections through which the queue is read."""
+_BEGINNING: Final = 1.0
+"""Seconds after which a stream of events has begun: that is where Consul before 1.16 loses one."""
 
 
 class Watching:
@@ -26,8 +30,9 @@ class Watching:
     since it was read. `noted` is called after each answer that changes something.
     """
 
-    def __init__(self, consul: Consul, services: Services, slots: int, poll: float) -> None:
-        self._consul, self._services, self._slots, self._poll = consul, services, slots, poll
+    def __init__(self, consul: Consul, services: Services, slots: int, settings: ConsulSettings) -> None:
+        self._consul, self._services, self._slots = consul, services, slots
+        self._poll, self._longest = settings.poll_seconds, settings.wait_seconds
         self.names: set[str] = set()
         self.failing: dict[str, PlatformUnavailable] = {}
         self.is_whole = False
@@ -70,10 +75,19 @@ class Watching:
             task.cancel()
 
     async def _watch(self, name: str) -> None:
-        """Follow one service by blocking queries."""
-        pacing, pause = Pacing(MOST_FOR_ONE), Pause()
+        """Follow one service by blocking queries, and by what the servers say."""
+        pacing, pause, wait = Pacing(MOST_FOR_ONE), Pause(), self._longest
+        due = self._now() + min(_BEGINNING, self._poll)
         while True:
-            read = await self._read(name, after=self._services.index.get(name, 0))
+            after, left = self._services.index.get(name, 0), due - self._now()
+            if not after or left <= 0:
+                read = await self._read(name)
+                due = self._now() + self._poll
+                is_new = not isinstance(read, PlatformUnavailable) and read[1]
+                wait = min(_BEGINNING, self._longest) if is_new else self._longest  # the stream should know it too
+            else:
+                read = await self._read(name, after=after, wait=min(left, wait))
+                wait = self._longest
             if isinstance(read, PlatformUnavailable):
                 await asyncio.sleep(pause.after(0.0, read))
             else:
@@ -92,10 +106,10 @@ class Watching:
             if name in self.names and not (changed and self._promote(name)):
                 self._wait(name)
 
-    async def _read(self, name: str, *, after: int = 0) -> tuple[bool, bool] | PlatformUnavailable:
+    async def _read(self, name: str, *, after: int = 0, wait: float = 0.0) -> tuple[bool, bool] | PlatformUnavailable:
         """Return whether the index moved and whether something changed, or why the service cannot be read."""
         try:
-            moved, changed = await self._services.read(self._consul, name, after=after)
+            moved, changed = await self._services.read(self._consul, name, after=after, wait=wait)
         except PlatformUnavailable as error:
             self._services.unread(name)
             if name in self.names:
