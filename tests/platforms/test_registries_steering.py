@@ -8,6 +8,7 @@ from tests.platforms.nomad.test_real import RealNomad
 from tests.platforms.servers.eureka import EurekaServer
 from tests.platforms.steering import Instance as Program
 from tests.platforms.steering import Steering
+from tests.platforms.story import Part, traffic_follows_and_outlives
 from tests.platforms.subject import Instance, Subject
 from tests.platforms.zookeeper.test_conformance import ZooKeeperSubject
 from tests.platforms.zookeeper.tree import BASE
@@ -41,6 +42,29 @@ def eureka(folder):
     return subject, subject.server, f"eureka=http://127.0.0.1:{subject.port}/eureka?interval=0.3&settle=60"
 
 
+class Registry(Part):
+    port = 80
+
+    def __init__(self, subject: Subject, server, platform: str) -> None:
+        self.subject, self.server = subject, server
+        self.name, self.host = platform.partition("=")[0], subject.hostname("web")
+
+    async def put(self, one: Program) -> None:
+        await self.subject.put("web", one.version, Instance(one.address, one.port, one.version))
+
+    async def drop(self, one: Program) -> None:
+        await self.subject.drop("web", one.version)
+
+    async def end(self) -> None:
+        await self.server.kill()
+
+    async def return_with(self, *known: Program) -> None:
+        await self.server.start()
+        if "keeping" in self.subject.lacks:
+            for one in known:
+                await self.put(one)  # as instances do that renew their lease
+
+
 @pytest.mark.parametrize(
     "make", [pytest.param(one, marks=pytest.mark.platform(one.__name__)) for one in (zookeeper, etcd, nomad, eureka)]
 )
@@ -48,51 +72,8 @@ async def test_traffic_follows_and_outlives_the_registry(make, folder, tmp_path)
     subject, server, platform = make(tmp_path / "server")
     await subject.start()
     try:
-        await story(subject, server, platform, folder)
+        async with Steering(folder, platform) as mesh:
+            await traffic_follows_and_outlives(mesh, Registry(subject, server, platform))
     finally:
         await server.stop()
         await subject.stop()
-
-
-async def story(subject: Subject, server, platform: str, folder: Folder) -> None:
-    host, name = subject.hostname("web"), platform.partition("=")[0]
-
-    async def put(identity: str, one: Program) -> None:
-        await subject.put("web", identity, Instance(one.address, one.port, one.version))
-
-    async with Steering(folder, platform) as mesh:
-        first, second = await mesh.instance("v1"), await mesh.instance("v2")
-        await put("w1", first)
-        await mesh.until_served(host, "v1", port=80)
-        await put("w2", second)
-        await mesh.until_served(host, "v1", "v2", port=80)
-        async with mesh.load(host, port=80) as load:
-            await load.more(50)
-            await subject.drop("web", "w1")
-            await mesh.until_served(host, "v2", port=80)
-            await first.stop()
-            third = await mesh.instance("v3")
-            await put("w3", third)
-            await mesh.until_served(host, "v2", "v3", port=80)
-
-            await server.kill()
-            await load.more(200)
-            await mesh.weights(host, v2=100, v3=0, port=80)
-            assert "stale" in await mesh.ask("platforms")
-
-            await mesh.keeps(name, third.address)
-            await mesh.kill_control()
-            await load.more(100)
-            await mesh.start_control()  # the registry is away: what was known of it is live
-            await mesh.weights(host, v2=0, v3=100, port=80)
-
-            await server.start()
-            if "keeping" in subject.lacks:
-                await put("w2", second)  # as instances do that renew their lease
-                await put("w3", third)
-            fourth = await mesh.instance("v4")
-            await put("w4", fourth)
-            await mesh.knows(fourth.address)
-            await mesh.weights(host, v3=50, v4=50, port=80)
-            await load.more(100)
-        assert load.failed == {}

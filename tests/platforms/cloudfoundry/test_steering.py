@@ -10,7 +10,8 @@ from tests.e2e.embedded import Folder, free_port
 from tests.platforms.cloudfoundry.cells import Cells, message
 from tests.platforms.cloudfoundry.controller import CLIENT, SECRET, Controller
 from tests.platforms.servers.nats import Nats
-from tests.platforms.steering import Steering
+from tests.platforms.steering import Instance, Steering
+from tests.platforms.story import Part, traffic_follows_and_outlives
 from tests.xds.test_tls import Authority, pem
 
 pytestmark = [pytest.mark.platform("nats"), pytest.mark.envoy, pytest.mark.slow]
@@ -91,43 +92,44 @@ class Foundry:
         return answer.status_code, answer.text
 
 
+class Told(Part):
+    """The first instance has no TLS, the others have it, all at one port."""
+
+    name, host = "cloudfoundry", HOST
+
+    def __init__(self, foundry: Foundry, server: Nats) -> None:
+        self.foundry, self.server, self.tls_port = foundry, server, free_port()
+
+    async def instance(self, mesh: Steering, version: str) -> Instance:
+        if version == "v1":
+            return await mesh.instance(version)
+        number = int(version.removeprefix("v"))
+        await self.foundry.start(version, self.tls_port, number)
+        return Instance(self.foundry.address(number), self.tls_port, version)  # which the foundry stops
+
+    async def put(self, one: Instance) -> None:
+        number = int(one.version.removeprefix("v"))
+        if one.version != "v1":
+            await self.foundry.register(one.version, one.port, number)
+            return
+        guid = one.version
+        body = message(HOST, one.address, one.port, guid=guid, app=f"app-{guid}", tags={"process_id": guid})
+        await self.foundry.cells.register(guid, body)
+
+    async def drop(self, one: Instance) -> None:
+        await self.foundry.cells.unregister(one.version)
+
+    async def end(self) -> None:
+        await self.server.kill()
+
+    async def return_with(self, *_: Instance) -> None:
+        await self.server.start()
+        await self.foundry.cells.connect()
+
+
 async def test_traffic_follows_and_outlives_nats_and_the_control_plane(folder, server, cells):
     async with Foundry(folder, server, cells) as foundry:
-        mesh, port = foundry.mesh, free_port()
-        await foundry.start("blue", port, 1)
-        await foundry.register("blue", port, 1)
-        await mesh.until_served(HOST, "blue")
-        green = await mesh.instance("green")
-        body = message(HOST, green.address, green.port, guid="green", app="app-green", tags={"process_id": "green"})
-        await cells.register("green", body)  # without TLS, beside one with it
-        await mesh.until_served(HOST, "blue", "green")
-        async with mesh.load(HOST) as load:
-            await load.more(50)
-            await cells.unregister("green")
-            await mesh.until_served(HOST, "blue")
-            await green.stop()
-            await foundry.start("red", port, 2)
-            await foundry.register("red", port, 2)
-            await mesh.until_served(HOST, "blue", "red")
-
-            await server.kill()
-            await load.more(200)
-            await mesh.weights(HOST, blue=0, red=100)
-            assert "stale" in await mesh.ask("platforms")
-            await mesh.keeps("cloudfoundry", foundry.address(2))
-            await mesh.kill_control()
-            await load.more(100)
-            await mesh.start_control()  # NATS is away: what was known is live
-            await mesh.weights(HOST, blue=100, red=0)
-
-            await server.start()
-            await cells.connect()
-            await foundry.start("gold", port, 3)
-            await foundry.register("gold", port, 3)
-            await mesh.knows(foundry.address(3))
-            await mesh.weights(HOST, red=50, gold=50)
-            await load.more(100)
-        assert load.failed == {}
+        await traffic_follows_and_outlives(foundry.mesh, Told(foundry, server))
 
 
 async def test_a_port_that_another_app_got_never_leads_there(folder, server, cells):

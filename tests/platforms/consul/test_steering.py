@@ -7,6 +7,7 @@ from tests.e2e.embedded import PATIENCE, Folder
 from tests.platforms.consul.catalog import Catalog
 from tests.platforms.servers.consul import ConsulAgent
 from tests.platforms.steering import Instance, Steering
+from tests.platforms.story import Part, traffic_follows_and_outlives
 
 pytestmark = [pytest.mark.envoy, pytest.mark.slow, pytest.mark.platform("consul")]
 HOST = "web.service.consul"
@@ -29,44 +30,37 @@ async def until_told(mesh: Steering, code: str) -> None:
             await asyncio.sleep(0.05)
 
 
+class Told(Part):
+    name, host = "consul", HOST
+
+    def __init__(self, server: ConsulAgent) -> None:
+        self.server = server
+
+    async def put(self, one: Instance) -> None:
+        await put(self.server, one.version, one)
+
+    async def drop(self, one: Instance) -> None:
+        await Catalog(self.server).drop(one.version)
+
+    async def fade(self, mesh: Steering, one: Instance, *others: str) -> None:
+        catalog = Catalog(self.server)
+        await catalog.check("web", one.version, "critical")
+        await mesh.until_served(HOST, *others)
+        await catalog.check("web", one.version, "passing")
+        await mesh.until_served(HOST, one.version, *others)
+        await catalog.check("web", one.version, "critical", f"_service_maintenance:{one.version}")
+        await mesh.until_served(HOST, *others)
+
+    async def end(self) -> None:
+        await self.server.kill()
+
+    async def return_with(self, *_: Instance) -> None:
+        await self.server.start()
+
+
 async def test_traffic_follows_and_outlives_consul(folder, tmp_path):
     async with ConsulAgent(tmp_path) as server, Steering(folder, f"consul={server.url}?settle=5") as mesh:
-        first, second = await mesh.instance("v1"), await mesh.instance("v2")
-        await put(server, "w1", first)
-        await mesh.until_served(HOST, "v1")
-        await put(server, "w2", second)
-        await mesh.until_served(HOST, "v1", "v2")
-        async with mesh.load(HOST) as load:
-            await load.more(50)
-            await Catalog(server).check("web", "w1", "critical")
-            await mesh.until_served(HOST, "v2")
-            await Catalog(server).check("web", "w1", "passing")
-            await mesh.until_served(HOST, "v1", "v2")
-            await Catalog(server).check("web", "w1", "critical", "_service_maintenance:w1")
-            await mesh.until_served(HOST, "v2")
-            await Catalog(server).drop("w1")
-            third = await mesh.instance("v3")
-            await put(server, "w3", third)
-            await mesh.until_served(HOST, "v2", "v3")
-
-            await server.kill()
-            await load.more(200)
-            await mesh.weights(HOST, v2=100, v3=0)
-            assert "stale" in await mesh.ask("platforms")
-
-            await mesh.keeps("consul", third.address)
-            await mesh.kill_control()
-            await load.more(100)
-            await mesh.start_control()  # Consul is away: what was known of it is live
-            await mesh.weights(HOST, v2=0, v3=100)
-
-            await server.start()
-            fourth = await mesh.instance("v4")
-            await put(server, "w4", fourth)
-            await mesh.knows(fourth.address)
-            await mesh.weights(HOST, v3=50, v4=50)
-            await load.more(100)
-        assert load.failed == {}
+        await traffic_follows_and_outlives(mesh, Told(server))
 
 
 async def test_a_consul_that_comes_back_empty_loses_no_request(folder, tmp_path):
