@@ -3,6 +3,7 @@
 Left out: filters, rights by space, errors as CF's JSON, everything that writes, and processes but for their stats.
 """
 
+import asyncio
 import base64
 from collections.abc import Mapping
 from typing import Any, Self
@@ -13,7 +14,10 @@ CLIENT, SECRET = "mesh", "s3cret"
 
 
 class Controller:
-    """An asynchronous context manager; `refuses` is a status that the API answers instead, `asked` what was asked."""
+    """An asynchronous context manager; `refuses` is a status that the API answers instead, `asked` what was asked.
+
+    While `flows` is not set, what it answers about apps is on its way.
+    """
 
     def __init__(self, page: int = 2) -> None:
         self.page = page
@@ -24,6 +28,8 @@ class Controller:
         self.life = 600
         self.tokens: list[str] = []
         self.asked: list[str] = []
+        self.flows = asyncio.Event()
+        self.flows.set()
 
     async def __aenter__(self) -> Self:
         application = web.Application()
@@ -94,7 +100,9 @@ class Controller:
         return self._refusal(request) or self._paged(request, self.routes)
 
     async def _apps(self, request: web.Request) -> web.Response:
-        return self._refusal(request) or self._paged(request, list(self.apps.values()), _INCLUDED)
+        answer = self._refusal(request) or self._paged(request, list(self.apps.values()), _INCLUDED)
+        await self.flows.wait()
+        return answer
 
     def _paged(self, request: web.Request, every: list[Any], included: Mapping[str, Any] | None = None) -> web.Response:
         number = int(request.query.get("page", "1"))

@@ -1,6 +1,7 @@
 """How the adapter comes to a NATS server, what it says there, and whom it trusts."""
 
 import asyncio
+import contextlib
 import ipaddress
 import json
 from pathlib import Path
@@ -65,6 +66,25 @@ async def test_a_wrong_password_is_one_line_and_the_right_one_works(control, tmp
         file.write_text("right\n")
         async with Following(control, server, user="mesh", password_file=str(file)) as following:
             await following.until(lambda: following.follower.is_ready)
+
+
+async def test_nothing_is_sent_before_the_answer_to_who_we_are(control, server):
+    """A server that refuses closes its end, and the network resets whom it has not read: its answer would be lost."""
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'INFO {"auth_required":true}\r\n')
+        said = await reader.readline()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.3):
+                said += await reader.read(1)
+        writer.write(b"-ERR 'Authorization Violation'\r\n" if said.endswith(b"\n") else b"")
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as refusing:
+        nats = f"nats://127.0.0.1:{refusing.sockets[0].getsockname()[1]}"
+        async with Following(control, server, nats=nats, user="mesh", password="wrong") as following:
+            await following.until(following.codes, {"platform-not-read"})
+            assert "NATS refuses us ('Authorization Violation')" in following.follower.standing().error
 
 
 async def test_servers_are_tried_in_turn(control, server, cells):

@@ -86,6 +86,10 @@ async def test_who_must_not_be_routed_to_is_unwell(control, server, cells, api, 
         await following.until(health, [Health.UNHEALTHY])
 
 
+def versions(control) -> list[str]:
+    return [dict(one.labels).get("version", "") for one in services.endpoints(control.world, (HOST, "default"))]
+
+
 async def test_an_app_that_is_new_is_read_soon(control, server, cells, api, monkeypatch):
     monkeypatch.setattr(controller, "_SOON", 0.1)
     async with Following(control, server, **settings_of(api, reconcile=1000)) as following:
@@ -93,12 +97,33 @@ async def test_an_app_that_is_new_is_read_soon(control, server, cells, api, monk
         await following.served("10.0.0.1")
         api.app("newest", "shop-3", version="v3")
         await cells.register("2", plain(2, app="newest"))
-        await cells.register("3", plain(3, app="of nobody"))
-        versions = lambda: [  # noqa: E731
-            dict(one.labels).get("version", "") for one in services.endpoints(control.world, (HOST, "default"))
-        ]
-        await following.until(versions, ["v1", "v3", ""])
-        asked = len(api.asked)
-        await cells.register("3", plain(3, app="of nobody"))
+        await following.until(lambda: versions(control), ["v1", "v3"])
+
+
+async def test_an_app_that_is_met_while_apps_are_read_is_read_soon(control, server, cells, api, monkeypatch):
+    monkeypatch.setattr(controller, "_SOON", 0.1)
+    async with Following(control, server, **settings_of(api, reconcile=1000)) as following:
+        await cells.register("1", plain(1, app="old"))
+        await following.served("10.0.0.1")
+        asked, api.page = api.asked.count("/v3/apps"), 10
+        api.flows.clear()
+        api.app("newest", "shop-3", version="v3")
+        await cells.register("2", plain(2, app="newest"))
+        await following.until(lambda: api.asked.count("/v3/apps") > asked)
+        api.app("later", "shop-4", version="v4")
+        await cells.register("3", plain(3, app="later"))
+        await following.served("10.0.0.1", "10.0.0.2", "10.0.0.3")
+        api.flows.set()
+        await following.until(lambda: versions(control), ["v1", "v3", "v4"])
+
+
+async def test_an_app_of_nobody_is_asked_about_once(control, server, cells, api, monkeypatch):
+    monkeypatch.setattr(controller, "_SOON", 0.1)
+    async with Following(control, server, **settings_of(api, reconcile=1000)) as following:
+        await cells.register("1", plain(1, app="old"))
+        await following.served("10.0.0.1")
+        await cells.register("2", plain(2, app="of nobody"))
+        await following.until(lambda: api.asked.count("/v3/routes"), 2)
+        await cells.register("2", plain(2, app="of nobody"))
         await asyncio.sleep(0.5)  # five times what is soon: that nobody is asked about again has to be proved
-        assert len(api.asked) == asked
+        assert api.asked.count("/v3/routes") == 2

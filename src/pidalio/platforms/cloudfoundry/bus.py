@@ -118,6 +118,7 @@ class Bus:
             "ping_interval": _PING,
             "max_outstanding_pings": 2,
             "no_echo": True,
+            "verbose": True,  # or a refusal is lost: a server resets who goes on talking before its answer is read
         }
         if settings.user:
             options |= {"user": settings.user, "password": settings.nats_password()}

@@ -58,10 +58,10 @@ class Controller:
         async def turn() -> None:
             await self._until_due(now)
             self._last = now()
+            self._due = self._last + self._settings.reconcile  # who is met from now on may come too late for this time
             known = await self._api.read()
             if self._settings.stats:
                 known = msgspec.structs.replace(known, unroutable=await self._unroutable())
-            self._due = now() + self._settings.reconcile
             self._directory.learn(known)
             self._asked_for -= known.apps.keys()
             self._read.set()
@@ -69,6 +69,7 @@ class Controller:
             news()
 
         def failed(error: PlatformUnavailable) -> None:
+            self._due = 0.0
             feed.tell("api", complaints.of_api(str(error)))
 
         await again_and_again(turn, failed)
