@@ -99,6 +99,45 @@ async def test_what_is_held_back_follows_changes_and_is_believed_with_them(contr
     assert healthy == ["10.0.0.1", "10.0.0.2", "10.0.0.3"]
 
 
+async def test_an_answer_about_other_tables_leaves_what_is_held_back_alone(control):
+    """Each answer is asked for twice while the whole is not believed; it is about no more than itself both times."""
+
+    def about(table, offers):
+        async def step(feed) -> None:
+            async def read():
+                return {table: offered(feed.name, offers)[table]}
+
+            await feed.complete(await read(), read, within=(table,))
+
+        return step
+
+    sick, more = web(5, Health.UNHEALTHY), offer("api")
+    steps = (all_of(web(5)), about(tables.ENDPOINTS, sick), about(tables.SERVICES, [*sick, more]))
+    follower = await follow(control, *steps)
+    assert follower.standing().state == "held"
+    assert len(endpoints(control)) == 5
+    await control.release("test", author="ada")
+    (found,) = {one.health for one in services.endpoints(control.world, ("web.test", "default"))}
+    assert found is Health.UNHEALTHY
+    assert services.service(control.world, ("api.test", "default"))
+
+
+async def test_what_is_said_while_an_answer_is_judged_is_newer_than_what_is_held_back(control):
+    sick, one = web(9, Health.UNHEALTHY), offer("api", "10.0.1.1")
+
+    async def falls_ill(feed) -> None:
+        async def again():
+            feed.change(offered(feed.name, [offer("api", "10.0.1.9")]))
+            return offered(feed.name, [*sick, one])
+
+        await feed.complete(offered(feed.name, [*sick, one]), again)
+
+    follower = await follow(control, all_of([*web(9), one]), falls_ill)
+    assert follower.standing().state == "held"
+    await control.release("test", author="ada")
+    assert endpoints(control, "api") == ["10.0.1.9"]
+
+
 async def test_what_is_known_survives_a_restart_while_the_platform_is_gone(control, tmp_path):
     file = tmp_path / "test.jsonl"
     await follow(control, all_of([*web(3), offer("api", "10.0.1.1")]), file=file)

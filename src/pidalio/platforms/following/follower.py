@@ -177,23 +177,23 @@ class Follower:
     ) -> None:
         """Take over an answer but for the slots of which something `newer` is said meanwhile."""
         await self._gathering.carry_all()
-        wanted, about = await self._wanted(rows, about)
-        found = await self._compared(wanted, about)
+        wanted, judged = await self._wanted(rows, about)
+        found = await self._compared(wanted, judged)
         is_believed = True
-        if why := found.loss or self._doubt(found, wanted, about):
+        if why := found.loss or self._doubt(found, wanted, judged, newer):
             self._told.held = f"its answer lacks {why}: it is asked again before that counts"
-            whole = functools.partial(self._whole, wanted, about)
+            whole = functools.partial(self._whole, wanted, judged, newer)
             self._mesh.hold(self._name, whole, f"an answer of {self._name} lacks {why}")
             _log.warning("%s: %s", self._name, self._told.held)
             try:
                 await asyncio.sleep(self._pace.patience)
                 newer.clear()
-                wanted, about = await self._wanted(await again(), about)
+                wanted, judged = await self._wanted(await again(), about)
             finally:
                 self._told.held = ""
             await self._gathering.carry_all()
-            found = await self._compared(wanted, about)
-            whole = functools.partial(self._whole, wanted, about)
+            found = await self._compared(wanted, judged)
+            whole = functools.partial(self._whole, wanted, judged, newer)
             is_believed = self._mesh.believes(self._name, found.shown, found.after, whole)
         if is_believed:
             self._withheld = None
@@ -287,14 +287,20 @@ class Follower:
     async def _compared(self, wanted: Mapping[Slot, Any], about: Callable[[Slot], bool]) -> Comparison:
         return await stepped(compared(dict(self._live.rows), wanted, about))
 
-    def _whole(self, wanted: Mapping[Slot, Any], about: Callable[[Slot], bool]) -> Rows:
-        """Return all that the platform has with an answer."""
-        others = ((slot, row) for slot, row in self._live.rows.items() if not about(slot))
-        return by_table((*others, *wanted.items()))
+    def _whole(self, wanted: Mapping[Slot, Any], about: Callable[[Slot], bool], newer: Collection[Slot]) -> Rows:
+        """Return all that the platform has with an answer, but for the slots of which something `newer` was said."""
+        others = ((slot, row) for slot, row in self._live.rows.items() if slot in newer or not about(slot))
+        return by_table((*others, *((slot, row) for slot, row in wanted.items() if slot not in newer)))
 
-    def _doubt(self, found: Comparison, wanted: Mapping[Slot, Any], about: Callable[[Slot], bool]) -> str:
+    def _doubt(
+        self,
+        found: Comparison,
+        wanted: Mapping[Slot, Any],
+        about: Callable[[Slot], bool],
+        newer: Collection[Slot],
+    ) -> str:
         """Return what the store's guard misses in an answer, in words, empty where it believes it."""
-        whole = functools.partial(self._whole, wanted, about)
+        whole = functools.partial(self._whole, wanted, about, newer)
         if self._mesh.believes(self._name, found.before, found.after, whole):
             return ""
         return "nearly all that was well"
