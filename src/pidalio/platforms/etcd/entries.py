@@ -18,6 +18,7 @@ from pidalio.platforms.etcd.gateway import Gateway
 from pidalio.platforms.etcd.keyspace import Keyspace
 from pidalio.platforms.etcd.messages import Event, Found, Pair
 from pidalio.platforms.etcd.settings import EtcdSettings
+from pidalio.platforms.together import until_one_ends
 from pidalio.platforms.vm import Entry, Seen, Stored, Superseded
 
 PREFIX: Final = "/pidalio/registrations/"
@@ -78,17 +79,8 @@ class EtcdEntries:
             self._planes = {key.removeprefix(self._alive) for key in found.pairs if key.startswith(self._alive)}
             seen.whole(entries, frozenset(self._planes))
 
-        following = asyncio.ensure_future(self._keys.follow(etcd, whole, lambda events: self._changed(seen, events)))
-        living = asyncio.ensure_future(self._live(etcd, lease))
-        try:
-            await asyncio.wait((following, living), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (following, living):
-                task.cancel()
-            results = await asyncio.gather(following, living, return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
-                raise result
+        following = self._keys.follow(etcd, whole, lambda events: self._changed(seen, events))
+        await until_one_ends(following, self._live(etcd, lease))
 
     def _changed(self, seen: Seen, events: Sequence[Event]) -> None:
         for event in events:

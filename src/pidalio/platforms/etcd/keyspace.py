@@ -12,9 +12,12 @@ from typing import Final, TypeAlias
 from pidalio.errors import PlatformUnavailable
 from pidalio.platforms.etcd.gateway import Gateway
 from pidalio.platforms.etcd.messages import Event, Found
+from pidalio.platforms.together import until_one_ends
 
 _LOOK: Final = 10.0
 """Seconds between two looks at whether the watch still says all there is."""
+_BEHIND: Final = 6
+"""Looks in a row at which a watch that goes on may be behind: at each, something may just have changed."""
 
 Whole: TypeAlias = Callable[[Found], Awaitable[None]]
 Changes: TypeAlias = Callable[[Sequence[Event]], None]
@@ -41,17 +44,7 @@ class Keyspace:
             await self._read(etcd, whole)
         heard()
         while True:
-            watching = asyncio.ensure_future(self._watch(etcd, changes))
-            looking = asyncio.ensure_future(self._look_on(etcd, heard))
-            try:
-                await asyncio.wait((watching, looking), return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for task in (watching, looking):
-                    task.cancel()
-                results = await asyncio.gather(watching, looking, return_exceptions=True)
-            for result in results:
-                if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
-                    raise result
+            await until_one_ends(self._watch(etcd, changes), self._look_on(etcd, heard))
             await self._read(etcd, whole)  # what was missed is gone
 
     async def _can_go_on(self, etcd: Gateway) -> bool:
@@ -62,8 +55,8 @@ class Keyspace:
 
     async def _read(self, etcd: Gateway, whole: Whole) -> None:
         found = await etcd.range(self.prefix)
+        await whole(found)  # which may have read it again
         self._keys = {pair.key for pair in found.pairs.values()}
-        await whole(found)
         self._revision, self._cluster = found.revision, found.cluster
 
     async def _watch(self, etcd: Gateway, changes: Changes) -> None:
@@ -77,12 +70,16 @@ class Keyspace:
                 changes(said.events)
                 for event in said.events:
                     (self._keys.discard if event.is_deletion else self._keys.add)(event.kv.key)
-            if not said.created:
+                self._revision = said.events[-1].kv.mod_revision  # the header's may be of changes still to be said
+            elif not said.created:
                 self._revision = max(self._revision, said.header.revision)
 
     async def _look_on(self, etcd: Gateway, heard: Callable[[], None]) -> None:
-        """Ask now and then what is there; raise when the watch does not know it after a while, return if less is."""
-        behind = False
+        """Ask now and then what is there; return if that is less, or something else than the watch says.
+
+        Raise when the watch says nothing.
+        """
+        behind: list[int] = []  # where the watch was, at each look since it knew all there is
         while True:
             await asyncio.sleep(self._look)
             now = await etcd.newest(self.prefix)
@@ -90,9 +87,12 @@ class Keyspace:
                 return
             newest = max((pair.mod_revision for pair in now.kvs), default=0)
             if newest <= self._revision and now.count == len(self._keys):
-                behind = False
+                behind.clear()
                 heard()
-            elif behind:
+            elif self._revision in behind:
+                self._revision = 0  # for the history may be another one by now
                 raise PlatformUnavailable(f"{etcd.name}: the watch says nothing, and there is news")
+            elif len(behind) == _BEHIND:
+                return
             else:
-                behind = True
+                behind.append(self._revision)

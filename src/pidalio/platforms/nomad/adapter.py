@@ -21,6 +21,7 @@ from pidalio.platforms.nomad.mapping import Key, Node, Registration, fault_of, o
 from pidalio.platforms.nomad.settings import NomadSettings
 from pidalio.platforms.nomad.stream import Event, NodeSeen, Registered, Unread, events
 from pidalio.platforms.offers import Offer, became, offered
+from pidalio.platforms.together import until_one_ends
 
 _TOGETHER: Final = 10
 """Questions that are asked at the same time."""
@@ -69,7 +70,7 @@ class NomadAdapter:
             ]
             if settings.checks:
                 parts.append(_repeated(settings.check_interval, lambda: self._read_checks(feed, client)))
-            await _until_one_ends(parts)
+            await until_one_ends(*parts)
 
     @contextlib.asynccontextmanager
     async def _stream(self, feed: Feed, client: aiohttp.ClientSession) -> AsyncIterator[aiohttp.ClientResponse]:
@@ -245,16 +246,3 @@ async def _repeated(seconds: float, turn: Callable[[], Awaitable[None]]) -> None
     while True:
         await asyncio.sleep(seconds)
         await turn()
-
-
-async def _until_one_ends(parts: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Run all until one ends, with its error; end the others."""
-    tasks = [asyncio.ensure_future(part) for part in parts]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for one in done:
-            one.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
