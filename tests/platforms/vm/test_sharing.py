@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from tests.platforms.vm.world import Plane, Shared, entry, streaming, until
 
+from pidalio.errors import PlatformUnavailable
 from pidalio.model import Health
 from pidalio.platforms.vm import Registrations, Times
 from pidalio.platforms.vm.entry import Stored
@@ -279,3 +280,114 @@ async def test_closing_writes_what_is_still_to_be_written(shared) -> None:
     assert isinstance(plane.known, Registrations)
     await plane.known.close()
     assert owners(shared) == {ID: "a"}
+
+
+async def test_a_write_that_failed_once_leaves_nothing_behind(shared, planes) -> None:
+    """The store goes on to be followed, so nothing but the next write tells that it takes them again."""
+    a, b = planes
+    write, a.door.write = a.door.write, refusing
+    a.known.connect(1, streaming())
+    await reported(a, "registrations-not-shared")
+    a.door.write = write
+    await until(b.mesh, lambda live: live)
+    await reported(a)
+    a.known.disconnect(1, ID)
+    await until(a.mesh, lambda live: live == [])
+
+
+async def test_a_goodbye_counts_although_the_store_was_away_as_it_came(shared, planes) -> None:
+    a, b = planes
+    b.known.register(ID, entry(lease=60))
+    await until(a.mesh, lambda live: live)
+    write, a.door.write = a.door.write, refusing
+    a.known.deregister(ID)
+    await reported(a, "registrations-not-shared")
+    a.door.write = write
+    await until(b.mesh, lambda live: live == [])
+    await a.known.settled(ID)
+    await b.known.settled(ID)
+    assert (a.mesh.live(), b.mesh.live(), shared.entries) == ([], [], {})
+
+
+async def test_a_goodbye_counts_over_a_word_that_its_owner_writes_meanwhile(shared, planes) -> None:
+    a, b = planes
+    b.known.register(ID, entry(lease=60))
+    await until(a.mesh, lambda live: live)
+    b.known.register(ID, entry(lease=60, labels=(("app", "other"),)))
+    a.known.deregister(ID)
+    await until(b.mesh, lambda live: live == [])
+    await a.known.settled(ID)
+    await b.known.settled(ID)
+    assert (a.mesh.live(), b.mesh.live(), shared.entries) == ([], [], {})
+
+
+async def test_a_registration_that_comes_after_a_goodbye_stays(shared, planes) -> None:
+    a, b = planes
+    b.known.register(ID, entry(lease=60))
+    await until(a.mesh, lambda live: live)
+    write, a.door.write = a.door.write, refusing
+    a.known.deregister(ID)
+    await reported(a, "registrations-not-shared")
+    b.known.deregister(ID)
+    b.known.register(ID, entry(lease=60))
+    await b.known.settled(ID)
+    a.door.write = write
+    await a.known.settled(ID)
+    await until(a.mesh, lambda live: live == ["reviews-0"])
+    assert owners(shared) == {ID: "b"}
+
+
+async def test_a_store_that_says_who_had_an_instance_before_does_not_keep_it_for_ever(shared, planes) -> None:
+    """As after a restore from a backup: each believes then that the other hears it."""
+    a, b = planes
+    a.known.connect(1, streaming())
+    await until(b.mesh, lambda live: live)
+    backup = dict(shared.entries)
+    b.known.connect(1, streaming())
+    await stored(shared, lambda _: owners(shared) == {ID: "b"})
+    a.known.disconnect(1, ID)
+    for plane in planes:
+        plane.door.cut()
+    shared.entries = backup
+    for plane in planes:
+        plane.door.mend()
+    await stored(shared, lambda _: owners(shared) == {ID: "b"})
+    b.known.disconnect(1, ID)
+    await until(a.mesh, lambda live: live == [])
+    await until(b.mesh, lambda live: live == [])
+    assert shared.entries == {}
+
+
+async def test_an_instance_that_is_still_heard_does_not_go_with_who_heard_it_last(shared, planes) -> None:
+    a, b = planes
+    a.known.connect(1, streaming())
+    await until(b.mesh, lambda live: live)
+    b.known.connect(1, streaming())
+    await stored(shared, lambda _: owners(shared) == {ID: "b"})
+    await b.die()
+    await stored(shared, lambda _: owners(shared) == {ID: "a"})
+    assert a.mesh.vanished == []
+
+
+async def test_one_that_lost_its_address_and_ended_with_its_control_plane_is_told_of_no_more(shared, planes) -> None:
+    a, b = planes
+    a.known.register("old-0.default", entry("old-0", lease=60))
+    await until(b.mesh, lambda live: live == ["old-0"])
+    await a.die()
+    b.known.register("new-0.default", entry("new-0", lease=60))
+    await until(b.mesh, lambda live: live == ["new-0"])
+    await reported(b, "address-claimed")
+    await stored(shared, lambda _: owners(shared) == {"new-0.default": "b"})
+    await reported(b)
+
+
+async def refusing(*_: object) -> int:
+    """Write nothing."""
+    raise PlatformUnavailable("the leader changed", retry_after=0.01)
+
+
+async def reported(plane: Plane, *codes: str) -> None:
+    """Wait until a control plane tells of these."""
+    async with asyncio.timeout(20):
+        while [one.code for one in plane.known.reports()] != list(codes):
+            await asyncio.sleep(0.005)

@@ -88,6 +88,8 @@ class Contests:
     def _forget(self, loser: str) -> None:
         if not self._is_known(loser):
             self.claims.beaten.pop(loser, None)
+        elif loser in self.claims.beaten:
+            self._forget_later(loser)
 
     def _later(self, what: tuple[str, str], seconds: float, do: Callable[[tuple[str, str]], None]) -> None:
         if (former := self._clocks.pop(what, None)) is not None:

@@ -214,10 +214,10 @@ class Registrations:
     def adopt(self, identity: str, entry: Entry) -> None:
         """Take over an entry that another control plane wrote, or an earlier process of this one."""
         held = self._held.get(identity)
-        if held is not None and entry.owner == self.me:
+        if held is not None and held.entry.owner == entry.owner == self.me:
             return  # an echo
-        if held is not None and held.streams and entry.disconnected_at:
-            self._claim(identity)  # its other stream ended, the one here lives
+        if held is not None and held.streams and (entry.disconnected_at or entry.owner == self.me):
+            self._claim(identity)  # its other stream ended, or the store knows less than before: the one here lives
             return
         former = held.entry if held is not None else None
         held = self._put(identity, entry)
@@ -345,6 +345,9 @@ class Registrations:
     def _expire(self, identity: str) -> None:
         """End an instance that nobody hears, unless that may be our own fault."""
         held = self._held[identity]
+        if held.streams:
+            self._claim(identity)  # who heard it last is gone
+            return
         answers = self.sharing.answers_since(self.times.orphan)
         if answers is None or asyncio.get_running_loop().time() - answers < self.times.grace:
             self._run_out(identity, self.times.grace)  # another may hear it, and cannot say so

@@ -59,7 +59,7 @@ class Sharing:
     def __init__(self, store: EntryStore, book: Book, me: str, most: float = 5.0) -> None:
         self.store, self.me, self._most = store, me, most
         self.read = asyncio.Event()
-        self.error = ""
+        self._unread = self._unwritten = ""
         self._book = book
         self._since = 0.0
         self._planes: frozenset[str] = frozenset()
@@ -72,6 +72,11 @@ class Sharing:
         self._work = asyncio.Event()
         self._done: dict[str, asyncio.Event] = {}
         self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def error(self) -> str:
+        """Return why the store is not read, or not written, now; empty while it is."""
+        return self._unread or self._unwritten
 
     def start(self) -> None:
         """Follow the store and write to it until `close`; of no effect when it does so already."""
@@ -141,7 +146,8 @@ class Sharing:
         for name, stored in entries.items():
             self._revisions.pop(name, None)  # of a store that was restored, revisions may be lower
             self.changed(name, stored.entry, stored.revision)
-        self._recover()
+        if self._unread:  # claims that could not be written meanwhile come first
+            self._since, self._unread = asyncio.get_running_loop().time(), ""
         self.read.set()
 
     def changed(self, identity: str, entry: Entry | None, revision: int) -> None:
@@ -161,13 +167,13 @@ class Sharing:
             return
         if entry is None:
             self._removed(identity)
-        elif wish is None or entry.owner != self.me:
+        elif wish is None or self._is_of_another(entry):
             self._finish(identity)
             self._book.adopt(identity, entry)
 
     def living(self, planes: frozenset[str]) -> None:
         """Hand on which control planes live."""
-        if not self.error:
+        if not self._unread:
             self._planes = planes
         self._awaited -= planes
         self._book.living(planes)
@@ -180,7 +186,10 @@ class Sharing:
             try:
                 await self.store.follow(self)
             except PlatformUnavailable as error:
-                self._fail(error)
+                self._warn(error)
+                if not self._unread:
+                    self._awaited = self._planes
+                self._unread = str(error)
                 await asyncio.sleep(min(pause.after(now() - begun, error), self._most))
 
     async def _write_on(self) -> None:
@@ -199,11 +208,14 @@ class Sharing:
                         if isinstance(each, BaseException):
                             raise each
             except PlatformUnavailable as error:
-                self._fail(error)
+                self._warn(error)
+                self._unwritten = str(error)
                 self._work.set()
                 await asyncio.sleep(min(pause.after(now() - begun, error), self._most))
             else:
                 pause.failures = 0
+                if self._unwritten:
+                    self._since, self._unwritten = now(), ""
 
     async def _write(self, identity: str) -> None:
         """Write one entry as it is wished now; what is wished meanwhile stays to be written."""
@@ -211,9 +223,11 @@ class Sharing:
         entry = None if wish is Wish.REMOVE else self._book.entry(identity)
         self._later[identity] = {}
         try:
-            if wish is Wish.REMOVE and (goodbye := self._goodbyes.pop(identity, None)):
+            if wish is Wish.REMOVE and (goodbye := self._goodbyes.get(identity)):
                 revision = await self.store.write(identity, goodbye, self._revisions.get(identity, 0))
                 self._note(identity, goodbye, revision)  # whoever owned it gives way, and does not write it again
+                if self._goodbyes.get(identity) is goodbye:
+                    del self._goodbyes[identity]
             revision = await self.store.write(identity, entry, self._revisions.get(identity, 0))
         except Superseded as error:
             self._give_way(identity, wish, error.now)
@@ -244,9 +258,14 @@ class Sharing:
         if now is None:
             if wish is Wish.REMOVE:
                 self._removed(identity)
-        elif wish is not Wish.CLAIM and now.entry.owner != self.me:
+        elif wish is not Wish.CLAIM and self._is_of_another(now.entry):
             self._finish(identity)
             self._book.adopt(identity, now.entry)
+
+    def _is_of_another(self, entry: Entry) -> bool:
+        """Tell whether another control plane's word stands: not where the instance, as it was heard, said goodbye."""
+        goodbye = self._goodbyes.get(entry.id)
+        return entry.owner != self.me and not (goodbye and goodbye.connected_at == entry.connected_at)
 
     def _note(self, identity: str, entry: Entry | None, revision: int) -> None:
         if entry is None:
@@ -261,6 +280,7 @@ class Sharing:
 
     def _finish(self, identity: str) -> None:
         self._wishes.pop(identity, None)
+        self._goodbyes.pop(identity, None)
         if (done := self._done.pop(identity, None)) is not None:
             done.set()
 
@@ -268,13 +288,6 @@ class Sharing:
         while identity in self._wishes:
             await self._done.setdefault(identity, asyncio.Event()).wait()
 
-    def _fail(self, error: PlatformUnavailable) -> None:
+    def _warn(self, error: PlatformUnavailable) -> None:
         if not self.error:
             _log.warning("registered instances are not shared now: %s", error)
-            self._awaited = self._planes
-        self.error = str(error)
-
-    def _recover(self) -> None:
-        if self.error:  # claims that could not be written meanwhile come first
-            self._since = asyncio.get_running_loop().time()
-        self.error = ""
