@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ ISTIO = ("virtualservices", "destinationrules", "gateways", "serviceentries", "w
 
 
 class FakeApi:
-    """Objects by plural; `oldest` is the version from which a watch may begin."""
+    """Objects by plural; `oldest` is the version from which a watch may begin, `before` is awaited before each answer."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -26,6 +26,7 @@ class FakeApi:
         self.forbidden: set[str] = set()
         self.asked: list[web.Request] = []
         self.fault: Callable[[web.Request], web.StreamResponse | None] = lambda _request: None
+        self.before: Callable[[web.Request], Awaitable[None]] | None = None
         self._log: list[tuple[int, str, bytes]] = []
         self._streams: dict[asyncio.Task[Any], tuple[str, asyncio.Queue[bytes]]] = {}
 
@@ -87,6 +88,8 @@ class FakeApi:
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(request)
+        if self.before:
+            await self.before(request)
         if fault := self.fault(request):
             return fault
         root, _, plural = request.path.rpartition("/")

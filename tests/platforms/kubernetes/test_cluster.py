@@ -194,6 +194,20 @@ def test_a_node_that_comes_late_moves_its_pods():
     assert one.locality == Locality("r")
 
 
+def test_a_node_that_comes_while_pods_are_judged_moves_those_that_are_there_afterwards():
+    known = cluster()
+    put_pod(known, pod("web-1", "10.0.0.1"))
+    put_pod(known, pod("web-2", "10.0.0.2"))
+    with known.judged():
+        assert known.put_node("node-a", {"topology.kubernetes.io/zone": "z"}) == {tables.WORKLOADS: {}}
+        assert not known.is_to_be_remade
+        known.put_pod(("shop", "web-2"), None)
+    made: dict = {}
+    while known.is_to_be_remade:
+        made |= known.remake()[tables.WORKLOADS]
+    assert {key[1]: row.locality.zone for key, row in made.items()} == {"web-1": "z"}
+
+
 @pytest.mark.parametrize(
     ("settings", "labels", "namespace", "expected"),
     [

@@ -169,6 +169,35 @@ async def test_a_stream_that_is_cut_goes_on_where_it_was(api):
         assert api.list_count("endpointslices") == lists
 
 
+async def test_a_slice_that_vanished_while_its_pod_changes_stays_vanished(api, monkeypatch):
+    """What is made anew of a slice that a complete list does not have is not newer than the list."""
+    monkeypatch.setattr("pidalio.platforms.kubernetes.adapter._GATHER", 0)
+    many = [member(f"old-{number}", f"10.0.1.{number}") for number in range(12)]
+    await api.put("pods", *(pod(f"old-{number}", f"10.0.1.{number}") for number in range(12)))
+    await api.put("endpointslices", slice_("web-b", *many))
+    async with following(api) as mesh:
+        key = ("shop", "old-3", "kubernetes/Pod")
+        counted = api.list_count("endpointslices")
+
+        async def pod_changes(request) -> None:
+            """Change a pod while the list is read that is to confirm the first one."""
+            if request.path.endswith("/endpointslices") and api.list_count("endpointslices") == counted + 2:
+                await api.put("pods", pod("old-3", "10.0.1.3", labels={"app": "web", "version": "v2"}))
+                await mesh.until(lambda: ("version", "v2") in tables.WORKLOADS.get(mesh.control.world, key).labels)
+                for _ in range(20):
+                    await asyncio.sleep(0)
+
+        api.before = pod_changes
+        api.objects["endpointslices"].pop(("shop", "web-b"))
+        api.version += 10
+        api.forget()
+        api.say("endpointslices", "ERROR", gone())
+        await mesh.until(lambda: len(mesh.endpoints()) < 13)
+        await api.put("endpointslices", slice_("web-c", member("web-1", "10.0.0.2")))
+        await mesh.until(lambda: "10.0.0.2" in mesh.endpoints())
+        assert mesh.endpoints() == ["10.0.0.1", "10.0.0.2"]
+
+
 async def test_bookmarks_move_the_version_on(api):
     async with following(api) as mesh:
         api.say("services", "BOOKMARK", {"kind": "Service", "metadata": {"resourceVersion": "777"}})

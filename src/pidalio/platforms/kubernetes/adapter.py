@@ -166,7 +166,7 @@ class Following:
         return known
 
     async def _remake(self) -> None:
-        """Make stale slices anew, those that came together at once, until cancelled."""
+        """Make anew what is stale, what came together at once, until cancelled."""
         turns = Turns()
         spoiled = asyncio.Event()
         self._cluster.spoiled = spoiled.set
@@ -175,7 +175,7 @@ class Following:
             await spoiled.wait()
             await asyncio.sleep(_GATHER)
             spoiled.clear()
-            while self._cluster.stale:
+            while self._cluster.is_to_be_remade:
                 self._feed.change(self._cluster.remake())
                 await turns.give()
 

@@ -5,6 +5,7 @@ its slice says otherwise. Invariant: what a change touches is what it costs; eac
 Pure. Source of the mapping: Istio's documented model of Kubernetes (reference §1.4).
 """
 
+import contextlib
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, TypeAlias, TypeVar
@@ -58,7 +59,8 @@ class Cluster:
 
     `parks` says that an endpoint whose pod is not known waits for it; without, it is published as its slice has it.
     `stale` are the slices whose rows would be made otherwise now (`remake` does it), and `stamp` is another number
-    whenever that may be so for slices that are on their way; `spoiled` is called then.
+    whenever that may be so for slices that are on their way; `spoiled` is called then. Nothing is made anew while a
+    complete list is `judged`: it may be of what that list does not have any more, and would outlive it.
     """
 
     def __init__(self, origin: Origin) -> None:
@@ -70,6 +72,9 @@ class Cluster:
         self._nodes: dict[str, Locality] = {}
         self._network = origin.network
         self.stale: dict[Key, None] = {}
+        self._misplaced: dict[Key, None] = {}
+        self._judged = 0
+        self._is_moved = False
         self.stamp = 0
         self.spoiled: Callable[[], None] = lambda: None
         self._shared = Shared()
@@ -153,8 +158,28 @@ class Cluster:
         self._note_places(key, former, kept)
         return {tables.ENDPOINTS: rows}
 
+    @contextlib.contextmanager
+    def judged(self) -> Iterator[None]:
+        """Let what is to be made anew wait, inside the `with` block, for a complete list to be taken over."""
+        self._judged += 1
+        try:
+            yield
+        finally:
+            self._judged -= 1
+            if self._is_moved and not self._judged:
+                self._is_moved = False
+                self._misplaced = dict.fromkeys(self.pods)
+            self.spoiled()
+
+    @property
+    def is_to_be_remade(self) -> bool:
+        """Tell whether there is something to be made anew, now."""
+        return not self._judged and bool(self.stale or self._misplaced)
+
     def remake(self) -> Changed:
-        """Make the row of one stale slice anew."""
+        """Make the row of one pod or stale slice anew."""
+        if self._misplaced:
+            return self._relocated(self._misplaced.popitem()[:1])
         key, _ = self.stale.popitem()
         made = self.slices[key] = self.made(key, self.slices[key])
         return {tables.ENDPOINTS: {self.endpoints_key(key, made.service): made.row}}
@@ -203,9 +228,12 @@ class Cluster:
 
     def _relocated(self, keys: Iterable[Key]) -> Changed:
         rows: dict[Any, Any] = {}
+        if self._judged:
+            self._is_moved = True
+            return {tables.WORKLOADS: rows}
         for key in list(keys):
-            pod = self.pods[key]
-            if pod.row is not None and pod.is_there:
+            pod = self.pods.get(key)
+            if pod is not None and pod.row is not None and pod.is_there:
                 moved = Instance(pod.uid, self._placed(pod.row), pod.families)
                 rows.update(self.put_pod(key, moved)[tables.WORKLOADS])
         return {tables.WORKLOADS: rows}

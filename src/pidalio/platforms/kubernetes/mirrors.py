@@ -172,6 +172,11 @@ class Pods(RowMirror):
             await turns.give()
         return {tables.WORKLOADS: rows}
 
+    async def replace(self, items: Items, again: Callable[[], Awaitable[Items]]) -> None:
+        """Take over all pods; where their nodes are counts afterwards."""
+        with self._cluster.judged():
+            await super().replace(items, again)
+
 
 class Slices(RowMirror):
     """Slices become endpoints; before, pods are to be up to date, so that few endpoints wait for theirs."""
@@ -219,6 +224,7 @@ class Slices(RowMirror):
 
     async def replace(self, items: Items, again: Callable[[], Awaitable[Items]]) -> None:
         """Take over all slices; where pods changed while they were judged, they are made once more."""
-        await super().replace(items, again)
+        with self._cluster.judged():
+            await super().replace(items, again)
         if self._stamp != self._cluster.stamp:
             self._cluster.spoil()
