@@ -69,11 +69,12 @@ async def following(api, **settings):
 
 
 @contextlib.asynccontextmanager
-async def begun(api, **settings):
+async def begun(api, *, file=None, **settings):
     history = await SqliteHistory.open(api.folder / "history.db")
     control = ControlPlane(history)
     adapter = KIND.build(KubernetesSettings(kubeconfig=api.kubeconfig, status=False, **settings))
-    follower = Follower("kubernetes", "kubernetes", adapter, Taking(control, lambda _: None), pace=PACE)
+    follower = Follower("kubernetes", "kubernetes", adapter, Taking(control, lambda _: None), file=file, pace=PACE)
+    await follower.restore()
     task = asyncio.create_task(follower.run())
     try:
         yield Followed(control, follower)
@@ -321,6 +322,20 @@ async def test_only_the_namespaces_that_are_named_are_read(api):
         assert mesh.endpoints() == ["10.0.0.1"]
         assert mesh.follower.standing().services == 1
         assert not [one for one in api.asked if one.path == "/api/v1/services"]
+
+
+async def test_what_was_known_of_namespaces_that_are_not_named_any_more_goes(api, tmp_path):
+    await api.put("services", service("api", "other"))
+    await api.put("pods", pod("api-1", "10.0.9.9", namespace="other"))
+    await api.put("virtualservices", RULE, RULE | {"metadata": {"name": "api", "namespace": "other"}})
+    async with following(api, file=tmp_path / "kept") as mesh:
+        assert mesh.follower.standing().services == 2
+        assert len(mesh.rules()) == 2
+    async with following(api, file=tmp_path / "kept", namespaces="shop") as mesh:
+        await mesh.until(lambda: mesh.follower.standing().services == 1)
+        await mesh.until(lambda: mesh.rules() == ["VirtualService shop/web"])
+        assert mesh.endpoints() == ["10.0.0.1"]
+        assert len(tables.WORKLOADS.keys(mesh.control.world)) == 1
 
 
 async def test_namespaces_are_picked_by_their_labels_and_another_choice_follows(api):

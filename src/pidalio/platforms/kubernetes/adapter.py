@@ -144,7 +144,8 @@ class Following:
     # Namespaces.
 
     def _selects(self, namespace: str) -> bool:
-        return self._chosen is None or namespace in self._chosen
+        chosen = self._settings.chosen or self._chosen
+        return chosen is None or namespace in chosen
 
     def _choose(self, seen: frozenset[str]) -> None:
         """Take note of the namespaces that the selector picks."""

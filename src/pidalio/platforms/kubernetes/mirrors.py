@@ -102,8 +102,9 @@ class RowMirror:
             self._feed.change(others)
 
     def _is_of_namespace(self, key: Any) -> bool:
-        """Tell whether a row is of the namespace that is read."""
-        return bool(key[self.place] == self._namespace)
+        """Tell whether a row is of the namespace that is read, or of one that is not read any more."""
+        namespace = key[self.place]
+        return namespace == self._namespace or not self._selects(namespace)
 
     def refuse(self, key: Key, why: str) -> Any:
         """Take note that an object cannot be read; what was known of it stays."""

@@ -130,9 +130,10 @@ class RuleMirror:
         return _unit(ObjectRef(self._resource.kind, *key))
 
     def _is_own(self, unit: str) -> bool:
-        return unit.startswith(
-            f"{self._resource.kind} {self._namespace}/" if self._namespace else f"{self._resource.kind} "
-        )
+        """Tell whether a unit is of the kind, and of the namespace that is read or of one that is not read any more."""
+        ref = _ref(unit)
+        is_read = self._namespace in ("", ref.namespace)
+        return ref.kind == self._resource.kind and (is_read or not self._selects(ref.namespace))
 
 
 def _unit(ref: ObjectRef) -> str:
