@@ -3,7 +3,7 @@
 Invariant: whatever the server answers is an `Answer`; only what is no answer, or one that says "later", raises.
 """
 
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -11,7 +11,8 @@ from pidalio.errors import PlatformUnavailable
 from pidalio.platforms.asking import asked, read, refusal
 from pidalio.platforms.kubernetes.connecting import Connection
 
-_SAID: Final = frozenset({200, 201, 403, 404, 405, 409, 410, 422, 400, 413})
+T = TypeVar("T")
+_SAID: Final = frozenset({200, 201, 403, 404, 405, 409, 410, 422, 400, 413, 500})
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -87,3 +88,11 @@ class Denied(PlatformUnavailable):
 def raised(answer: Answer, what: str) -> Denied:
     """Return the error that an answer nobody expected means."""
     return Denied(f"{what}: {answer.why}", is_lasting=answer.code in {400, 403, 404, 405, 422})
+
+
+def decoded(answer: Answer, type_: type[T]) -> T:
+    """Return what an answer holds; raise `Denied` for one that is none of Kubernetes."""
+    try:
+        return msgspec.json.decode(answer.body, type=type_)
+    except msgspec.MsgspecError as error:
+        raise Denied(f"an answer that is none of Kubernetes: {error}") from error

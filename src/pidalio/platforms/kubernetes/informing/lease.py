@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from pidalio.errors import PlatformUnavailable
-from pidalio.platforms.kubernetes.informing.calls import Answer, Calls, Denied, raised
+from pidalio.platforms.kubernetes.informing.calls import Answer, Calls, Denied, decoded, raised
 
 DURATION: Final = 15
 """Seconds for which a lease that is not renewed keeps others out."""
@@ -93,7 +93,7 @@ class Election:
         answer = await calls.get(f"{self._folder}/{self._name}")
         if not answer.is_done:
             return
-        lease = _decoded(answer)
+        lease = decoded(answer, _Lease)
         if lease.spec is not None and lease.spec.holder_identity == self.who:
             given = msgspec.structs.replace(lease.spec, holder_identity="", lease_duration_seconds=1, renew_time=_now())
             await calls.put(f"{self._folder}/{self._name}", self._body(given, lease.metadata.resource_version))
@@ -111,7 +111,7 @@ class Election:
             return
         if not answer.is_done:
             raise raised(answer, "it cannot be read")
-        lease = _decoded(answer)
+        lease = decoded(answer, _Lease)
         spec, version = lease.spec or _Spec(), lease.metadata.resource_version
         if version != self._seen[0]:
             self._seen = (version, now())
@@ -139,13 +139,6 @@ class Election:
     def _body(self, spec: _Spec, version: str = "") -> dict[str, Any]:
         meta = {"name": self._name, "namespace": self._namespace, **({"resourceVersion": version} if version else {})}
         return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": meta, "spec": spec}
-
-
-def _decoded(answer: Answer) -> _Lease:
-    try:
-        return msgspec.json.decode(answer.body, type=_Lease)
-    except msgspec.MsgspecError as error:
-        raise PlatformUnavailable(f"it is no Lease: {error}") from error
 
 
 def _now() -> str:

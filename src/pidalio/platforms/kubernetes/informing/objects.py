@@ -1,16 +1,12 @@
 """The few parts of an object that writing its status needs."""
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
-from pidalio.errors import PlatformUnavailable
 from pidalio.model import ObjectRef
-from pidalio.platforms.kubernetes.informing.calls import Answer
 from pidalio.platforms.kubernetes.informing.resources import Resource
-
-T = TypeVar("T")
 
 
 class Meta(msgspec.Struct, frozen=True, rename="camel"):
@@ -48,11 +44,3 @@ def with_status(resource: Resource, ref: ObjectRef, item: Item, status: Mapping[
     if resource.namespaced:
         meta["namespace"] = ref.namespace
     return {"apiVersion": resource.api_version, "kind": ref.kind, "metadata": meta, "status": status}
-
-
-def decoded(answer: Answer, type_: type[T]) -> T:
-    """Return what an answer holds; raise `PlatformUnavailable` for one that is none of Kubernetes."""
-    try:
-        return msgspec.json.decode(answer.body, type=type_)
-    except msgspec.MsgspecError as error:
-        raise PlatformUnavailable(f"an answer that is none of Kubernetes: {error}") from error

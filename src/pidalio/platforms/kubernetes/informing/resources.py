@@ -7,7 +7,7 @@ import msgspec
 
 from pidalio.api.kinds import BY_NAME
 from pidalio.model import ObjectRef
-from pidalio.platforms.kubernetes.informing.calls import Calls, raised
+from pidalio.platforms.kubernetes.informing.calls import Calls, decoded, raised
 
 
 class Resource(msgspec.Struct, frozen=True):
@@ -53,19 +53,24 @@ class _Resources(msgspec.Struct, frozen=True):
 
 
 async def resources(calls: Calls, group: str) -> dict[str, Resource]:
-    """Return the kinds of a group, by name, that the server and we know; in the newest version that has them."""
+    """Return the kinds of a group, by name, that the server and we know; in the newest version that has them.
+
+    Raise `PlatformUnavailable` when it does not say which.
+    """
     answer = await calls.get(f"/apis/{group}")
     if answer.code == 404:
         return {}
     if not answer.is_done:
         raise raised(answer, f"/apis/{group}")
-    stated = msgspec.json.decode(answer.body, type=_Group).versions or []
+    stated = decoded(answer, _Group).versions or []
     found: dict[str, Resource] = {}
     for version in (one.version for one in stated):
         answer = await calls.get(f"/apis/{group}/{version}")
-        if not answer.is_done:
+        if answer.code == 404:  # it went in between
             continue
-        listed = msgspec.json.decode(answer.body, type=_Resources).resources or []
+        if not answer.is_done:
+            raise raised(answer, f"/apis/{group}/{version}")
+        listed = decoded(answer, _Resources).resources or []
         names = {one.name for one in listed}
         for one in listed:
             if "/" not in one.name and one.kind in BY_NAME and one.kind not in found:

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from typing import Any, Final
 
 from pidalio.api.kinds import BY_NAME, ISTIO_GROUP, OWN_GROUP
@@ -18,13 +18,13 @@ from pidalio.model import ObjectRef, Report, Severity
 from pidalio.platforms.adapter import Feed
 from pidalio.platforms.informing import ObjectStatus
 from pidalio.platforms.kubernetes.connecting import Connection
-from pidalio.platforms.kubernetes.informing.calls import Answer, Calls, Denied
+from pidalio.platforms.kubernetes.informing.calls import Answer, Calls, Denied, decoded
 from pidalio.platforms.kubernetes.informing.conditions import status_of
 from pidalio.platforms.kubernetes.informing.ingress import INGRESS, addresses_of, ingress_status
 from pidalio.platforms.kubernetes.informing.lease import Election
-from pidalio.platforms.kubernetes.informing.objects import Item, Page, decoded, with_status
+from pidalio.platforms.kubernetes.informing.objects import Item, Page, with_status
 from pidalio.platforms.kubernetes.informing.resources import Resource, resources
-from pidalio.platforms.pausing import again_and_again
+from pidalio.platforms.pausing import Pause, again_and_again
 
 _BETWEEN: Final = 0.05
 """Seconds between two writes."""
@@ -59,6 +59,7 @@ class StatusWriter:
         self._wanted: Mapping[ObjectRef, ObjectStatus] = {}
         self._informed = asyncio.Event()
         self._term = 0
+        self._again = 0.0
         self._forget()
 
     def versions(self) -> Mapping[ObjectRef, int] | None:
@@ -83,20 +84,21 @@ class StatusWriter:
         def told(why: str) -> None:
             feed.tell("lease", *([_report("no-leader", f"no status is written: {why}")] if why else []))
 
-        tasks = (
-            asyncio.create_task(self._election.run(calls, told), name="status lease"),
-            asyncio.create_task(again_and_again(lambda: self._turn(calls, feed), failed), name="status writer"),
-        )
+        pause, now = Pause(), asyncio.get_running_loop().time
         try:
-            await asyncio.gather(*tasks)
-        except Exception as error:  # noqa: BLE001 - a mistake of ours must not end what is read
-            _log.exception("statuses are no longer written")
-            feed.tell("status", _report("status-not-written", f"statuses are no longer written: {error!r}"))
-            await asyncio.Event().wait()
+            while True:
+                begun = now()
+                try:
+                    await _together(
+                        self._election.run(calls, told), again_and_again(lambda: self._turn(calls, feed), failed)
+                    )
+                except Exception as error:  # noqa: BLE001 - a mistake of ours must not end what is read
+                    _log.exception("statuses are not written for a moment")
+                    mistake = Denied(f"a mistake of ours, it is tried again: {error!r}")
+                    failed(mistake)
+                    self._informed.set()
+                    await asyncio.sleep(pause.after(now() - begun, mistake))
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
             with contextlib.suppress(PlatformUnavailable, TimeoutError):  # else it ends by itself
                 async with asyncio.timeout(_RELEASE):
                     await self._election.release(calls)
@@ -113,17 +115,16 @@ class StatusWriter:
 
     async def _turn(self, calls: Calls, feed: Feed) -> None:
         """Wait for news, or for the time to compare all again, and write what differs."""
-        try:
-            async with asyncio.timeout(_AGAIN):
+        now = asyncio.get_running_loop().time
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(self._again):
                 await self._informed.wait()
-        except TimeoutError:
-            self._forget()
         self._informed.clear()
+        if now() >= self._again or self._term != self._election.terms:
+            self._term, self._again = self._election.terms, now() + _AGAIN
+            self._forget()
         if not self._election.is_leading():
             return
-        if self._term != self._election.terms:
-            self._term = self._election.terms
-            self._forget()
         try:
             await self._write(calls, feed)
         except PlatformUnavailable:
@@ -132,6 +133,8 @@ class StatusWriter:
         feed.tell("status")
 
     async def _write(self, calls: Calls, feed: Feed) -> None:
+        """Write what differs; raise `Denied` when the server failed at some of it, after all the others."""
+        failed: Denied | None = None
         for number, (ref, known) in enumerate(self._wanted.items()):
             if number % 100 == 0:
                 await asyncio.sleep(0)
@@ -141,9 +144,14 @@ class StatusWriter:
             await self._compare(calls, ref.kind)
             if self._written.get(ref) == meaning or not self._election.is_leading():
                 continue
-            if await self._one(calls, feed, ref, known):
-                self._written[ref] = meaning
+            try:
+                if await self._one(calls, feed, ref, known):
+                    self._written[ref] = meaning
+            except Denied as error:
+                failed = error
             await asyncio.sleep(self._between)
+        if failed is not None:
+            raise failed
 
     def _meaning(self, ref: ObjectRef, known: ObjectStatus) -> dict[str, Any]:
         return self._status(ref, known, {}, "")
@@ -157,10 +165,10 @@ class StatusWriter:
         """Find out, once in a term, what is written already at all objects of a kind."""
         if kind in self._compared:
             return
-        self._compared.add(kind)
         if kind not in self._found:
             for group in (ISTIO_GROUP, OWN_GROUP, _GROUP_OF_INGRESS):
                 self._found |= await resources(calls, group)
+        self._compared.add(kind)
         resource = self._found.get(kind)
         params = {"limit": str(_PAGE)}
         while resource is not None:
@@ -203,12 +211,17 @@ class StatusWriter:
                 return True
             if answer.code != 409:
                 return self._refused(feed, ref, answer, f"update {resource.plural}/status")
-        return False
+        raise Denied(f"{ref}: others change it all the time")
 
     def _refused(self, feed: Feed, ref: ObjectRef, answer: Answer, act: str) -> bool:
-        """Say what the server does not let us do, or does not take; one that is gone needs no status."""
+        """Say what the server does not let us do, or does not take; one that is gone needs no status.
+
+        Raise `Denied` where the server itself fails.
+        """
         if answer.code in {404, 410}:
             return True
+        if answer.code == 500:
+            raise Denied(f"{ref}: {answer.why}")
         if answer.code == 403:
             self._denied[ref.kind] = asyncio.get_running_loop().time() + _DENIED
             why = f"the status of {ref.kind} objects is not written: no permission to {act}: {answer.why}"
@@ -219,6 +232,17 @@ class StatusWriter:
 
     def _is_denied(self, kind: str) -> bool:
         return asyncio.get_running_loop().time() < self._denied.get(kind, 0.0)
+
+
+async def _together(*works: Coroutine[Any, Any, None]) -> None:
+    """Do all until one fails; raise as it does."""
+    tasks = [asyncio.create_task(one, name="statuses") for one in works]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _report(code: str, message: str) -> Report:
