@@ -1,10 +1,12 @@
 """A Nomad of the tests: services, nodes, checks and the event stream over HTTP, as the real one writes them.
 
-It leaves out jobs, allocations, ACLs (but for what may be refused), blocking queries, paging and its event buffer.
+Each stream begins with the last events before it. It leaves out jobs, allocations, ACLs (but for what may be refused),
+blocking queries and paging.
 """
 
 import asyncio
 import json
+from collections import deque
 from typing import Any, Self
 
 from aiohttp import web
@@ -30,7 +32,11 @@ def registration(service: str, number: int, **changes: Any) -> dict[str, Any]:
 
 
 class Nomad:
-    """Serves `services` and `nodes`; `put` and `drop` are told to the streams, `refuses` are paths that get 403."""
+    """Serves `services` and `nodes`; `put` and `drop` are told to the streams, `refuses` are paths that get 403.
+
+    What `/v1/services` and `/v1/service/NAME` answer is made, and waits for the event that `gates` has for `services` or
+    `service`; `waits` says that one does.
+    """
 
     def __init__(self) -> None:
         self.services: dict[str, dict[str, Any]] = {}
@@ -41,7 +47,10 @@ class Nomad:
         self.index = 1
         self.asked: list[str] = []
         self.port = 0
+        self.gates: dict[str, asyncio.Event] = {}
+        self.waits = asyncio.Event()
         self._streams: set[asyncio.Queue[bytes | None]] = set()
+        self._told: deque[bytes] = deque(maxlen=100)
 
     async def __aenter__(self) -> Self:
         routes = web.Application()
@@ -77,7 +86,9 @@ class Nomad:
     def tell(self, topic: str, kind: str, payload: Any) -> None:
         self.index += 1
         event = {"Topic": topic, "Type": kind, "Key": "k", "Index": self.index, "Payload": payload}
-        self.send(json.dumps({"Index": self.index, "Events": [event]}).encode())
+        line = json.dumps({"Index": self.index, "Events": [event]}).encode()
+        self._told.append(line)
+        self.send(line)
 
     def send(self, line: bytes) -> None:
         for queue in self._streams:
@@ -104,12 +115,18 @@ class Nomad:
             {"Namespace": space, "Services": [{"ServiceName": name, "Tags": []} for name in sorted(found)]}
             for space, found in names.items()
         ]
-        return self._answer(request, listed)
+        return await self._at_gate("services", self._answer(request, listed))
 
     async def _service(self, request: web.Request) -> web.Response:
         name, space = request.match_info["name"], request.query["namespace"]
         found = [one for one in self.services.values() if (one["ServiceName"], one["Namespace"]) == (name, space)]
-        return self._answer(request, found)
+        return await self._at_gate("service", self._answer(request, found))
+
+    async def _at_gate(self, kind: str, answer: web.Response) -> web.Response:
+        if gate := self.gates.get(kind):
+            self.waits.set()
+            await gate.wait()
+        return answer
 
     async def _nodes(self, request: web.Request) -> web.Response:
         return self._answer(request, list(self.nodes.values()))
@@ -124,6 +141,8 @@ class Nomad:
         await stream.prepare(request)
         await stream.write(b"{}\n")
         queue: asyncio.Queue[bytes | None] = asyncio.Queue()
+        for line in self._told:
+            queue.put_nowait(line + b"\n")
         self._streams.add(queue)
         try:
             while (line := await _next(queue)) is not None:

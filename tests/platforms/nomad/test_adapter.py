@@ -1,7 +1,10 @@
 """The adapter against a Nomad of the tests: stream, lists, nodes, checks and refusals."""
 
+import asyncio
+import contextlib
+
 import pytest
-from tests.platforms.followed import Followed, eventually, healths
+from tests.platforms.followed import PATIENCE, Followed, eventually, healths
 from tests.platforms.nomad.server import Nomad, registration
 
 from pidalio.platforms.installed import Configured
@@ -59,6 +62,39 @@ async def test_what_no_event_told_is_found_by_reading_now_and_then(control, noma
         second = registration("web", 2)
         nomad.services[second["ID"]] = second
         await eventually(lambda: seen(control), well(1, 2))
+
+
+async def test_what_events_tell_while_everything_is_read_anew_counts(control, nomad):
+    """Nothing tells it again: not the stream, and everything is not read again before long."""
+    nomad.put(registration("web", 1))
+    nomad.put(registration("web", 2))
+    nomad.node(1, "ready")
+    async with following(control, nomad.url, reconcile=1):
+        await eventually(lambda: seen(control), well(1, 2))
+        gate = nomad.gates["service"] = asyncio.Event()
+        await asyncio.wait_for(nomad.waits.wait(), PATIENCE)
+        nomad.put(registration("web", 3))
+        nomad.drop(registration("web", 2))
+        nomad.node(1, "down")
+        wanted = {"10.0.0.1": "UNHEALTHY", "10.0.0.3": "HEALTHY"}
+        with contextlib.suppress(TimeoutError):  # they may be taken over at once, or afterwards
+            await asyncio.wait_for(eventually(lambda: seen(control), wanted), 0.3)
+        nomad.put(registration("api", 9))
+        nomad.gates["services"] = asyncio.Event()
+        gate.set()
+        await eventually(lambda: seen(control, "api.default.nomad"), well(9))
+        assert seen(control) == wanted
+
+
+async def test_what_the_stream_says_of_nodes_that_is_older_than_what_was_read_is_passed_over(control, nomad):
+    """A stream begins with the last events before it, so each one would take a node out that was away once."""
+    nomad.put(registration("web", 1))
+    nomad.node(1, "ready")
+    nomad.tell("Node", "NodeEvent", {"Node": {"ID": "node-1", "Status": "down", "Datacenter": "dc2"}})
+    async with following(control, nomad.url):
+        nomad.put(registration("api", 9))
+        await eventually(lambda: seen(control, "api.default.nomad"), well(9))
+        assert seen(control) == well(1)
 
 
 async def test_a_region_without_a_leader_is_asked_for_what_it_knows(control, nomad):

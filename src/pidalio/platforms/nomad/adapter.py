@@ -1,7 +1,8 @@
 """Nomad followed: the event stream is opened first, then everything is read, so that no change falls between.
 
-Events that the answers already know are passed over by their index; everything is read anew after each connection and
-now and then. Invariant: what an event says of one instance is taken over at once, also its end: ports are used again.
+A stream begins with the last events before it; those that the answers know already are passed over by their index.
+Everything is read anew after each connection and now and then. Invariant: what an event says of one instance is taken
+over at once, also its end, for ports are used again; only while everything is read it waits, for it is newer.
 """
 
 import asyncio
@@ -53,8 +54,9 @@ class NomadAdapter:
         self._nodes: dict[str, Node] = {}
         self._failing: frozenset[tuple[str, str]] = frozenset()
         self._offers: dict[Service, Offer] = {}
-        self._index = 0
+        self._index = self._index_of_nodes = 0
         self._sees_nodes = False
+        self._reading = asyncio.Lock()
 
     async def run(self, feed: Feed) -> None:
         """Follow until cancelled; raise `PlatformUnavailable` when Nomad is gone."""
@@ -86,7 +88,7 @@ class NomadAdapter:
     async def _read_nodes(self, feed: Feed, client: aiohttp.ClientSession) -> bool:
         """Read all nodes; tell whether the token may."""
         try:
-            nodes, _ = await self._ask(client, "/v1/nodes", list[Node])
+            nodes, self._index_of_nodes = await self._ask(client, "/v1/nodes", list[Node])
         except PlatformUnavailable as error:
             if not error.is_lasting:
                 raise
@@ -100,18 +102,19 @@ class NomadAdapter:
 
     async def _read_all(self, feed: Feed, client: aiohttp.ClientSession) -> None:
         """Read every node and registration, and say so."""
-        if self._sees_nodes:
-            await self._read_nodes(feed, client)
-        found, index = await self._registrations(feed, client)
+        async with self._reading:
+            if self._sees_nodes:
+                await self._read_nodes(feed, client)
+            found, index = await self._registrations(feed, client)
 
-        async def again() -> Rows:
-            nonlocal found, index
-            found, index = await self._registrations(feed, client, consistent=True)
-            return offered(feed.name, self._offered(found.values()))
+            async def again() -> Rows:
+                nonlocal found, index
+                found, index = await self._registrations(feed, client, consistent=True)
+                return offered(feed.name, self._offered(found.values()))
 
-        await feed.complete(offered(feed.name, self._offered(found.values())), again)
-        self._known, self._index = found, index
-        self._offers = {_named(offer): offer for offer in self._offered(found.values())}
+            await feed.complete(offered(feed.name, self._offered(found.values())), again)
+            self._known, self._index = found, index
+            self._offers = {_named(offer): offer for offer in self._offered(found.values())}
 
     async def _registrations(
         self, feed: Feed, client: aiohttp.ClientSession, *, consistent: bool = False
@@ -147,7 +150,8 @@ class NomadAdapter:
     async def _follow(self, feed: Feed, stream: aiohttp.ClientResponse) -> None:
         """Take over events until the stream ends."""
         async for line in stream.content:
-            self._take(feed, events(line) if line.strip() else ())
+            async with self._reading:
+                self._take(feed, events(line) if line.strip() else ())
             feed.heard()
         raise PlatformUnavailable(f"{self._base}: the event stream ended")
 
@@ -155,7 +159,7 @@ class NomadAdapter:
         """Take over events; only the services that they concern are made anew."""
         for one in told:
             if isinstance(one, NodeSeen):
-                if self._nodes.get(one.what.id) != one.what:
+                if one.index > self._index_of_nodes and self._nodes.get(one.what.id) != one.what:
                     self._nodes[one.what.id] = one.what
                     self._changed(
                         feed, {_service(each) for each in self._known.values() if each.node_id == one.what.id}
@@ -182,9 +186,10 @@ class NomadAdapter:
                 failing.update(known for known in self._failing if known[0] == allocation)
                 continue
             failing.update((allocation, one.service) for one in found.values() if one.status != "success")
-        concerned = {each[0] for each in self._failing ^ failing}
-        self._failing = frozenset(failing)
-        self._changed(feed, {_service(each) for each in self._known.values() if each.alloc_id in concerned})
+        async with self._reading:
+            concerned = {each[0] for each in self._failing ^ failing}
+            self._failing = frozenset(failing)
+            self._changed(feed, {_service(each) for each in self._known.values() if each.alloc_id in concerned})
 
     def _changed(self, feed: Feed, services: Collection[Service]) -> None:
         """Say what became of some services."""
