@@ -1,6 +1,7 @@
 """What a follower lives through: adapters that do strange things, files of other versions, stops at a bad moment."""
 
 import asyncio
+import functools
 
 import msgspec
 import pytest
@@ -142,8 +143,15 @@ async def test_a_suspicious_answer_whose_second_reading_fails_stays_held_until_i
 
 @pytest.mark.parametrize(
     "text",
-    ["", '{"version":99}\n', '{"version":1}\n["unheard-of",["a","b","c"],{}]\n', '{"version":1}\n["service",1,{}]\n'],
-    ids=("empty", "newer", "unknown", "torn"),
+    [
+        "",
+        '{"version":99}\n',
+        '{"version":1}\n["unheard-of",["a","b","c"],{}]\n',
+        '{"version":1}\n["service",1,{}]\n',
+        '{"version":1}\n["object","a","text"]\n',
+        '{"version":1}\n["object","a",' + '{"a":' * 2000 + "1" + "}" * 2000 + "]\n",
+    ],
+    ids=("empty", "newer", "unknown", "torn", "text", "deep"),
 )
 async def test_a_file_of_another_version_does_no_harm(control, tmp_path, text):
     file = tmp_path / "test.jsonl"
@@ -224,8 +232,9 @@ async def test_one_row_that_two_sources_say_is_there_until_both_take_it_away(con
     assert endpoints(control) == []
 
 
-async def test_what_cannot_be_written_as_json_is_told_and_the_rest_goes_on(control, tmp_path):
-    strange = RULE | {"metadata": {"name": "web", "annotations": {"a": "b"}}, "status": object()}
+@pytest.mark.parametrize("status", [object(), functools.reduce(lambda tree, _: [tree], range(5000), [])], ids=type)
+async def test_what_cannot_be_written_as_json_is_told_and_the_rest_goes_on(control, tmp_path, status):
+    strange = RULE | {"metadata": {"name": "web", "annotations": {"a": "b"}}, "status": status}
 
     async def waits(feed) -> None:
         while "platform-not-kept" not in [one.code for one in feed.reports()]:

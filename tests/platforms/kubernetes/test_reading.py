@@ -54,6 +54,9 @@ class Followed:
     def codes(self):
         return [one.code for one in self.follower.reports()]
 
+    def told(self):
+        return "; ".join(one.message for one in self.follower.reports())
+
     async def until(self, holds, shown=None) -> None:
         async with asyncio.timeout(20):
             while not holds():
@@ -296,6 +299,24 @@ async def test_a_slice_of_names_is_told(api):
     async with following(api) as mesh:
         assert mesh.codes() == ["kubernetes-names"]
         assert mesh.endpoints() == ["10.0.0.1"]
+
+
+async def test_an_object_that_is_nested_without_end_stops_its_kind_alone(api):
+    deep = '{"metadata":{},"items":[{"spec":' + '{"a":' * 5000 + "1" + "}" * 5000 + "}]}"
+    api.fault = lambda request: web.Response(text=deep) if request.path.endswith("/gateways") else None
+    async with begun(api) as mesh:
+        await mesh.until(lambda: mesh.endpoints() == ["10.0.0.1"])
+        await mesh.until(lambda: mesh.codes() == ["platform-not-read"])
+        assert "/networking.istio.io/v1/gateways: it holds something that is nested too deeply" in mesh.told()
+        await api.put("endpointslices", slice_("web-b", member("web-1", "10.0.0.2")))
+        await mesh.until(lambda: mesh.endpoints() == ["10.0.0.1", "10.0.0.2"])
+
+
+async def test_a_server_without_a_kind_that_all_have_is_told(api):
+    api.fault = lambda request: web.Response(status=404) if request.path.endswith("/endpointslices") else None
+    async with begun(api) as mesh:
+        await mesh.until(lambda: mesh.codes() == ["platform-not-read"])
+        assert "there is no endpointslices.discovery.k8s.io at the server (404)" in mesh.told()
 
 
 async def test_a_server_of_something_else_is_told(api):

@@ -82,18 +82,16 @@ class Follower:
     async def restore(self) -> None:
         """Take over what an earlier process knew; what cannot be read is told, and the platform read anew."""
         try:
-            known = await self._keeper.read()
-        except (OSError, ValueError, LookupError, TypeError) as error:
+            if (known := await self._keeper.read()) is None:
+                return
+            await self._live.publish([(slot, self._own(*slot, row)) for slot, row in known.rows.items()], ())
+            with contextlib.suppress(PidalioError):  # told by the control plane; the platform says it again
+                await self._objects.take(known.objects)
+            self._told.restored = True
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with a file is no reason not to start
             message = f"{self._keeper.file}: what was known of {self._name} is not restored: {error}"
             _log.warning("%s", message)
             self.tell("restored", Report(Severity.WARNING, "platform-not-restored", message))
-            return
-        if known is None:
-            return
-        self._told.restored = True
-        await self._live.publish([(slot, self._own(*slot, row)) for slot, row in known.rows.items()], ())
-        with contextlib.suppress(PidalioError):  # told by the control plane; the platform says it again
-            await self._objects.take(known.objects)
 
     async def run(self) -> None:
         """Follow until cancelled."""

@@ -95,7 +95,7 @@ def _replace(file: Path, parts: list[bytes]) -> None:
 class Keeper:
     """Keeps what is `known` of a platform in `file` (None: nowhere), some `seconds` after it changed.
 
-    What cannot be written is told, under the topic `kept`, and tried again with the next change.
+    What cannot be written is told, under the topic `kept`, and tried again after that time.
     """
 
     def __init__(
@@ -138,7 +138,7 @@ class Keeper:
             self._dirty.clear()
             try:
                 await write(self.file, self._known())
-            except (OSError, ValueError, TypeError) as error:  # a disk, or an object that cannot be written as JSON
+            except Exception as error:  # noqa: BLE001 - a disk, or an object that cannot be written as JSON
                 self._dirty.set()
                 message = f"{self.file}: what is known of the platform cannot be kept: {error}"
                 self._tell("kept", Report(Severity.WARNING, "platform-not-kept", message))

@@ -207,7 +207,7 @@ class Following:
             code = error.status.code if isinstance(error, Refusal) else 0
             if code == 403 and isinstance(error, Refusal):
                 self._forbid(stream, error.status.message)
-            elif code == 404 and not stream.resource.group:  # every API server has these
+            elif code == 404 and stream.resource.is_builtin:
                 self._lose(stream, f"there is no {stream} at the server (404): is it Kubernetes' API?")
             elif code not in _NOT_LOST:
                 self._lose(stream, str(error))

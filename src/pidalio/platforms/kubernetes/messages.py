@@ -158,9 +158,12 @@ class Resources(msgspec.Struct, frozen=True):
 def decoded(data: bytes | msgspec.Raw, type_: type[T]) -> T:
     """Return what `data` says; raise `msgspec.DecodeError` (a `ValueError`), one line, for what is none."""
     try:
-        return msgspec.json.decode(data, type=type_)
-    except msgspec.ValidationError:
-        return msgspec.convert(_without_nulls(msgspec.json.decode(data)), type_)
+        try:
+            return msgspec.json.decode(data, type=type_)
+        except msgspec.ValidationError:
+            return msgspec.convert(_without_nulls(msgspec.json.decode(data)), type_)
+    except RecursionError as error:
+        raise msgspec.DecodeError("it holds something that is nested too deeply to be read") from error
 
 
 def _without_nulls(tree: Any) -> Any:

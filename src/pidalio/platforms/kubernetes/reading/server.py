@@ -43,9 +43,13 @@ class Server:
         self._way = way
 
     async def get(self, path: str, type_: type[T], params: Mapping[str, str] | None = None) -> T:
-        """Return what is at `path`; raise `Refusal`, or `PlatformUnavailable` when there is no answer."""
+        """Return what is at `path`; raise `Refusal`, or `PlatformUnavailable` when there is no answer of Kubernetes."""
         async with self._asked(path, params or {}) as answer:
-            return decoded(await read(answer, _BIGGEST_PAGE), type_)
+            said = await read(answer, _BIGGEST_PAGE)
+        try:
+            return decoded(said, type_)
+        except ValueError as error:
+            raise PlatformUnavailable(f"{path}: {error}") from error
 
     async def page(self, path: str, params: Mapping[str, str], limit: int, following: str) -> Page:
         """Return one page of a list, the first one where nothing is `following`."""
