@@ -15,7 +15,7 @@ from pidalio.errors import UsageError
 from pidalio.model import Endpoint, ObjectRef, Port, Resolution, Service
 from pidalio.platforms.adapter import AdapterSettings, Rows
 from pidalio.store import tables
-from pidalio.store.hosts import DOMAIN
+from pidalio.store.hosts import DOMAIN, is_address
 
 _PART: Final = re.compile(r"\{(\w*)\}")
 _NOT_IN_NAMES: Final = re.compile(r"[^a-z0-9.-]+")
@@ -81,6 +81,11 @@ class Offer(msgspec.Struct, frozen=True):
     instance_ca: str = ""
     round_robin: bool = False
     resolution: Resolution = Resolution.STATIC
+
+
+def resolution_of(endpoints: Iterable[Endpoint]) -> Resolution:
+    """Return how callers find instances: those whose address is a name have to be looked up."""
+    return Resolution.STATIC if all(is_address(one.address) for one in endpoints) else Resolution.DNS
 
 
 def offered(platform: str, offers: Iterable[Offer]) -> Rows:

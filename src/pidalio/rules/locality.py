@@ -18,6 +18,8 @@ from pidalio.rules.vantage import Preference, Vantage, placed
 
 _STEPS = 5
 """How many levels nearness has: same subzone, same zone, same region, elsewhere, and where a failover does not lead."""
+_HEAVIEST = 2**32 - 1
+"""What all instances together may weigh for an Envoy: heavier ones are cut to an equal part of it."""
 
 
 def arranged(endpoints: Iterable[Endpoint], setting: Preference | None, vantage: Vantage) -> tuple[LocalityPlan, ...]:
@@ -31,18 +33,28 @@ def arranged(endpoints: Iterable[Endpoint], setting: Preference | None, vantage:
     groups: dict[tuple[int, Locality], list[Endpoint]] = {}
     for one in endpoints:
         groups.setdefault((_unlike(one, wanted, own), one.locality), []).append(one)
+    heaviest = _HEAVIEST // max(1, sum(map(len, groups.values())))
     if setting is None or shares:
-        plans = tuple(_plan(members, where) for (_, where), members in sorted(groups.items(), key=lambda each: each[0]))
+        placed_groups = sorted(groups.items(), key=lambda each: each[0])
+        plans = tuple(_plan(members, where, heaviest) for (_, where), members in placed_groups)
         return _distributed(plans, shares, vantage.locality) if shares else plans
     levels = {group: _level(group, setting, vantage.locality) for group in groups}
     ranks = {level: rank for rank, level in enumerate(sorted(set(levels.values())))}
     ordered = sorted(groups, key=lambda group: (levels[group], group))
-    return tuple(_plan(groups[group], group[1], ranks[levels[group]]) for group in ordered)
+    return tuple(_plan(groups[group], group[1], heaviest, ranks[levels[group]]) for group in ordered)
 
 
-def _plan(members: Sequence[Endpoint], where: Locality, priority: int = 0) -> LocalityPlan:
+def _plan(members: Sequence[Endpoint], where: Locality, heaviest: int, priority: int = 0) -> LocalityPlan:
     plans = tuple(
-        EndpointPlan(one.address, one.port, one.weight or 1, one.health, one.workload, one.labels, one.tls_name)
+        EndpointPlan(
+            one.address,
+            one.port,
+            min(max(one.weight, 1), heaviest),
+            one.health,
+            one.workload,
+            one.labels,
+            one.tls_name,
+        )
         for one in members
     )
     return LocalityPlan(plans, where, sum(one.weight for one in plans), priority)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from tests.platforms.eureka.registry import applications, instance
 
 from pidalio.errors import PlatformUnavailable
-from pidalio.model import Health, Protocol
+from pidalio.model import Health, Protocol, Resolution
 from pidalio.platforms.eureka.mapping import offers
 from pidalio.platforms.eureka.registry import Known, answer, hash_of
 from pidalio.platforms.eureka.settings import EurekaSettings
@@ -38,6 +38,11 @@ def test_instances_on_different_ports_share_the_port_of_callers():
     offer = only(instance("WEB", 1), instance("WEB", 2, port={"$": "9999", "@enabled": "true"}))
     assert [one.port for one in offer.endpoints] == [8080, 9999]
     assert [port.number for port in offer.ports] == [80]
+
+
+def test_instances_that_only_have_a_name_are_looked_up_by_who_calls_them():
+    assert only(instance("WEB", 1)).resolution is Resolution.STATIC
+    assert only(instance("WEB", 1), instance("WEB", 2, ipAddr="", hostName="web-2.shop")).resolution is Resolution.DNS
 
 
 @pytest.mark.parametrize(

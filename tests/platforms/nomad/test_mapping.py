@@ -7,7 +7,7 @@ import pytest
 from tests.platforms.nomad.server import registration
 
 from pidalio.errors import PlatformUnavailable, UsageError
-from pidalio.model import Health, Protocol
+from pidalio.model import Health, Protocol, Resolution
 from pidalio.platforms.installed import from_option
 from pidalio.platforms.nomad import NomadSettings
 from pidalio.platforms.nomad.mapping import Node, Registration, fault_of, offers
@@ -63,6 +63,12 @@ def test_a_failing_check_concerns_its_service_only():
     found = read(*two, unwell=[("alloc-1", "web")])
     assert found["web.default.nomad"].endpoints[0].health is Health.UNHEALTHY
     assert found["admin.default.nomad"].endpoints[0].health is Health.HEALTHY
+
+
+def test_instances_whose_address_is_a_name_are_looked_up_by_who_calls_them():
+    two = (registration("web", 1), registration("web", 2, Address="ec2-2.compute.example"))
+    assert read(*two)["web.default.nomad"].resolution is Resolution.DNS
+    assert read(two[0])["web.default.nomad"].resolution is Resolution.STATIC
 
 
 @pytest.mark.parametrize("changes", [{"Port": 0}, {"Address": ""}, {"Port": 70000}])

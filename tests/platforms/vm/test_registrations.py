@@ -1,6 +1,7 @@
 """Instances that register themselves: for as long as they are heard, and across a restart."""
 
 import asyncio
+import re
 from pathlib import Path
 
 import msgspec
@@ -114,6 +115,27 @@ async def test_an_identity_keeps_what_it_registered(known) -> None:
 async def test_what_makes_no_sense_is_refused(known, identity: str, lease: float) -> None:
     with pytest.raises(UsageError):
         known.register(identity, entry(lease=lease))
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"address": "web.local"}, "address: 'web.local' is no IP address"),
+        ({"ports": (("http", 70000),)}, "70000 is not a port: write a number from 1 to 65535"),
+        ({"named_ports": (("http", 0),)}, "0 is not a port: write a number from 1 to 65535"),
+        ({"moved_ports": ((80, -1),)}, "-1 is not a port: write a number from 1 to 65535"),
+        ({"weight": -3}, "weight: -3 is not between 0 and 4294967295"),
+        ({"weight": 10**12}, "weight: 1000000000000 is not between 0 and 4294967295"),
+    ],
+)
+async def test_an_instance_that_no_proxy_would_take_is_refused(mesh, known, changes, why) -> None:
+    """One of them would keep a proxy from all others of its service."""
+    bad = entry()
+    bad = msgspec.structs.replace(bad, workload=msgspec.structs.replace(bad.workload, **changes))
+    for attempt in (lambda: known.register(bad.id, bad), lambda: known.connect(1, bad)):
+        with pytest.raises(UsageError, match=re.escape(why)):
+            attempt()
+    assert (mesh.live(), len(known)) == ([], 0)
 
 
 # By streams

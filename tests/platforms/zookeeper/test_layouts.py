@@ -6,7 +6,7 @@ import pytest
 from tests.platforms.zookeeper.tree import curator
 
 from pidalio.errors import UsageError
-from pidalio.model import Health, Protocol
+from pidalio.model import Health, Protocol, Resolution
 from pidalio.platforms.installed import from_option
 from pidalio.platforms.zookeeper.layouts import is_member, member, offer
 
@@ -63,6 +63,13 @@ def test_serversets(status, health):
     }
     (one,) = only("serverset", tree).endpoints
     assert (one.address, one.port, one.health, dict(one.labels)) == ("10.0.0.1", 8080, health, {"shard": "3"})
+
+
+def test_instances_whose_address_is_a_name_are_looked_up_by_who_calls_them():
+    tree = {"serviceEndpoint": {"host": "web-1.shop.example", "port": 8080}, "status": "ALIVE"}
+    assert only("serverset", tree).resolution is Resolution.DNS
+    tree["serviceEndpoint"]["host"] = "10.0.0.1"
+    assert only("serverset", tree).resolution is Resolution.STATIC
 
 
 def test_only_members_of_a_serverset_are_instances():

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 from tests.unit.rules.world import clusters, document, mesh, mesh_config, plans, sidecar
 
+from pidalio.envoy.endpoint import load_assignment
 from pidalio.model import Locality, ObjectRef, Origin
 from pidalio.pipeline import groups_of, members
 
@@ -273,3 +274,11 @@ class TestSharing:
         found = mesh(shop(), rule("failoverPriority: [version]"))
         assert self.keys(found, proxy(app="x")) == self.keys(found, proxy(app="y"))
         assert self.keys(found, proxy(version="v1")) != self.keys(found, proxy(version="v2"))
+
+
+@pytest.mark.parametrize("places", [PLACES, dict.fromkeys("abc", "")])
+def test_weights_fit_into_an_envoy_however_heavy_they_are(places):
+    found = assignment(mesh(shop(places, ", weight: 4294967295")))
+    assert sum(group.weight for group in found.localities) < 2**32
+    assert {one.weight for group in found.localities for one in group.endpoints} == {(2**32 - 1) // len(places)}
+    assert load_assignment(found).endpoints

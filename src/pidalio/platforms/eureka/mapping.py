@@ -10,7 +10,7 @@ from typing import Final
 from pidalio.model import Endpoint, Health, Locality, Port, Protocol, labels_of
 from pidalio.platforms.eureka.registry import Instance
 from pidalio.platforms.eureka.settings import EurekaSettings
-from pidalio.platforms.offers import Offer
+from pidalio.platforms.offers import Offer, resolution_of
 from pidalio.store.protocols import protocol_named
 
 KIND: Final = "EurekaService"
@@ -48,9 +48,8 @@ def _offer(name: str, called: str, members: Iterable[Instance], settings: Eureka
         for port, number in _ports(one, settings):
             ports.setdefault(port.number, port)
             endpoints.append(_endpoint(one, number, port.number))
-    return Offer(
-        KIND, name, called, settings.namespace, tuple(ports[number] for number in sorted(ports)), tuple(endpoints)
-    )
+    known, resolution = tuple(ports[number] for number in sorted(ports)), resolution_of(endpoints)
+    return Offer(KIND, name, called, settings.namespace, known, tuple(endpoints), resolution=resolution)
 
 
 def _ports(one: Instance, settings: EurekaSettings) -> Iterable[tuple[Port, int]]:

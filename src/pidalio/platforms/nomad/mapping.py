@@ -11,7 +11,7 @@ import msgspec
 
 from pidalio.model import Endpoint, Health, Labels, Locality, Port, Protocol, labels_of
 from pidalio.platforms.nomad.settings import NomadSettings
-from pidalio.platforms.offers import Offer
+from pidalio.platforms.offers import Offer, resolution_of
 from pidalio.store.protocols import protocol_named
 
 KIND: Final = "NomadService"
@@ -100,7 +100,8 @@ def _offer(
     protocol = protocol_named(stated) or Protocol.UNSUPPORTED
     port = Port(settings.port, stated.lower(), protocol)
     endpoints = tuple(_endpoint(one, nodes.get(one.node_id), failing, settings) for one in members)
-    return Offer(KIND, f"{first.namespace}/{first.service_name}", host, settings.namespace, (port,), endpoints)
+    name, resolution = f"{first.namespace}/{first.service_name}", resolution_of(endpoints)
+    return Offer(KIND, name, host, settings.namespace, (port,), endpoints, resolution=resolution)
 
 
 def _endpoint(

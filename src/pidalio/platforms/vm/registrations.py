@@ -21,6 +21,7 @@ from pidalio.platforms.vm.contests import Contests
 from pidalio.platforms.vm.entry import KIND, SOURCE, Bound, Entry, EntryStore
 from pidalio.platforms.vm.file_store import FileStore
 from pidalio.platforms.vm.held import Feeds, Held, Times
+from pidalio.platforms.vm.refusing import refuse_unusable
 from pidalio.platforms.vm.sharing import Sharing, Wish
 from pidalio.store import tables
 from pidalio.store.guarding import kept
@@ -84,11 +85,12 @@ class Registrations:
     def register(self, identity: str, entry: Entry) -> int:
         """Add, change or renew an instance with a lease; return the generation that holds it.
 
-        Raise `UsageError` for an id or a lease that makes no sense, `Conflict` when another identity holds it or
-        another instance has its address.
+        Raise `UsageError` for an id, a lease or an instance that makes no sense, `Conflict` when another identity holds
+        it or another instance has its address.
         """
         if identity != entry.id:
             raise UsageError(f"{identity} is not the instance's name and namespace: say {entry.id}")
+        refuse_unusable(entry.workload)
         if not self.times.shortest <= entry.lease <= LONGEST:
             raise UsageError(f"a lease is between {self.times.shortest:g} and {LONGEST:g} seconds")
         self._refuse_other_holder(identity, entry.holder)
@@ -117,8 +119,9 @@ class Registrations:
     # What streams say
 
     def connect(self, stream: int, entry: Entry) -> None:
-        """Add an instance that lives as long as a stream; raise `Conflict` when another identity holds it."""
+        """Add an instance that lives as long as a stream; raise as `register` does."""
         identity = entry.id
+        refuse_unusable(entry.workload)
         self._refuse_other_holder(identity, entry.holder)
         self._contests.refuse_beaten(entry)
         known = self._held.get(identity)

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from pidalio.model import Endpoint, Health, Locality, Port, Protocol, labels_of, parse_locality
-from pidalio.platforms.offers import Offer
+from pidalio.platforms.offers import Offer, resolution_of
 from pidalio.platforms.zookeeper.settings import ZooKeeperSettings
 from pidalio.store.protocols import protocol_named
 
@@ -72,7 +72,8 @@ def offer(name: str, members: Iterable[Member], settings: ZooKeeperSettings) -> 
                 )
             )
     known = tuple(ports[number] for number in sorted(ports)) or (_main(settings.protocol, settings),)
-    return Offer(KIND, name, host, settings.namespace, known, tuple(endpoints))
+    resolution = resolution_of(endpoints)
+    return Offer(KIND, name, host, settings.namespace, known, tuple(endpoints), resolution=resolution)
 
 
 def _main(protocol: str, settings: ZooKeeperSettings) -> Port:
