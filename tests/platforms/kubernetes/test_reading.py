@@ -371,6 +371,23 @@ async def test_namespaces_are_picked_by_their_labels_and_another_choice_follows(
         assert mesh.endpoints() == ["10.0.0.1"]
 
 
+async def test_what_is_told_of_one_choice_of_namespaces_is_taken_back_by_another(api):
+    """What may be read, is mended or is not read any more since then is told no longer."""
+    chosen = {"labels": {"mesh": "on"}}
+    await api.put("namespaces", *({"metadata": {"name": name, **chosen}} for name in ("shop", "other", "third")))
+    for namespace in ("other", "third"):
+        await api.put("endpointslices", slice_("bad", member("web-1", "10.0.0.9"), port="http", namespace=namespace))
+    api.forbidden = {"nodes", "pods"}
+    async with following(api, namespace_selector="mesh=on") as mesh:
+        await mesh.until(lambda: len(mesh.codes()) == 4)
+        api.forbidden = set()
+        api.objects["endpointslices"].pop(("third", "bad"))
+        await api.drop("namespaces", "", "other")
+        await mesh.until(lambda: mesh.codes() == [])
+        (one,) = services.endpoints(mesh.control.world, ("web.shop.svc.cluster.local", "shop"))
+        assert ("version", "v1") in one.labels
+
+
 async def test_an_api_server_that_fails_is_told_and_what_is_known_stays(api):
     async with following(api) as mesh:
         api.fault = lambda _request: web.Response(status=503, text="overloaded", headers={"Retry-After": "0"})

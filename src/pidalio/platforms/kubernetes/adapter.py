@@ -91,7 +91,7 @@ class Following:
         self._rules = Rules(feed, versions)
         self._groups = Groups(server)
         self._failing: dict[Reflector, str] = {}
-        self._forbidden: dict[Reflector, str] = {}
+        self._forbidden: set[Reflector] = set()
         self._decided: set[Reflector] = set()
         self._current: dict[Resource, asyncio.Event] = {}
         self._streams: tuple[Reflector, ...] = ()
@@ -116,12 +116,12 @@ class Following:
             await asyncio.gather(*tasks, other, return_exceptions=True)
 
     def _all_streams(self) -> Iterator[Reflector]:
-        cluster, feed, selects = self._cluster, self._feed, self._selects
+        cluster, feed = self._cluster, self._feed
         selector = self._settings.namespace_selector
         yield self._stream(resources.NAMESPACES, Namespaces(cluster, feed, self._choose), labels=selector)
         if selector and self._chosen is None:
             return  # the others begin when it is known which namespaces are meant
-        yield self._stream(resources.NODES, Nodes(cluster, feed, selects))
+        yield self._stream(resources.NODES, Nodes(cluster, feed, lambda _: True))
         for resource in (resources.PODS, resources.SERVICES, resources.SLICES, *resources.RULES):
             for namespace in (self._settings.chosen if resource.namespaced else ()) or ("",):
                 yield self._stream(resource, self._mirror(resource, namespace), namespace=namespace)
@@ -183,9 +183,8 @@ class Following:
     def follows(self, stream: Reflector) -> None:
         """Note that a stream is up to date and goes on."""
         self._failing.pop(stream, None)
-        if self._forbidden.pop(stream, None) is not None:
-            self._feed.tell(f"forbidden {stream}")
-            self._park()
+        self._forbidden.discard(stream)
+        self._feed.tell(f"forbidden {stream}")
         self._decide(stream)
         if not self._failing:
             self._feed.heard()
@@ -222,24 +221,21 @@ class Following:
         """Go on without what may not be read, and tell which permission is missing."""
         self._failing.pop(stream, None)
         resource = stream.resource
-        self._forbidden[stream] = why
+        self._forbidden.add(stream)
         message = (
             f"{stream} may not be read ({why}): allow get, list and watch on {resource.plural} of apiGroups "
             f'["{resource.group}"] in a {"Role" if stream.namespace else "ClusterRole"}; '
             f"until then {resource.without}"
         )
         self._feed.tell(f"forbidden {stream}", Report(Severity.WARNING, "kubernetes-forbidden", message))
-        self._park()
         self._decide(stream)
-
-    def _park(self) -> None:
-        is_without = any(one.resource is resources.PODS for one in self._forbidden)
-        self._cluster.set_parking(not is_without)
 
     def _decide(self, stream: Reflector) -> None:
         """Note that a stream was read once, or may not be; with the last one, the cluster was read."""
         self._decided.add(stream)
         same = {one for one in self._streams if one.resource is stream.resource}
+        if stream.resource is resources.PODS and (same <= self._decided or stream in self._forbidden):
+            self._cluster.set_parking(same.isdisjoint(self._forbidden))
         if same <= self._decided:
             self._current[stream.resource].set()
         is_waiting = self._settings.namespace_selector and self._chosen is None

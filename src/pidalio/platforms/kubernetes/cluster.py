@@ -61,6 +61,7 @@ class Cluster:
     `stale` are the slices whose rows would be made otherwise now (`remake` does it), and `stamp` is another number
     whenever that may be so for slices that are on their way; `spoiled` is called then. Nothing is made anew while a
     complete list is `judged`: it may be of what that list does not have any more, and would outlive it.
+    `wrong` are, by kind, the objects about which something is told.
     """
 
     def __init__(self, origin: Origin) -> None:
@@ -68,6 +69,7 @@ class Cluster:
         self.parks = True
         self.pods: dict[Key, Instance] = {}
         self.slices: dict[Key, Slice] = {}
+        self.wrong: dict[str, set[Key]] = {}
         self.families: dict[Key, str] = {}
         self._nodes: dict[str, Locality] = {}
         self._network = origin.network

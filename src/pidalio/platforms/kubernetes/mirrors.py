@@ -43,7 +43,7 @@ class RowMirror:
     ) -> None:
         self._cluster, self._feed, self._selects, self._namespace = cluster, feed, selects, namespace
         self._before = before
-        self._wrong: set[Key] = set()
+        self._wrong = cluster.wrong.setdefault(self.kind, set())
 
     def kept(self, key: Key) -> Any:
         """Return what is kept of an object."""
@@ -93,7 +93,7 @@ class RowMirror:
         for key, item in items.items():
             self._change_others(self.take(key, item))
             await turns.give()
-        for key in [key for key in self._wrong if key not in there]:
+        for key in [key for key in self._wrong if key not in there and self._namespace in ("", key[0])]:
             self.mend(key)
 
     def _change_others(self, rows: Changed) -> None:
@@ -108,6 +108,9 @@ class RowMirror:
 
     def refuse(self, key: Key, why: str) -> Any:
         """Take note that an object cannot be read; what was known of it stays."""
+        if not self._selects(key[0]):
+            self.mend(key)
+            return None
         message = f"this {self.kind} cannot be read: {why}; what was known of it stays in force"
         self.tell(key, Report(Severity.ERROR, "kubernetes-malformed", message, self.ref(key)))
         return self.kept(key)
