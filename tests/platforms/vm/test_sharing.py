@@ -381,6 +381,35 @@ async def test_one_that_lost_its_address_and_ended_with_its_control_plane_is_tol
     await reported(b)
 
 
+@pytest.mark.parametrize("fails_at", ["what it reads", "what it wrote"])
+async def test_a_mesh_that_fails_once_ends_no_sharing(shared, planes, fails_at) -> None:
+    """As when an object that is in error cannot be compiled: the next change counts again."""
+    a, b = planes
+    a.known.connect(1, streaming())
+    await until(b.mesh, lambda live: live)
+    b.known.register("other-0.default", entry("other-0", "10.0.0.6", lease=60))
+    await until(a.mesh, lambda live: len(live) == 2)
+    feed, failed = a.mesh.feed, asyncio.Event()
+
+    def failing(*_: object) -> int:
+        a.mesh.feed = feed
+        failed.set()
+        raise RuntimeError("it cannot be compiled")
+
+    if fails_at == "what it reads":
+        a.door.cut()
+        a.mesh.feed = failing
+        a.door.mend()
+    else:
+        a.known.disconnect(1, ID)
+        a.mesh.feed = failing
+    await failed.wait()
+    b.known.deregister("other-0.default")
+    a.known.connect(3, streaming("new-0", "10.0.0.7"))
+    await until(a.mesh, lambda live: "other-0" not in live)
+    await until(b.mesh, lambda live: "new-0" in live)
+
+
 async def refusing(*_: object) -> int:
     """Write nothing."""
     raise PlatformUnavailable("the leader changed", retry_after=0.01)

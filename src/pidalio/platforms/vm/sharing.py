@@ -185,12 +185,12 @@ class Sharing:
             begun = now()
             try:
                 await self.store.follow(self)
-            except PlatformUnavailable as error:
-                self._warn(error)
+            except Exception as error:  # noqa: BLE001 - what the mesh makes of an entry may fail, too: told, and read again
+                gone = self._told(error)
                 if not self._unread:
                     self._awaited = self._planes
-                self._unread = str(error)
-                await asyncio.sleep(min(pause.after(now() - begun, error), self._most))
+                self._unread = str(gone)
+                await asyncio.sleep(min(pause.after(now() - begun, gone), self._most))
 
     async def _write_on(self) -> None:
         pause = Pause()
@@ -202,20 +202,23 @@ class Sharing:
             await self.read.wait()  # what is there is known before anything is written over it
             try:
                 while self._wishes:
-                    some = tuple(itertools.islice(self._wishes, _TOGETHER))
-                    found = await asyncio.gather(*map(self._write, some), return_exceptions=True)
-                    for each in found:
-                        if isinstance(each, BaseException):
-                            raise each
-            except PlatformUnavailable as error:
-                self._warn(error)
-                self._unwritten = str(error)
+                    await self._write_some()
+            except Exception as error:  # noqa: BLE001 - as above
+                gone = self._told(error)
+                self._unwritten = str(gone)
                 self._work.set()
-                await asyncio.sleep(min(pause.after(now() - begun, error), self._most))
+                await asyncio.sleep(min(pause.after(now() - begun, gone), self._most))
             else:
                 pause.failures = 0
                 if self._unwritten:
                     self._since, self._unwritten = now(), ""
+
+    async def _write_some(self) -> None:
+        """Write some of what is wished at once; raise when one of them fails, after all were tried."""
+        some = tuple(itertools.islice(self._wishes, _TOGETHER))
+        for found in await asyncio.gather(*map(self._write, some), return_exceptions=True):
+            if found is not None:
+                raise found
 
     async def _write(self, identity: str) -> None:
         """Write one entry as it is wished now; what is wished meanwhile stays to be written."""
@@ -288,6 +291,11 @@ class Sharing:
         while identity in self._wishes:
             await self._done.setdefault(identity, asyncio.Event()).wait()
 
-    def _warn(self, error: PlatformUnavailable) -> None:
+    def _told(self, error: Exception) -> PlatformUnavailable:
+        """Return why the store is not read or written, after the log has it."""
+        if not isinstance(error, PlatformUnavailable):
+            _log.error("sharing registered instances failed by a mistake", exc_info=error)
+            return PlatformUnavailable(f"it failed by a mistake and is tried again: {error!r}")
         if not self.error:
             _log.warning("registered instances are not shared now: %s", error)
+        return error
