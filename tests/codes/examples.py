@@ -725,6 +725,10 @@ ELSEWHERE: dict[str, dict[str, Example]] = {
             "$ pidalio status   # after a mistake of ours",
             "unit/server/test_serve.py::test_files_that_are_no_longer_followed_are_told",
         ),
+        "platform-not-informed": _test(
+            "$ pidalio platforms   # after a mistake of ours",
+            "unit/server/test_informing.py::test_a_mistake_of_ours_is_told_while_it_lasts",
+        ),
     },
     "http": {
         "bad-request": _test(f"$ {_API}/v1/revisions/x", f"{_HTTP}[UsageError]"),

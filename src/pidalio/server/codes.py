@@ -19,4 +19,8 @@ CODES: dict[str, Code] = {
         "Files are no longer followed, by a mistake of ours: restart, and report it.",
         "Restart the control plane.",
     ),
+    "platform-not-informed": Code(
+        "What became of a platform's rule objects could not be found out or told to it, by a mistake of ours.",
+        "Report it with the log; it is tried again by itself, and proxies are served as ever.",
+    ),
 }

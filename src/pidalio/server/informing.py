@@ -1,7 +1,8 @@
 """Tell platforms what became of the objects that they hold: after changes, at leisure.
 
 Invariants: a survey is made only while some platform wants to know, and never takes more than a small part of the
-process's time; what is told of an object is about the version that was in the mesh before the survey began.
+process's time; what is told of an object is about the version that was in the mesh before the survey began; while it
+cannot be told, every platform that wants to know says so.
 It stands between the survey and the adapters that are `Informed`. Source: design record 0021.
 """
 
@@ -9,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from pidalio.http.surveying import Surveyor
@@ -23,16 +24,23 @@ _PAUSE: Final = 1.0
 _PART: Final = 20
 """A survey is followed by so many times its own duration without one."""
 _TOGETHER: Final = 16
+_TOPIC: Final = "informed"
 _log = logging.getLogger(__name__)
 
 
 class Informing:
-    """What the platforms that want to know are told."""
+    """What the platforms that want to know are told; `tell` takes what there is to tell of one of them, by topic."""
 
     def __init__(
-        self, control: ControlPlane, surveyor: Surveyor, informed: Mapping[str, Informed], *, pause: float = _PAUSE
+        self,
+        control: ControlPlane,
+        surveyor: Surveyor,
+        informed: Mapping[str, Informed],
+        tell: Callable[..., None],
+        *,
+        pause: float = _PAUSE,
     ) -> None:
-        self._control, self._surveyor, self._informed = control, surveyor, informed
+        self._control, self._surveyor, self._informed, self._tell = control, surveyor, informed, tell
         self._pause = pause
         self._told: object = None
 
@@ -48,9 +56,17 @@ class Informing:
             begun = now()
             try:
                 await self._look()
-            except Exception:  # noqa: BLE001 - a mistake of ours must not end what is told for ever
+                self._say("")
+            except Exception as error:  # noqa: BLE001 - a mistake of ours must not end what is told for ever
                 _log.exception("platforms could not be told what became of their objects")
+                self._say(f"what became of its objects could not be told to it, and is tried again: {error!r}")
             await asyncio.sleep(max(self._pause, _PART * (now() - begun)))
+
+    def _say(self, why: str) -> None:
+        """Tell of each platform why it knows nothing new, nothing where it does."""
+        for name in self._informed:
+            told = [Report(Severity.ERROR, "platform-not-informed", f"{name}: {why}")] if why else []
+            self._tell(name, _TOPIC, *told)
 
     async def _look(self) -> None:
         """Tell every platform that wants to know, unless nothing changed since they were told."""

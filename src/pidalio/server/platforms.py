@@ -102,6 +102,12 @@ class Platforms:
         _, late = await asyncio.wait(waiting, timeout=seconds)
         await _cancelled(late)
 
+    def tell(self, platform: str, topic: str, *reports: Report) -> None:
+        """Make `reports` all that stands to be told about `topic` of a platform."""
+        for one in self.followers:
+            if one.name == platform:
+                one.tell(topic, *reports)
+
     def views(self) -> Iterable[PlatformView]:
         """Yield how each platform is."""
         return (_view(one.standing(), self._clashes.reports(one.name)) for one in self.followers)

@@ -188,7 +188,7 @@ class Server:
         await followed.start(stack, self.settings.start_timeout)
         self.tellers.append(followed.reports)
         self._followed = followed
-        await Informing(self.control, self.served.surveyor, followed.informed).start(stack)
+        await Informing(self.control, self.served.surveyor, followed.informed, followed.tell).start(stack)
 
     async def _recalled(self, units: Mapping[str, Loaded | None]) -> Mapping[str, Loaded | None]:
         """Return the removal of all that files held before the start, where they show nothing now.

@@ -8,7 +8,7 @@ import pytest
 from pidalio.api.load import load
 from pidalio.history import SqliteHistory
 from pidalio.http.surveying import Surveyor
-from pidalio.model import ObjectRef
+from pidalio.model import ObjectRef, Report
 from pidalio.platforms.informing import Informed
 from pidalio.server.control_plane import ControlPlane
 from pidalio.server.informing import Informing
@@ -44,6 +44,13 @@ class Platform:
         self.wanted: dict[ObjectRef, int] | None = None
         self.told: list[dict] = []
         self.heard = asyncio.Event()
+        self.reports: dict[tuple[str, str], tuple[Report, ...]] = {}
+        self.spoke = asyncio.Event()
+
+    def tell(self, name: str, topic: str, *reports: Report) -> None:
+        if self.reports.get((name, topic), ()) != reports:
+            self.spoke.set()
+        self.reports[name, topic] = reports
 
     def versions(self):
         return self.wanted
@@ -64,7 +71,8 @@ async def running(tmp_path):
         history = await SqliteHistory.open(tmp_path / "history.db")
         stack.push_async_callback(history.close)
         control, platform = ControlPlane(history), Platform()
-        await Informing(control, Surveyor(control), {"kube": platform}, pause=0.01).start(stack)
+        told = {"kube": platform}
+        await Informing(control, Surveyor(control), told, platform.tell, pause=0.01).start(stack)
         yield control, platform
 
 
@@ -127,3 +135,21 @@ async def test_what_another_owns_is_told_as_such(running):
     while not (known := await platform.hears()):
         pass
     assert known[REF].mistakes
+
+
+async def test_a_mistake_of_ours_is_told_while_it_lasts(running, monkeypatch):
+    control, platform = running
+    await takes(control, host=HOST, rule=rule("web.test"))
+    monkeypatch.setattr("pidalio.server.informing._status", None)
+    platform.wanted = {REF: 1}
+    await asyncio.wait_for(platform.spoke.wait(), 30)
+    platform.spoke.clear()
+    ((report,),) = platform.reports.values()
+    assert report.code == "platform-not-informed"
+    assert report.message.startswith(
+        "kube: what became of its objects could not be told to it, and is tried again: Type"
+    )
+    monkeypatch.undo()
+    assert (await platform.hears())[REF].compiled
+    await asyncio.wait_for(platform.spoke.wait(), 30)
+    assert list(platform.reports.values()) == [()]
