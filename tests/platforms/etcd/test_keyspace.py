@@ -168,3 +168,23 @@ async def test_a_watch_that_goes_on_and_left_something_out_is_found_out():
             etcd.tell(put("a", etcd.revision))
             await told.hears(a=etcd.revision)
             await etcd.looks(1)
+
+
+async def test_an_answer_that_was_not_taken_over_is_asked_for_again():
+    """Who takes it may know part of it: changes from before it would not be told as such any more."""
+    etcd, told, keys = Scripted(a=5), Told(), Keyspace(PREFIX, look=0)
+    etcd.say.put_nowait(None)
+    with pytest.raises(PlatformUnavailable):
+        await keys.follow(etcd, told.whole, told.changes)
+    etcd.keys, etcd.revision = {"a": 3}, 3  # which is less than before
+
+    async def whole(_: Found) -> None:
+        raise PlatformUnavailable("it could not be asked twice")
+
+    etcd.allowed.release()
+    with pytest.raises(PlatformUnavailable, match="asked twice"):
+        await keys.follow(etcd, whole, told.changes)
+    etcd.keys, etcd.revision = {"a": 6}, 6
+    etcd.allowed.release()
+    async with followed(keys, etcd, told.whole, told.changes):
+        await told.knows(a=6)

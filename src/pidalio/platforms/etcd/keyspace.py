@@ -55,6 +55,7 @@ class Keyspace:
 
     async def _read(self, etcd: Gateway, whole: Whole) -> None:
         found = await etcd.range(self.prefix)
+        self._revision = 0  # until it is taken over: what fails amid it is begun anew
         await whole(found)  # which may have read it again
         self._keys = {pair.key for pair in found.pairs.values()}
         self._revision, self._cluster = found.revision, found.cluster
