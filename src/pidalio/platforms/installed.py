@@ -77,7 +77,7 @@ def kind_named(name: str) -> Kind:
 def from_option(text: str) -> Configured:
     """Return what `KIND[=VALUE][?field=value&…]` means; raise `UsageError`, one line, for anything else.
 
-    A value of its own query goes before the last `?`.
+    The value ends at the first `?`; those that follow are part of a field.
     """
     head, _, query = text.partition("?")
     name, equals, value = head.partition("=")

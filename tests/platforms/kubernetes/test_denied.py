@@ -26,6 +26,7 @@ class Cluster:
         self.denied: set[tuple[str, str]] = set()
         self.failing: dict[tuple[str, str], int] = {}
         self.text = ""
+        self.hanging = 0
         self.asked: Counter[tuple[str, str]] = Counter()
         self.lease: dict | None = None
         self.written = asyncio.Event()
@@ -44,6 +45,9 @@ class Cluster:
         if self.text and path.endswith("/networking.istio.io"):
             return web.Response(text=self.text)
         if "/leases" in path:
+            if self.hanging:
+                self.hanging -= 1
+                await asyncio.Event().wait()
             if method != "GET":
                 self.lease = {**await request.json()}
                 self.lease["metadata"]["resourceVersion"] = str(self.asked.total())
@@ -77,7 +81,7 @@ async def cluster():
     found = Cluster()
     app = web.Application()
     app.router.add_route("*", "/{rest:.*}", found.answer)
-    runner = web.AppRunner(app)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     found.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
@@ -143,6 +147,16 @@ async def test_a_kind_that_is_denied_is_told_once_and_left_for_a_while(cluster, 
     base = "/apis/networking.istio.io/v1/namespaces/shop"
     assert cluster.asked["PUT", f"{base}/virtualservices/web/status"] == 1
     assert cluster.asked["PUT", f"{base}/destinationrules/web/status"] == 5
+
+
+async def test_a_lease_that_is_not_answered_for_is_asked_for_again_at_once(cluster, running):
+    """As on a connection that is half open: nobody waits for it longer than a lease lasts."""
+    writer, _ = running
+    await until(lambda: writer.versions() is not None)
+    cluster.hanging = 1
+    await until(lambda: writer.versions() is None)
+    assert not cluster.hanging
+    await until(lambda: writer.versions() is not None)
 
 
 async def test_a_server_that_fails_while_its_kinds_are_asked_for_has_them_all_the_same(cluster, running):

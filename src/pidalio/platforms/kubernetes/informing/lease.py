@@ -76,7 +76,7 @@ class Election:
         self._namespace = self._namespace or calls.namespace
         while True:
             try:
-                await self._turn(calls)
+                await self._in_time(calls)
                 told("")
             except PlatformUnavailable as error:
                 if isinstance(error, Denied):
@@ -97,6 +97,14 @@ class Election:
         if lease.spec is not None and lease.spec.holder_identity == self.who:
             given = msgspec.structs.replace(lease.spec, holder_identity="", lease_duration_seconds=1, renew_time=_now())
             await calls.put(f"{self._folder}/{self._name}", self._body(given, lease.metadata.resource_version))
+
+    async def _in_time(self, calls: Calls) -> None:
+        """Take a turn, but wait for no answer that would come when we do not lead any more."""
+        try:
+            async with asyncio.timeout(self._duration * (_PART - 1) / _PART):
+                await self._turn(calls)
+        except TimeoutError as error:
+            raise PlatformUnavailable("no answer in time") from error
 
     async def _turn(self, calls: Calls) -> None:
         """Read the lease, and take or renew it where that is ours to do."""
