@@ -227,6 +227,25 @@ async def test_a_restored_backup_is_told_and_taken_for_true(api):
         await mesh.until(lambda: mesh.codes() == ["kubernetes-went-back"])
 
 
+async def test_a_backup_that_was_restored_behind_our_back_is_found_by_its_silence(api, monkeypatch):
+    """A real server lets a watch from a version that is still to come wait, without a bookmark and without an error."""
+    monkeypatch.setattr(reflector, "_SILENT", 0.0)
+    async with following(api) as mesh:
+        lists = {one: api.list_count(one) for one in LISTS}
+        api.version = 7
+        api.objects["services"].pop(("shop", "web"))
+        api.forget()
+        api.say("pods", "BOOKMARK", {"kind": "Pod", "metadata": {"resourceVersion": "777"}})
+        api.say("pods", "MODIFIED", pod("web-1", "10.0.0.7"))
+        key = ("shop", "web-1", "kubernetes/Pod")
+        await mesh.until(lambda: tables.WORKLOADS.get(mesh.control.world, key).address == "10.0.0.7")
+        await api.hang_up()
+        await mesh.until(lambda: mesh.follower.standing().services == 0)
+        await mesh.until(lambda: "services: the cluster went back from version 103 to 7" in mesh.told())
+        await mesh.until(lambda: "777" in api.watched_from("pods"))  # which was heard: it goes on where it was
+        assert api.list_count("pods") == lists["pods"]
+
+
 async def test_one_kind_that_may_not_be_read_is_told_with_its_permission_and_the_rest_goes_on(api):
     api.forbidden = {"nodes"}
     async with following(api) as mesh:

@@ -3,7 +3,9 @@
 Invariants: nothing is removed but by a complete list, a DELETED event, or the server's word that there is no such kind;
 a stream that ends is resumed where it was; one whose past is gone (410) is listed anew.
 Bookmarks move the version on and are no heartbeat: each watch is to end by itself after some minutes, and a connection
-that says nothing for longer is dead. Source of the rules: Kubernetes' "API Concepts"; design record 0020.
+that says nothing for longer is dead. A watch without even a bookmark says nothing of our version: a server that went
+back (a restored backup) lets one wait for a version that is still to come, and what changes till then is not said.
+So what follows it is a list. Source of the rules: Kubernetes' "API Concepts"; design record 0020.
 """
 
 import asyncio
@@ -33,6 +35,8 @@ _FAILURES: Final = 3
 _ABSENT: Final = 30.0
 _SURE: Final = 1.0
 """Seconds until a kind that is not there is looked for again; and before that is believed at all."""
+_SILENT: Final = 120.0
+"""So long a watch may last without a bookmark (they come each minute, and at the end) before it says nothing."""
 _SHORTEST: Final = 1.0
 """Seconds that a watch takes at least, with the pause after one that ended at once."""
 
@@ -85,6 +89,7 @@ class Reflector:
         self._version = ""
         self._highest = 0
         self._failures = 0
+        self._is_heard = False
         stated = {"fieldSelector": resource.fields, "labelSelector": labels}
         self._params = {name: value for name, value in stated.items() if value}
 
@@ -99,9 +104,9 @@ class Reflector:
             return
         path = self.resource.path(version, self.namespace)
         try:
-            if not self._version:
-                await self._list(path)
             while True:
+                if not self._version:
+                    await self._list(path)
                 await self._watch(path)
         except Refusal as error:
             self._judge(error.status)
@@ -176,9 +181,14 @@ class Reflector:
         begun = clock()
         seconds = random.randint(*_SECONDS)  # noqa: S311 - no secret
         events = self._server.watch(path, self._params, self._version, seconds)
-        async with contextlib.aclosing(events):
-            async for event in events:
-                self._take(event, path)
+        self._is_heard = False
+        try:
+            async with contextlib.aclosing(events):
+                async for event in events:
+                    self._take(event, path)
+        finally:
+            if not self._is_heard and clock() - begun >= _SILENT:
+                self._version = ""
         if clock() - begun < _SHORTEST:
             await asyncio.sleep(_SHORTEST * (0.5 + random.random()))  # noqa: S311 - no secret
 
@@ -211,6 +221,7 @@ class Reflector:
             return metadata, self._mirror.refuse((metadata.namespace, metadata.name), str(error))
 
     def _move(self, metadata: Metadata) -> None:
+        self._is_heard = True
         if metadata.resource_version:
             self._version = metadata.resource_version
             if self._version.isdigit():
