@@ -6,6 +6,7 @@ import json
 from tests.platforms.zookeeper.tree import curator
 
 from pidalio.platforms.installed import from_option
+from pidalio.platforms.zookeeper import adapter
 from pidalio.platforms.zookeeper.adapter import _Tour
 from pidalio.store import tables
 
@@ -43,6 +44,7 @@ class Feed:
         self.endpoints: tuple = ()
         self.told: list[str] = []
         self.changes = 0
+        self.hearings = asyncio.Semaphore(0)
 
     async def complete(self, rows, again) -> None:
         (self.endpoints,) = rows[tables.ENDPOINTS].values()
@@ -53,7 +55,7 @@ class Feed:
             self.endpoints = found
 
     def heard(self) -> None:
-        return
+        self.hearings.release()
 
     def tell(self, topic, *reports) -> None:
         self.told = [f"{one.code}: {one.message}" for one in reports]
@@ -99,4 +101,16 @@ async def test_a_change_of_one_node_reads_that_node_and_watches_it_once():
         "/discovery/web/i2": 1,
     }
     assert feed.changes == 3
+    task.cancel()
+
+
+async def test_a_tree_in_which_nothing_changes_is_heard(monkeypatch):
+    """Else what is known would count as old once the connection is lost: as of its last change."""
+    monkeypatch.setattr(adapter, "_QUIET", 0)
+    tree, feed = Tree(i1=curator("web", "10.0.0.1", 8080)), Feed()
+    task = await followed(tree, feed)
+    async with asyncio.timeout(20):
+        for _ in range(3):
+            await feed.hearings.acquire()
+    assert (feed.changes, [one.address for one in feed.endpoints]) == (0, ["10.0.0.1"])
     task.cancel()

@@ -5,6 +5,7 @@ expires; when it is back, in the old session or a new one, everything is read an
 """
 
 import asyncio
+import contextlib
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final, TypeAlias
 
@@ -22,6 +23,8 @@ _TOGETHER: Final = 64
 """Nodes that are read at the same time."""
 _LATE: Final = 2.0
 """Seconds without a connection after which that is told."""
+_QUIET: Final = 10.0
+"""Seconds without a change after which the connection alone says that what is known is what is there."""
 _CONNECT: Final = 15.0
 """Seconds within which a connection must stand."""
 
@@ -103,11 +106,18 @@ class _Tour:
         self._known.update(found)
         while True:
             self._tell()
-            fired = {await self._fired.get()}
-            while not self._fired.empty():
-                fired.add(self._fired.get_nowait())
-            await self._take(fired)
+            await self._take(await self._pointed_at())
             self._feed.heard()
+
+    async def _pointed_at(self) -> set[tuple[str, str]]:
+        """Return what watches point at: nothing when none fires for a while, though the connection stands."""
+        fired: set[tuple[str, str]] = set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_QUIET):
+                fired.add(await self._fired.get())
+        while not self._fired.empty():
+            fired.add(self._fired.get_nowait())
+        return fired
 
     async def _everything(self) -> Known:
         services = await self._services()
