@@ -1,6 +1,7 @@
 """What a real Consul cannot be made to say at will: no leader, nonsense, refusals. A server of the test says it."""
 
 import asyncio
+from collections import Counter
 from typing import Any, Self
 
 import pytest
@@ -8,6 +9,7 @@ from aiohttp import web
 from tests.platforms.consul.following import Following
 
 from pidalio.model import Health
+from pidalio.platforms.consul.settings import RESERVED
 
 WEB = {"Node": {"Node": "n1", "Address": "10.0.0.5"}, "Service": {"ID": "w1", "Service": "web", "Port": 8080}}
 API = {"Node": {"Node": "n1", "Address": "10.0.0.5"}, "Service": {"ID": "a1", "Service": "api", "Port": 9000}}
@@ -26,6 +28,9 @@ class Scripted:
         self.leader = True
         self.index = 7
         self.streams: dict[str, tuple[int, Any]] = {}  # what the agent's stream of events knows, where it lost one
+        self.waiting: set[str] = set()
+        self.asked: Counter[str] = Counter()
+        self.held: dict[str, asyncio.Event] = {}  # answers about these names wait after they were made
         self.past: set[str] = set()  # services that were asked about past it
 
     async def __aenter__(self) -> Self:
@@ -44,11 +49,15 @@ class Scripted:
         name = request.path.rpartition("/")[2]
         if datacenter := request.query.get("dc"):
             name = f"{datacenter}/{name}" if f"{datacenter}/{name}" in {**self.answers, **self.refuses} else name
+        self.asked[name] += 1
         index, value = self.index, self.answers.get(name, [])
         if "near" in request.query:
             self.past.add(name)
         elif name in self.streams and "index" in request.query:
             index, value = self.streams[name]
+        if name in self.held:
+            self.waiting.add(name)
+            await self.held[name].wait()
         if int(request.query.get("index", "0")) >= index:
             await asyncio.sleep(0.1)  # the time to wait is short here
         if status := self.refuses.get(name):
@@ -307,3 +316,38 @@ async def test_datacenters_are_regions_of_one_service_and_fail_alone(tmp_path, s
         assert mesh.addresses("web") == ["10.0.0.5", "10.9.0.5"]
         server.refuses.clear()
         await mesh.until(lambda: mesh.state() == "synced" and not mesh.codes())
+
+
+async def test_an_answer_that_comes_when_its_service_is_gone_brings_it_back_no_more(tmp_path, server):
+    server.answers["services"]["old"], server.answers["old"] = [], [OLD]
+    async with Following(tmp_path, server.url, connections=RESERVED + 1, poll_seconds=0.1) as mesh:
+        await mesh.until(lambda: mesh.state() == "synced")  # `api` has a question of its own, the others a queue
+        server.held["web"] = asyncio.Event()
+        await mesh.until(lambda: "web" in server.waiting)
+        del server.answers["services"]["web"]
+        server.index = 8
+        await mesh.until(lambda: mesh.service("web") is None)
+        server.held.pop("web").set()
+        asked = server.asked["old"]
+        await mesh.until(lambda: server.asked["old"] > asked + 5)
+        assert mesh.service("web") is None
+
+
+async def test_who_is_interrupted_while_it_says_everything_leaves_that_to_the_next(tmp_path, server):
+    server.refuses["web"] = 500
+    async with Following(tmp_path, server.url) as mesh:
+        says, is_saying = mesh.follower.complete, asyncio.Event()
+
+        async def never(*_: object) -> None:
+            mesh.follower.complete = says
+            is_saying.set()
+            await asyncio.Event().wait()
+
+        await mesh.until(lambda: mesh.codes() == ["consul-unread"])
+        mesh.follower.complete = never
+        del server.refuses["web"]
+        await is_saying.wait()  # by whoever read `web`
+        del server.answers["services"]["web"]
+        server.index = 8
+        await mesh.until(lambda: mesh.follower.is_ready)
+        assert mesh.addresses("api") == ["10.0.0.5"]

@@ -125,7 +125,11 @@ class Datacenter:
             return
         watching.is_whole = True
         is_all = not self._services.hidden and not self._names.veiled
-        await self._saying.whole(self._name, lambda: self._read_again(consul), is_all=is_all)
+        try:
+            await self._saying.whole(self._name, lambda: self._read_again(consul), is_all=is_all)
+        except BaseException:
+            watching.is_whole = False  # who says it may be cancelled, for its service is gone: the next says it
+            raise
 
     async def _read_again(self, consul: Consul) -> None:
         """Read everything once more, from the leader."""

@@ -116,6 +116,9 @@ class Watching:
                 self.failing[name] = error
                 await self.noted()
             return error
+        if name not in self.names:
+            self._services.forget(name)  # it went while it was read
+            return False, False
         if changed:
             self._changed[name] = self._now()
         if self.failing.pop(name, None) or changed:
