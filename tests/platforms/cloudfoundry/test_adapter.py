@@ -4,9 +4,12 @@ import asyncio
 import json
 
 import pytest
-from tests.platforms.cloudfoundry.at_work import Following, plain, tls
+from tests.platforms.cloudfoundry.at_work import HOST, Following, plain, tls
 
 from pidalio.platforms.cloudfoundry import bus
+from pidalio.platforms.cloudfoundry.adapter import CloudFoundry
+from pidalio.platforms.cloudfoundry.mapping import service_host
+from pidalio.platforms.cloudfoundry.settings import CloudFoundrySettings
 from pidalio.rules import services
 
 pytestmark = pytest.mark.platform("nats")
@@ -86,3 +89,39 @@ async def test_messages_that_come_too_fast_are_told_and_healed(control, server, 
         # what was not heard of in the round after is conspicuous, and is not taken away without a word of somebody
         await following.until(following.codes, {"cloudfoundry-silent"})
         assert "10.0.0.1" in following.seen()
+
+
+async def test_what_is_gone_is_said_though_the_connection_ends_in_the_midst_of_it(control, server, cells):
+    below = service_host((HOST, "/api"), CloudFoundrySettings(nats="h"))
+    async with Following(control, server) as following:
+        await cells.register("1", plain(1))
+        await cells.register("2", plain(2, f"{HOST}/api"))
+        await following.served("10.0.0.1")
+        await following.served("10.0.0.2", host=below)
+        says, is_saying = following.follower.objects, asyncio.Event()
+
+        async def never(*_: object, **__: object) -> None:
+            is_saying.set()
+            await asyncio.Event().wait()
+
+        following.follower.objects = never  # the rule of the path is taken back, and that takes long
+        await cells.unregister("2")
+        await is_saying.wait()
+        await server.kill()
+        await following.until(lambda: following.follower.standing().state, "stale")
+        following.follower.objects = says
+        await server.start()
+        await cells.connect()
+        await following.until(lambda: services.service(control.world, (below, "default")) is None)
+        await following.until(lambda: following.follower.standing().objects, 0)
+        assert following.seen() == ["10.0.0.1"]
+
+
+async def test_an_address_that_another_got_while_the_api_was_asked_is_not_forgotten():
+    adapter = CloudFoundry(CloudFoundrySettings(nats="h"), clock=lambda: 0.0)
+    adapter.registered("router", json.dumps(tls(1)).encode())
+    (silent,) = adapter._directory.registry.entries.values()
+    other = {**tls(1), "private_instance_id": "g9", "server_cert_domain_san": "g9"}
+    adapter.registered("router", json.dumps(other).encode())
+    adapter._settle_about([silent], [silent])
+    assert [one.instance.guid for one in adapter._directory.registry.entries.values()] == ["g9"]

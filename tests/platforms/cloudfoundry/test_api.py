@@ -74,7 +74,9 @@ async def test_what_the_api_refuses_is_one_line_and_no_storm(api, controller, st
 
 async def test_a_wrong_secret(controller):
     api = Api(CloudFoundrySettings(nats="h", api=controller.url, client=CLIENT, secret="wrong"))
-    with pytest.raises(PlatformUnavailable, match=r"POST /uaa/oauth/token is answered 401"):
+    with pytest.raises(
+        PlatformUnavailable, match=r"/uaa/oauth/token refuses the client \(401\): check client and secret"
+    ):
         await api.read()
     await api.close()
 

@@ -49,6 +49,8 @@ async def test_nothing_is_said_before_the_api_was_read_once(control, server, cel
     async with Following(control, server, **settings_of(api)) as following:
         await cells.register("1", plain(1, app="old"))
         await following.until(following.codes, {"cloudfoundry-api"})
+        (told,) = following.follower.reports()
+        assert told.message.endswith("; routes stay as they were before the start until it was read once")
         await asyncio.sleep(1)  # twice what it takes to settle: that nothing is said has to be proved
         assert following.seen() == []
         api.refuses = 0
@@ -127,3 +129,33 @@ async def test_an_app_of_nobody_is_asked_about_once(control, server, cells, api,
         await cells.register("2", plain(2, app="of nobody"))
         await asyncio.sleep(0.5)  # five times what is soon: that nobody is asked about again has to be proved
         assert api.asked.count("/v3/routes") == 2
+
+
+async def test_an_api_that_names_no_instances_takes_none_away(control, server, cells, api, authority):
+    api.stats["proc-1"] = [{"type": "web", "index": 0, "state": "RUNNING"}]
+    async with Following(control, server, **settings_of(api, instance_ca=authority)) as following:
+        await cells.register("1", tls(1, app="old"))
+        await following.served("10.0.0.1")
+        cells.messages.clear()
+        await following.until(following.codes, {"cloudfoundry-silent"})
+        assert following.seen() == ["10.0.0.1"]
+
+
+async def test_a_wrong_secret_is_one_line_that_says_what_to_do(control, server, cells, api):
+    async with Following(control, server, **settings_of(api, secret="wrong")) as following:
+        await following.until(following.codes, {"cloudfoundry-api"})
+        (told,) = following.follower.reports()
+        assert "refuses the client (401): check client and secret" in told.message
+
+
+async def test_an_api_whose_first_reading_was_interrupted_is_read_at_once(control, server, cells, api):
+    api.flows.clear()
+    async with Following(control, server, **settings_of(api, reconcile=1000)) as following:
+        await cells.register("1", plain(1, app="old"))
+        await following.until(lambda: api.asked)
+        await server.kill()
+        await following.until(following.codes, {"platform-not-read"})
+        api.flows.set()
+        await server.start()
+        await cells.connect()
+        await following.served("10.0.0.1")

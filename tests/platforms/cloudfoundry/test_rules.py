@@ -4,6 +4,7 @@ import pytest
 from tests.platforms.cloudfoundry.at_work import HOST, Following, plain
 
 from pidalio.api.load import load
+from pidalio.errors import Unavailable
 from pidalio.model import Proxy, ProxyType
 from pidalio.pipeline import plans_for
 from pidalio.rules import services
@@ -71,3 +72,25 @@ def sent_to(control: ControlPlane, path: str) -> str:
     caller = Proxy(ProxyType.SIDECAR, "10.9.9.9", "caller", "default", outbound="127.0.0.1:15001")
     (destination,) = decide_for(control.world, caller, Request(authority=HOST, path=path)).action.destinations
     return destination.cluster
+
+
+@pytest.mark.parametrize("failures", [1, 2])
+async def test_rules_that_cannot_be_recorded_now_are_recorded_later_though_nothing_else_happens(
+    control, server, cells, failures
+):
+    async with Following(control, server) as following:
+        says, refused = following.follower.objects, 0
+
+        async def objects(*said, **more) -> None:
+            nonlocal refused
+            if refused < failures:
+                refused += 1
+                raise Unavailable("no disk")
+            await says(*said, **more)
+
+        following.follower.objects = objects
+        await cells.register("1", plain(1, f"{HOST}/api"))
+        await following.until(lambda: len(control.objects()), 1)
+        refused = 0
+        await cells.unregister("1")
+        await following.until(lambda: control.objects() == ())

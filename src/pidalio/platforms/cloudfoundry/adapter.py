@@ -154,11 +154,15 @@ class CloudFoundry:
 
     async def _say_news(self) -> None:
         """Say what became different, a little at a time: what a rule names is there before it, and goes after it."""
+        if self._owes_rules():
+            await self._say_rules({})
         while hosts := self._directory.take_changed(_TOGETHER):
             change = self._directory.remap(hosts)
             self._feed.change(change.there)
-            await self._say_rules(change.rules)
-            self._feed.change(change.gone)
+            try:
+                await self._say_rules(change.rules)
+            finally:  # the connection may end meanwhile, and nobody would say it again
+                self._feed.change(change.gone)
             await asyncio.sleep(0)
         self._feed.tell("routes", *complaints.of_routes(self._directory.lacking))
 
@@ -174,6 +178,9 @@ class CloudFoundry:
             _log.warning("%s: rules of routes are said again: %s", self._feed.name, error)
         else:
             self._rules_said, self._owed = True, {}
+
+    def _owes_rules(self) -> bool:
+        return bool(self._owed) or not self._rules_said
 
     async def _tend(self) -> None:
         """Forget what is too old, ask after who is silent, and know that the connection stands."""
@@ -199,7 +206,7 @@ class CloudFoundry:
                 self._feed.tell("messages", *self._bad.reports())
             if self._synced:
                 self._feed.heard()
-            if self._owed:
+            if self._synced and self._owes_rules():
                 self._news.set()
 
     async def _trust_again(self) -> None:
@@ -230,7 +237,9 @@ class CloudFoundry:
         for one in silent:
             one.heard = self._now()
         for one in gone:
-            self._note(registry.forget((one.instance.address, one.instance.port)))
+            address = (one.instance.address, one.instance.port)
+            if registry.entries.get(address) is one:  # else it is another's since it was asked about
+                self._note(registry.forget(address))
 
     def _note(self, hosts: set[str]) -> None:
         if hosts:

@@ -204,7 +204,13 @@ class Api:
         headers = {"Accept": "application/json"}
         if login:
             headers["Authorization"] = f"Basic {base64.b64encode(login).decode()}"
-        async with asked(self._session(), method, url, form=form, headers=headers) as answer:
+        accepted = {200, 401} if login else {200}
+        async with asked(
+            self._session(), method, url, form=form, headers=headers, accepts=accepted.__contains__
+        ) as answer:
+            if answer.status == 401:
+                why = f"{url} refuses the client (401): check client and secret"
+                raise PlatformUnavailable(why, is_lasting=True)
             return await read(answer)
 
     def _session(self) -> aiohttp.ClientSession:

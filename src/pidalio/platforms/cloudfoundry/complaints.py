@@ -89,9 +89,11 @@ def of_dropped() -> Report:
     return _warning("cloudfoundry-dropped", "messages came faster than they were read, and some were lost")
 
 
-def of_api(why: str) -> Report:
+def of_api(why: str, *, was_read: bool) -> Report:
     """Return what there is to tell when the API cannot be read."""
-    return _warning("cloudfoundry-api", f"{why}; names, labels and weights stay as they were")
+    stays = "names, labels and weights stay as they were"
+    waits = "routes stay as they were before the start until it was read once"
+    return _warning("cloudfoundry-api", f"{why}; {stays if was_read else waits}")
 
 
 def _some(names: Iterable[str]) -> str:

@@ -58,10 +58,11 @@ class Controller:
         async def turn() -> None:
             await self._until_due(now)
             self._last = now()
-            self._due = self._last + self._settings.reconcile  # who is met from now on may come too late for this time
+            self._hurried.clear()
             known = await self._api.read()
             if self._settings.stats:
                 known = msgspec.structs.replace(known, unroutable=await self._unroutable())
+            self._due = self._last + _SOON if self._hurried.is_set() else now() + self._settings.reconcile
             self._directory.learn(known)
             self._asked_for -= known.apps.keys()
             self._read.set()
@@ -69,8 +70,7 @@ class Controller:
             news()
 
         def failed(error: PlatformUnavailable) -> None:
-            self._due = 0.0
-            feed.tell("api", complaints.of_api(str(error)))
+            feed.tell("api", complaints.of_api(str(error), was_read=self._read.is_set()))
 
         await again_and_again(turn, failed)
 
@@ -90,7 +90,10 @@ class Controller:
                     self._hurried.clear()
 
     async def who_is_gone(self, silent: Iterable[Entry]) -> list[Entry] | None:
-        """Return those that do not run any more; None when it cannot be known now. An unnamed process says nothing."""
+        """Return those that do not run any more; None when it cannot be known now.
+
+        An unnamed process says nothing, nor does an API that does not name the instances that run.
+        """
         found: list[Entry] = []
         by_process: dict[str, list[Entry]] = {}
         for one in silent:
@@ -99,6 +102,8 @@ class Controller:
         try:
             for process, entries in by_process.items():
                 running = await self._api.instances(process) or {}
+                if "" in running:
+                    return None
                 found += [one for one in entries if one.instance.guid and one.instance.guid not in running]
         except PlatformUnavailable:
             return None  # told when it is read whole, soon
