@@ -73,7 +73,7 @@ class Nomad:
 
     def put(self, one: dict[str, Any]) -> None:
         self.services[one["ID"]] = one
-        self.tell("Service", "ServiceRegistration", {"Service": one})
+        self.tell("Service", "ServiceRegistration", {"Service": one}, one["ID"])
 
     def drop(self, one: dict[str, Any]) -> None:
         self.tell("Service", "ServiceDeregistration", {"Service": self.services.pop(one["ID"])})
@@ -83,9 +83,9 @@ class Nomad:
         self.nodes[tree["ID"]] = tree
         self.tell("Node", "NodeEvent", {"Node": tree})
 
-    def tell(self, topic: str, kind: str, payload: Any) -> None:
+    def tell(self, topic: str, kind: str, payload: Any, key: str = "k") -> None:
         self.index += 1
-        event = {"Topic": topic, "Type": kind, "Key": "k", "Index": self.index, "Payload": payload}
+        event = {"Topic": topic, "Type": kind, "Key": key, "Index": self.index, "Payload": payload}
         line = json.dumps({"Index": self.index, "Events": [event]}).encode()
         self._told.append(line)
         self.send(line)

@@ -156,3 +156,19 @@ async def test_a_registration_that_cannot_be_used_is_told_and_the_others_count(c
         nomad.put(registration("web", 3, Port=0))
         nomad.put(registration("web", 4))
         await eventually(lambda: seen(control), well(2, 4))
+
+
+async def test_each_registration_that_cannot_be_used_is_told_until_it_is_mended_or_gone(control, nomad):
+    nomad.put(registration("web", 1, Port="http"))
+
+    def told() -> list[str]:
+        return [number for number in "12" if any(f"task-{number}-web" in one.message for one in follower.reports())]
+
+    async with following(control, nomad.url) as follower:
+        await eventually(told, ["1"])
+        nomad.put(registration("web", 2, Port=0))
+        await eventually(told, ["1", "2"])
+        nomad.put(registration("web", 1))
+        await eventually(told, ["2"])
+        nomad.drop(registration("web", 2))
+        await eventually(told, [])

@@ -54,6 +54,7 @@ class NomadAdapter:
         self._nodes: dict[str, Node] = {}
         self._failing: frozenset[tuple[str, str]] = frozenset()
         self._offers: dict[Service, Offer] = {}
+        self._wrong: dict[str, str] = {}
         self._index = self._index_of_nodes = 0
         self._sees_nodes = False
         self._reading = asyncio.Lock()
@@ -133,18 +134,20 @@ class NomadAdapter:
         names = [(each.namespace, str(known.get("ServiceName", ""))) for each in listed for known in each.services]
         answers = await asyncio.gather(*(one(*name) for name in names))
         found: dict[Key, Registration] = {}
-        wrong: list[str] = []
+        wrong: dict[str, str] = {}
         for tree in (tree for answer in answers for tree in answer):
             try:
                 read = msgspec.convert(tree, Registration)
             except msgspec.ValidationError as error:
-                wrong.append(f"{tree.get('ID') if isinstance(tree, dict) else tree}: {error}")
+                identity = str(tree.get("ID") if isinstance(tree, dict) else tree)
+                wrong[identity] = f"{identity}: {error}"
                 continue
             if fault := fault_of(read):
-                wrong.append(f"{read.service_name} {read.id}: {fault}")
+                wrong[read.id] = f"{read.service_name} {read.id}: {fault}"
             else:
                 found[read.key] = read
-        _tell(feed, wrong)
+        self._wrong = wrong
+        self._tell(feed)
         return found, index
 
     async def _follow(self, feed: Feed, stream: aiohttp.ClientResponse) -> None:
@@ -157,6 +160,7 @@ class NomadAdapter:
 
     def _take(self, feed: Feed, told: Iterable[Event]) -> None:
         """Take over events; only the services that they concern are made anew."""
+        wrong = dict(self._wrong)
         for one in told:
             if isinstance(one, NodeSeen):
                 if one.index > self._index_of_nodes and self._nodes.get(one.what.id) != one.what:
@@ -167,14 +171,17 @@ class NomadAdapter:
             elif one.index <= self._index:
                 continue
             elif isinstance(one, Unread):
-                _tell(feed, [f"{one.key}: {one.why}"])
+                self._wrong[one.key] = f"{one.key}: {one.why}"
             elif isinstance(one, Registered) and (fault := fault_of(one.what)):
-                _tell(feed, [f"{one.what.service_name} {one.what.id}: {fault}"])
+                self._wrong[one.what.id] = f"{one.what.service_name} {one.what.id}: {fault}"
             else:
+                self._wrong.pop(one.what.id, None)
                 former = self._known.pop(one.what.key, None)
                 if isinstance(one, Registered):
                     self._known[one.what.key] = one.what
                 self._changed(feed, {_service(one.what), *([_service(former)] if former else [])})
+        if wrong != self._wrong:
+            self._tell(feed)
 
     async def _read_checks(self, feed: Feed, client: aiohttp.ClientSession) -> None:
         """Ask for the checks of every allocation; one that cannot be asked keeps what was known of it."""
@@ -203,6 +210,10 @@ class NomadAdapter:
         self._offers.update(now)
         if now != before:
             feed.change(became(feed.name, before.values(), now.values()))
+
+    def _tell(self, feed: Feed) -> None:
+        wrong = (f"{feed.name}: {why}" for _, why in sorted(self._wrong.items()))
+        feed.tell("registrations", *(Report(Severity.WARNING, "nomad-bad-registration", why) for why in wrong))
 
     def _offered(self, found: Iterable[Registration]) -> tuple[Offer, ...]:
         return offers(found, self._nodes, self._failing, self._settings)
@@ -238,13 +249,6 @@ def _service(one: Registration) -> Service:
 def _named(offer: Offer) -> Service:
     namespace, _, name = offer.name.partition("/")
     return namespace, name
-
-
-def _tell(feed: Feed, wrong: Iterable[str]) -> None:
-    feed.tell(
-        "registrations",
-        *(Report(Severity.WARNING, "nomad-bad-registration", f"{feed.name}: {why}") for why in wrong),
-    )
 
 
 async def _repeated(seconds: float, turn: Callable[[], Awaitable[None]]) -> None:
