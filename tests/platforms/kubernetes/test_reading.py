@@ -205,7 +205,8 @@ async def test_a_slice_that_vanished_while_its_pod_changes_stays_vanished(api, m
 async def test_bookmarks_move_the_version_on(api):
     async with following(api) as mesh:
         api.say("services", "BOOKMARK", {"kind": "Service", "metadata": {"resourceVersion": "777"}})
-        await asyncio.sleep(0.05)
+        api.say("services", "ADDED", service("mark"))
+        await mesh.until(lambda: mesh.follower.standing().services == 2)
         await api.hang_up()
         await mesh.until(lambda: "777" in api.watched_from("services"))
 
