@@ -18,6 +18,7 @@ from pidalio.store import tables
 from pidalio.store.hosts import DOMAIN, is_address
 
 _PART: Final = re.compile(r"\{(\w*)\}")
+_BRACE: Final = re.compile(r"[{}]")
 _NOT_IN_NAMES: Final = re.compile(r"[^a-z0-9.-]+")
 _HOST: Final = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\Z")
 
@@ -59,6 +60,8 @@ def hostname(form: str, parts: Mapping[str, str]) -> str:
             raise UsageError(f"hostname: {form!r} has no part {found[0]} to fill in: there are {known}")
         return _NOT_IN_NAMES.sub("-", parts[found[1]].lower()).strip("-.")
 
+    if _BRACE.search(_PART.sub("", form)):
+        raise UsageError(f"hostname: {form!r} has a brace that stands alone: write parts as {{name}}")
     made = _PART.sub(part, form).lower().removesuffix(".")
     return made if _HOST.match(made) else ""
 

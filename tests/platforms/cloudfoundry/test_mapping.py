@@ -246,6 +246,7 @@ class TestWeights:
     [
         ("cloudfoundry", "nats: no server: write nats://HOST:4222, or several separated by commas"),
         ("cloudfoundry=http://h:1", "nats: 'http://h:1' is not a server: write nats://HOST:4222 or tls://HOST:4224"),
+        ("cloudfoundry=nats://h:x", "nats: 'nats://h:x' is not a server: write nats://HOST:4222 or tls://HOST:4224"),
         ("cloudfoundry=h?cert=a", "cert and key go together"),
         (
             "cloudfoundry=h?api=https://a",

@@ -53,6 +53,7 @@ def test_an_option_fills_the_settings():
         ("consul?datacenters=a,b&connections=10", "connections: 10 are too few: at least 18"),
         ("consul?pollSeconds=0", "pollSeconds: at least 0.1 seconds"),
         ("consul?hostname={name}.{zone}", "has no part {zone}"),
+        ("consul?hostname={name", "has a brace that stands alone: write parts as {name}"),
         ("consul?token=a&tokenFile=b", "exclude each other"),
         ("consul?services=web", "services"),
     ],

@@ -73,8 +73,7 @@ class CloudFoundrySettings(NamedSettings, frozen=True, kw_only=True, forbid_unkn
         if not self.servers:
             raise UsageError("nats: no server: write nats://HOST:4222, or several separated by commas")
         for one in self.servers:
-            found = urlsplit(one)
-            if found.scheme not in _SCHEMES or not found.hostname:
+            if not _is_server(one):
                 raise UsageError(f"nats: {one!r} is not a server: write nats://HOST:4222 or tls://HOST:4224")
         if bool(self.cert) != bool(self.key):
             raise UsageError("cert and key go together")
@@ -119,6 +118,14 @@ class CloudFoundrySettings(NamedSettings, frozen=True, kw_only=True, forbid_unkn
             message = f"{self.instance_ca}: instanceCa has no certificates in PEM that can be read: {error}"
             raise PlatformUnavailable(message, is_lasting=True) from error
         return found + "\n"
+
+
+def _is_server(url: str) -> bool:
+    try:
+        found = urlsplit(url)
+        return found.scheme in _SCHEMES and bool(found.hostname) and found.port != 0
+    except ValueError:  # a port that is none
+        return False
 
 
 def _url(text: str) -> str:
