@@ -6,6 +6,7 @@ Invariant: a pointer that this user did not write is not followed.
 """
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import secrets
@@ -21,6 +22,8 @@ from pidalio.errors import ServerUnreachable, UsageError
 
 DATA: Final = ".pidalio"
 POINTER: Final = "server.json"
+LOCK: Final = "lock"
+"""Held by the process that runs the mesh, whose number is in it."""
 PLANE: Final = "plane"
 """The id of this control plane among those that share what they know: the same after a restart."""
 TOKEN: Final = "token"  # noqa: S105 - a file's name
@@ -105,10 +108,29 @@ def find(start: Path) -> Pointer:
             if path.stat().st_uid == os.getuid():
                 return msgspec.json.decode(path.read_bytes(), type=Pointer)
         except (OSError, msgspec.DecodeError):
-            continue
+            if process := _holder(folder / DATA):
+                why = f"the mesh in {folder} (process {process}) is starting or ending: ask again in a moment"
+                raise ServerUnreachable(why) from None
     raise ServerUnreachable(
         f"no mesh runs in {start}: start one with `pidalio up` or `pidalio serve`, or name one with --server"
     )
+
+
+def _holder(data: Path) -> int:
+    """Return the process that runs the mesh of this folder, 0 for none.
+
+    The lock is tried only where the process in it lives: a server that starts must not find it taken.
+    """
+    try:
+        with (data / LOCK).open("rb") as lock:
+            process = int(lock.read(32))
+            os.kill(process, 0)
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return process
+    except (OSError, ValueError):
+        return 0
+    return 0
 
 
 def token_of(data: Path) -> str:

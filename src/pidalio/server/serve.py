@@ -308,7 +308,7 @@ def _admit(node: Node, peer: Peer) -> None:
 @contextlib.contextmanager
 def _owned(data: Path) -> Iterator[None]:
     """Own the mesh's folder inside the `with` block; raise `PortInUse` when another process does."""
-    handle = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    handle = os.open(data / discovery.LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

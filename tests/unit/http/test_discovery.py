@@ -8,6 +8,7 @@ import pytest
 from pidalio.errors import ServerUnreachable, UsageError
 from pidalio.http import discovery
 from pidalio.http.discovery import Pointer
+from pidalio.server.serve import _owned
 
 POINTER = Pointer("unix:/run/api.sock", "unix:/run/xds.sock", 7)
 
@@ -79,3 +80,10 @@ def test_the_token_is_made_once_and_is_private(data: Path) -> None:
     assert discovery.token_of(data) == token
     assert len(token) > 30
     assert (data / "token").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_mesh_that_starts_is_not_taken_for_none(data: Path) -> None:
+    with _owned(data), pytest.raises(ServerUnreachable, match=rf"\(process {os.getpid()}\) is starting or ending"):
+        discovery.find(data.parent / "below")
+    with pytest.raises(ServerUnreachable, match="no mesh runs"):  # the number in the lock is left, its holder is not
+        discovery.find(data.parent)
