@@ -158,7 +158,10 @@ def test_random_yaml_never_raises(text):
 
 
 leaves = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)
-words = st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\x7f", exclude_categories=["Cs", "Cc"]))
+# U+2028 and U+2029 are line breaks in YAML 1.1, within quotes too
+words = st.text(
+    alphabet=st.characters(codec="utf-8", exclude_characters="\x7f\u2028\u2029", exclude_categories=["Cs", "Cc"])
+)
 trees = st.recursive(
     leaves | words, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(words, inner, max_size=4), max_leaves=20
 )
@@ -167,3 +170,9 @@ trees = st.recursive(
 @given(trees.filter(lambda tree: tree is not None))
 def test_reads_all_of_json(tree):
     assert only(json.dumps(tree, ensure_ascii=False)).tree == tree
+
+
+def test_line_breaks_of_unicode_are_read_where_they_are_escaped():
+    tree = {"\u2028": "a \u2029 b"}
+    assert only(json.dumps(tree)).tree == tree
+    assert read(json.dumps(tree, ensure_ascii=False), "f").reports
