@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import shutil
-import socket
 import sys
 from collections import Counter
 from pathlib import Path
@@ -17,12 +16,6 @@ from pidalio.xds import State
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def item(kind: str, name: str, spec: dict) -> dict:

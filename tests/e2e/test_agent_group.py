@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import socket
 import sys
 import tempfile
 import time
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.ports import free_port
 
 from pidalio.model import Health
 from pidalio.server.serve import Server
@@ -46,12 +46,6 @@ spec:
   template: {labels: {app: reviews}, ports: {http: %d}, weight: 4, locality: eu/one}
   probe: {periodSeconds: 1, timeoutSeconds: 20, failureThreshold: 1, httpGet: {path: /health, port: %d}}
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture

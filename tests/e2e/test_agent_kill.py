@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.envoy, pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")]
 
@@ -111,9 +112,7 @@ def can_bind(address: str, port: int) -> bool:
 
 
 async def test_kill_nine_leaves_no_process_and_no_port(folder):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     mesh = await asyncio.create_subprocess_exec(
         sys.executable, "-c", MESH, str(folder), str(port), stdout=asyncio.subprocess.PIPE
     )

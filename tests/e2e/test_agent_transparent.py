@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.ports import free_ports
 
 from pidalio.api.local_workload import WorkloadPort
 from pidalio.http import discovery
@@ -42,16 +43,6 @@ spec:
   - {{port: {{number: 0, name: too, protocol: HTTP}}, bind: "unix://{socket}-2", hosts: ["./*"]}}
   - {{hosts: ["./*"]}}
 """
-
-
-def free_ports(count: int) -> list[int]:
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
 
 
 @pytest.fixture

@@ -22,7 +22,8 @@ from pathlib import Path
 
 import pytest
 from tests.e2e.commands import COMMAND, PATIENCE, processes_in
-from tests.e2e.embedded import Folder, free_port, gateway, service, workload
+from tests.e2e.embedded import Folder, gateway, service, workload
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.envoy, pytest.mark.slow]
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from tests.e2e.commands import pidalio, processes_in, started
-from tests.e2e.embedded import ROOT, free_port, gateway, load, routes, serves, service, subsets, to, until
+from tests.e2e.embedded import ROOT, gateway, load, routes, serves, service, subsets, to, until
+from tests.ports import free_port
 
 from pidalio.http import discovery
 

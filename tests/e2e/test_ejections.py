@@ -5,7 +5,8 @@ import sys
 
 import httpx
 import pytest
-from tests.e2e.embedded import PATIENCE, ask, free_port, gateway, item, running, service, until, workload
+from tests.e2e.embedded import PATIENCE, ask, gateway, item, running, service, until, workload
+from tests.ports import free_port
 
 from pidalio.http.client import Client, Target
 from pidalio.up.joining import AgentOptions, JoinedAgent, ServerPlace

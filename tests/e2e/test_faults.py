@@ -12,9 +12,10 @@ import sys
 
 import pytest
 from tests.e2e.commands import pidalio, processes_in
-from tests.e2e.embedded import free_port, gateway, load, service, subsets, until
+from tests.e2e.embedded import gateway, load, service, subsets, until
 from tests.e2e.embedded import workload as local_workload
 from tests.e2e.test_control_plane_restart import workload
+from tests.ports import free_port
 
 pytestmark = [
     pytest.mark.envoy,

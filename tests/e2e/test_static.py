@@ -12,7 +12,8 @@ import pytest
 import yaml
 from click.testing import CliRunner
 from tests.e2e.commands import PATIENCE, pidalio, started
-from tests.e2e.embedded import ROOT, free_port, gateway, item, serves, service, subsets, to
+from tests.e2e.embedded import ROOT, gateway, item, serves, service, subsets, to
+from tests.ports import free_port
 
 from pidalio.cli import main
 from pidalio.envoy.executable import find_envoy

@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.e2e.embedded import PATIENCE, free_port, gateway, item, load, running, service, subsets, to, until, workload
+from tests.e2e.embedded import PATIENCE, gateway, item, load, running, service, subsets, to, until, workload
+from tests.ports import free_port
 from tests.traffic.patient import SILENCE, Ward
 
 from pidalio.store import tables

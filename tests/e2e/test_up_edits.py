@@ -1,7 +1,8 @@
 """`up` under constant load: whatever is edited, no request is lost."""
 
 import pytest
-from tests.e2e.embedded import free_port, gateway, load, routes, running, service, subsets, to, until, workload
+from tests.e2e.embedded import gateway, load, routes, running, service, subsets, to, until, workload
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.envoy, pytest.mark.slow]
 

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 
 import pytest
-from tests.e2e.embedded import free_port, gateway, item, load, routes, running, service, subsets, to, workload
+from tests.e2e.embedded import gateway, item, load, routes, running, service, subsets, to, workload
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.envoy, pytest.mark.slow]
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from tests.e2e.commands import pidalio, processes_in
-from tests.e2e.embedded import ask, free_port, gateway, load, service, until, workload
+from tests.e2e.embedded import ask, gateway, load, service, until, workload
+from tests.ports import free_port
 
 pytestmark = [
     pytest.mark.envoy,

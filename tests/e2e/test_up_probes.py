@@ -3,8 +3,9 @@
 import sys
 
 import pytest
-from tests.e2e.embedded import free_port, gateway, load, running, service, until, workload
+from tests.e2e.embedded import gateway, load, running, service, until, workload
 from tests.e2e.test_up_checks import Instances, until_only
+from tests.ports import free_port
 
 from pidalio.model import Health
 from pidalio.store import tables

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from tests.e2e.commands import COMMAND, pidalio, processes_in, started
-from tests.e2e.embedded import ask, free_port, gateway, service, until, workload
+from tests.e2e.embedded import ask, gateway, service, until, workload
+from tests.ports import free_port
 
 from pidalio.http import discovery
 

@@ -6,7 +6,6 @@ import msgspec
 import pytest
 from tests.e2e.embedded import (
     ask,
-    free_port,
     gateway,
     item,
     routes,
@@ -19,6 +18,7 @@ from tests.e2e.embedded import (
 from tests.e2e.embedded import (
     load as asking,
 )
+from tests.ports import free_port
 
 from pidalio.api.load import load
 from pidalio.up import mesh as mesh_module

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.e2e.embedded import free_port, gateway, item, running, service, until, workload
+from tests.e2e.embedded import gateway, item, running, service, until, workload
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.envoy, pytest.mark.slow]
 

@@ -4,7 +4,8 @@ import asyncio
 
 import httpx
 import pytest
-from tests.e2e.embedded import PATIENCE, Folder, free_port, gateway, routes, running, service, subsets, to, workload
+from tests.e2e.embedded import PATIENCE, Folder, gateway, routes, running, service, subsets, to, workload
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.envoy, pytest.mark.slow]
 USERS = 150

@@ -3,7 +3,8 @@
 import asyncio
 
 import pytest
-from tests.e2e.embedded import PATIENCE, Caller, free_port, gateway, item, running, service, workload
+from tests.e2e.embedded import PATIENCE, Caller, gateway, item, running, service, workload
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.envoy, pytest.mark.slow]
 ZONES = {"v1": "eu/w", "v2": "eu/x"}

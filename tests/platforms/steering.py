@@ -25,8 +25,8 @@ from typing import Self
 import httpx
 from aiohttp import web
 from tests.e2e.commands import Command, pidalio
-from tests.e2e.embedded import PATIENCE, Folder, free_port, item, until
-from tests.platforms.servers.ports import free_ports
+from tests.e2e.embedded import PATIENCE, Folder, item, until
+from tests.ports import free_port
 
 
 def own_address() -> str:
@@ -92,7 +92,7 @@ class Steering:
         self.folder, self._environment = folder, environment
         self._arguments = ["mesh", *(word for each in platforms for word in ("--platform", each)), *serve]
         self.subnet = f"127.{os.getpid() % 200 + 20}.{free_port() % 250}"
-        self.port = free_ports(1)[0]
+        self.port = free_port()
         """The port of all instances: registries know services by those of their instances."""
         self.outbound = f"{self.subnet}.1:15001"
         self.control: Command

@@ -6,12 +6,13 @@ import ssl
 import pytest
 from aiohttp import web
 from cryptography import x509
-from tests.e2e.embedded import Folder, free_port
+from tests.e2e.embedded import Folder
 from tests.platforms.cloudfoundry.cells import Cells, message
 from tests.platforms.cloudfoundry.controller import CLIENT, SECRET, Controller
 from tests.platforms.servers.nats import Nats
 from tests.platforms.steering import Instance, Steering
 from tests.platforms.story import Part, traffic_follows_and_outlives
+from tests.ports import free_port
 from tests.xds.test_tls import Authority, pem
 
 pytestmark = [pytest.mark.platform("nats"), pytest.mark.envoy, pytest.mark.slow]

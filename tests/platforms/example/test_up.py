@@ -4,8 +4,9 @@ import sys
 
 import pytest
 from tests.e2e.commands import pidalio
-from tests.e2e.embedded import ask, free_port, gateway
+from tests.e2e.embedded import ask, gateway
 from tests.platforms.steering import Instance
+from tests.ports import free_port
 
 pytestmark = [
     pytest.mark.envoy,

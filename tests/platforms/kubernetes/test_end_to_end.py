@@ -1,10 +1,11 @@
 """Pods come and go, rules are written into the cluster, its API server dies and comes back: traffic follows or goes on."""
 
 import pytest
-from tests.e2e.embedded import Folder, free_port
+from tests.e2e.embedded import Folder
 from tests.platforms.kubernetes.subject import Kubernetes
 from tests.platforms.steering import Steering, own_address
 from tests.platforms.subject import Instance
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.platform("etcd", "kubernetes", "istio"), pytest.mark.envoy, pytest.mark.slow]
 

@@ -1,12 +1,13 @@
 """One service moves from a real Consul to a real Kubernetes under load, and no request is lost."""
 
 import pytest
-from tests.e2e.embedded import Folder, free_port
+from tests.e2e.embedded import Folder
 from tests.platforms.consul.catalog import Catalog
 from tests.platforms.kubernetes.subject import Kubernetes
 from tests.platforms.servers.consul import ConsulAgent
 from tests.platforms.steering import Steering, own_address
 from tests.platforms.subject import Instance
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.platform("etcd", "kubernetes", "istio", "consul"), pytest.mark.envoy, pytest.mark.slow]
 

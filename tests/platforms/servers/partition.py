@@ -11,7 +11,7 @@ import socket
 import struct
 from typing import Self
 
-from .ports import free_ports
+from tests.ports import free_ports
 
 CHUNK = 1 << 16
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)

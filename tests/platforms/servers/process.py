@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 import httpx
+from tests.ports import free_ports
 
 from .installed import require
-from .ports import free_ports
 
 PATIENCE = 90.0  # seconds; two cores may be shared by many
 LAUNCHER = Path(__file__).with_name("under_parent.py")

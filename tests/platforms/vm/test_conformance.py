@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 
 from tests.platforms.conformance import A1, W1, W2, Conformance, _order
 from tests.platforms.following_mesh import FollowingMesh, _Watched
-from tests.platforms.servers.ports import free_ports
 from tests.platforms.subject import Instance, Put, Subject
+from tests.ports import free_ports
 
 from pidalio.agent.registration import Registrar
 from pidalio.api.load import load

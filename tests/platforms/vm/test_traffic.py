@@ -11,8 +11,8 @@ import yaml
 from tests.e2e.commands import pidalio, started
 from tests.e2e.embedded import Folder
 from tests.platforms.servers.etcd import Etcd
-from tests.platforms.servers.ports import free_ports
 from tests.platforms.steering import Steering
+from tests.ports import free_ports
 
 from pidalio.api.load import load
 from pidalio.envoy.executable import find_envoy

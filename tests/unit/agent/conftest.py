@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import socket
 import tempfile
 import time
 from pathlib import Path
@@ -42,12 +41,6 @@ def _remove(folder: Path) -> None:
         except OSError:
             if time.monotonic() > until:
                 raise
-
-
-def free_port(address: str = "127.0.0.1") -> int:
-    with socket.socket() as probe:
-        probe.bind((address, 0))
-        return probe.getsockname()[1]
 
 
 async def until(claim, *, seconds: float = 20) -> None:

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.ports import free_port
 
 from pidalio.agent.admin import Host
 from pidalio.agent.ejections import Lookout
@@ -13,7 +14,7 @@ from pidalio.agent.sights import SightTeller
 from pidalio.errors import EnvoyUnresponsive, ServerUnreachable
 from pidalio.model import Sight, Source
 
-from .conftest import cluster_to, free_port, static_bootstrap, until
+from .conftest import cluster_to, static_bootstrap, until
 
 CLUSTER = "outbound|80||reviews.default.svc.cluster.local"
 ADDRESS = "10.0.0.1:80"

@@ -5,11 +5,12 @@ import stat
 
 import httpx
 import pytest
+from tests.ports import free_port
 
 from pidalio.agent.envoy_process import EnvoyFiles, EnvoyOptions, EnvoyProcess
 from pidalio.errors import EnvoyError, EnvoyExited, EnvoyUnresponsive
 
-from .conftest import connects, free_port, listener, static_bootstrap
+from .conftest import connects, listener, static_bootstrap
 
 pytestmark = pytest.mark.envoy
 

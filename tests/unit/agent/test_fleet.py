@@ -6,6 +6,7 @@ import sys
 import httpx
 import msgspec
 import pytest
+from tests.ports import free_port
 
 from pidalio.agent.addresses import AddressPool
 from pidalio.agent.envoy_process import EnvoyOptions
@@ -16,7 +17,7 @@ from pidalio.api.local_workload import LocalWorkload, WorkloadPort
 from pidalio.api.object import Meta, Object
 from pidalio.model import Health
 
-from .conftest import cluster_to, connects, free_port, listener, static_bootstrap, until
+from .conftest import cluster_to, connects, listener, static_bootstrap, until
 
 pytestmark = pytest.mark.envoy
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from tests.ports import free_port
 
 from pidalio.agent.certificates import create_authority
 from pidalio.agent.probe import Held, Prober, ProbeTarget
@@ -18,8 +19,6 @@ from pidalio.api.workload_entry import (
     TCPHealthCheckConfig,
 )
 from pidalio.model.damping import Damping
-
-from .conftest import free_port
 
 
 class Script(Prober):

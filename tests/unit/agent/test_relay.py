@@ -7,6 +7,7 @@ import signal
 
 import httpx
 import pytest
+from tests.ports import free_port
 
 from pidalio.agent.envoy_process import EnvoyFiles, EnvoyOptions
 from pidalio.agent.envoy_supervisor import EnvoySupervisor
@@ -21,7 +22,7 @@ from pidalio.xds.ads import Ads
 from pidalio.xds.server import AdsServer
 from pidalio.xds.typeurls import CLUSTER, ENDPOINT, LISTENER, ROUTE
 
-from .conftest import free_port, listener, until
+from .conftest import listener, until
 
 pytestmark = pytest.mark.envoy
 

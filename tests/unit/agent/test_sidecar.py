@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.ports import free_port
 
 from pidalio.agent.addresses import AddressPool
 from pidalio.agent.envoy_process import EnvoyFiles, EnvoyOptions, EnvoyProcess
@@ -19,7 +20,7 @@ from pidalio.ir import ProcessPlan
 from pidalio.model import Health, ObjectRef
 from pidalio.platforms.local.workloads import LocalInstance
 
-from .conftest import cluster_to, connects, free_port, listener, static_bootstrap, until
+from .conftest import cluster_to, connects, listener, static_bootstrap, until
 
 pytestmark = pytest.mark.envoy
 

@@ -4,13 +4,12 @@ import asyncio
 import sys
 
 import pytest
+from tests.ports import free_port
 
 from pidalio.agent.workload import AppContract, WorkloadProcess, expanded
 from pidalio.api.local_workload import WorkloadPort
 from pidalio.model import ObjectRef
 from pidalio.platforms.local.workloads import LocalInstance
-
-from .conftest import free_port
 
 CONTRACT = AppContract(((9080, 20001), (9090, 20002)), "127.9.9.1:15001")
 
