@@ -216,7 +216,7 @@ def events(follower: Follower, stream: Reflector, services: int) -> list[float]:
         said = slice_of(service, unready=number % 2)
         begun = time.perf_counter()
         say(stream, said)
-        follower._flush_now()
+        follower._gathering.carry_now()
         times.append((time.perf_counter() - begun) * 1000)
     return times
 
@@ -286,7 +286,7 @@ async def measure(services: int) -> dict[str, float]:
             assert control.pushes == len(times), control.pushes
             for number in range(400):  # as the server says it again
                 say(slices, slice_of(number // 2 * 37 % services))
-            follower._flush_now()
+            follower._gathering.carry_now()
             await asyncio.sleep(15)
             control.sent = 0
             found["relist held"] = await relist(url, [kinds[one] for one in ("pods", "services", "endpointslices")])
