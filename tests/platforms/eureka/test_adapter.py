@@ -1,5 +1,7 @@
 """The adapter against a registry of the tests: deltas, hashes, restarts and refusals."""
 
+import contextlib
+
 import pytest
 from tests.platforms.eureka.registry import Eureka, instance
 from tests.platforms.followed import Followed, eventually, healths
@@ -102,11 +104,18 @@ async def test_a_restarted_server_that_knows_little_is_given_time(control, eurek
         await eventually(lambda: seen(control), addresses(*range(1, 31)))
 
 
-async def test_what_stays_gone_is_gone(control, eureka):
+@contextlib.asynccontextmanager
+async def forty_followed(control, eureka):
+    """Follow a registry of forty instances, all of which are known inside the block."""
     for number in range(1, 41):
         eureka.put(instance("WEB", number))
     async with following(control, eureka.url):
         await eventually(lambda: len(seen(control)), 40)
+        yield
+
+
+async def test_what_stays_gone_is_gone(control, eureka):
+    async with forty_followed(control, eureka):
         eureka.instances.clear()
         await eventually(lambda: seen(control), {})
 
@@ -151,10 +160,8 @@ async def test_what_a_hash_cannot_tell_is_found_by_reading_all_now_and_then(cont
 
 
 async def test_a_restarted_server_is_given_time_by_a_restarted_control_plane_too(control, eureka):
-    for number in range(1, 41):
-        eureka.put(instance("WEB", number))
-    async with following(control, eureka.url):
-        await eventually(lambda: len(seen(control)), 40)
+    async with forty_followed(control, eureka):
+        pass
     eureka.instances.clear()
     eureka.changes.clear()
     async with following(control, eureka.url, settle=60) as follower:  # its adapter knows nothing of before

@@ -38,6 +38,22 @@ def owners(shared) -> dict[str, str]:
     return {name: one.entry.owner for name, one in shared.entries.items()}
 
 
+async def heard_by_the_second(planes):
+    """Let the second of two control planes hear the instance, and the first know of it; return both."""
+    a, b = planes
+    b.known.register(ID, entry(lease=60))
+    await until(a.mesh, lambda live: live)
+    return a, b
+
+
+async def gone_everywhere(shared, a, b) -> None:
+    """Wait until the instance is gone at both, and see that nothing of it is left."""
+    await until(b.mesh, lambda live: live == [])
+    await a.known.settled(ID)
+    await b.known.settled(ID)
+    assert (a.mesh.live(), b.mesh.live(), shared.entries) == ([], [], {})
+
+
 async def test_what_one_hears_is_live_at_the_other(shared, planes) -> None:
     a, b = planes
     a.known.connect(1, streaming())
@@ -87,9 +103,7 @@ async def test_a_lease_that_moves_never_leaves_a_pool(shared, planes) -> None:
 
 
 async def test_a_goodbye_counts_whoever_hears_the_instance(shared, planes) -> None:
-    a, b = planes
-    b.known.register(ID, entry(lease=60))
-    await until(a.mesh, lambda live: live)
+    a, b = await heard_by_the_second(planes)
     a.known.deregister(ID)
     await until(b.mesh, lambda live: live == [])
     await stored(shared, lambda found: found == {})
@@ -296,35 +310,23 @@ async def test_a_write_that_failed_once_leaves_nothing_behind(shared, planes) ->
 
 
 async def test_a_goodbye_counts_although_the_store_was_away_as_it_came(shared, planes) -> None:
-    a, b = planes
-    b.known.register(ID, entry(lease=60))
-    await until(a.mesh, lambda live: live)
+    a, b = await heard_by_the_second(planes)
     write, a.door.write = a.door.write, refusing
     a.known.deregister(ID)
     await reported(a, "registrations-not-shared")
     a.door.write = write
-    await until(b.mesh, lambda live: live == [])
-    await a.known.settled(ID)
-    await b.known.settled(ID)
-    assert (a.mesh.live(), b.mesh.live(), shared.entries) == ([], [], {})
+    await gone_everywhere(shared, a, b)
 
 
 async def test_a_goodbye_counts_over_a_word_that_its_owner_writes_meanwhile(shared, planes) -> None:
-    a, b = planes
-    b.known.register(ID, entry(lease=60))
-    await until(a.mesh, lambda live: live)
+    a, b = await heard_by_the_second(planes)
     b.known.register(ID, entry(lease=60, labels=(("app", "other"),)))
     a.known.deregister(ID)
-    await until(b.mesh, lambda live: live == [])
-    await a.known.settled(ID)
-    await b.known.settled(ID)
-    assert (a.mesh.live(), b.mesh.live(), shared.entries) == ([], [], {})
+    await gone_everywhere(shared, a, b)
 
 
 async def test_a_registration_that_comes_after_a_goodbye_stays(shared, planes) -> None:
-    a, b = planes
-    b.known.register(ID, entry(lease=60))
-    await until(a.mesh, lambda live: live)
+    a, b = await heard_by_the_second(planes)
     write, a.door.write = a.door.write, refusing
     a.known.deregister(ID)
     await reported(a, "registrations-not-shared")

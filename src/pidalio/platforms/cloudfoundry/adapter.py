@@ -21,6 +21,7 @@ from pidalio.platforms.cloudfoundry.messages import BadMessage, Message, Times, 
 from pidalio.platforms.cloudfoundry.registry import Entry
 from pidalio.platforms.cloudfoundry.settings import CloudFoundrySettings
 from pidalio.platforms.offers import offered
+from pidalio.platforms.together import until_one_ends
 
 T = TypeVar("T")
 _TOGETHER: Final = 50
@@ -105,18 +106,7 @@ class CloudFoundry:
             self._directory.registry.refresh(now)
         if self._synced:
             self._feed.heard()
-        every = [
-            asyncio.ensure_future(one)
-            for one in (self._controller.run(self._feed, self._news.set), self._tend(), self._say())
-        ]
-        try:
-            done, _ = await asyncio.wait(every, return_when=asyncio.FIRST_COMPLETED)
-            for one in done:
-                one.result()
-        finally:
-            for one in every:
-                one.cancel()
-            await asyncio.gather(*every, return_exceptions=True)
+        await until_one_ends(self._controller.run(self._feed, self._news.set), self._tend(), self._say())
 
     async def _say(self) -> None:
         if not self._synced:
